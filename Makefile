@@ -1,0 +1,37 @@
+# Each target sets up what it needs in .venv and says what it is doing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.laddvakt-ready
+
+.PHONY: demo test check bench clean
+
+demo: $(STAMP)
+	@echo "== demo: simulated charger, agent and backend, three processes, about 100 s"
+	@$(BIN)/laddvakt demo
+
+test: $(STAMP)
+	@echo "== test: everything, the demo once included"
+	@$(BIN)/pytest -q
+
+check: $(STAMP)
+	@echo "== check: ruff, format, import contracts, mypy"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy
+
+bench: $(STAMP)
+	@PYTHONPATH=tests $(BIN)/python -m bench
+
+$(STAMP): pyproject.toml
+	@echo "== setting up $(VENV) (once; again when pyproject.toml changes)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "python 3.11 or newer is needed; set PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "python3-venv is missing: apt install python3-venv"; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

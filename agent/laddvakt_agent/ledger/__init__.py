@@ -1,0 +1,1 @@
+"""Facts that must survive: sessions, faults, CDRs, latches."""

@@ -1,0 +1,111 @@
+"""What the supervisor publishes: one frozen snapshot for uplink, local API and ledger.
+
+Wall times are aware UTC datetimes, added at the edge; energy is in Wh as the meter said it.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class EvseStatus(enum.Enum):
+    """OCPI 2.2.1 mod_locations, Status enum: the values a charger itself can know."""
+
+    AVAILABLE = "AVAILABLE"
+    CHARGING = "CHARGING"
+    INOPERATIVE = "INOPERATIVE"
+    OUTOFORDER = "OUTOFORDER"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRef:
+    """Who charges: OCPI CdrToken."""
+
+    uid: str
+    type: str  # OCPI TokenType
+    contract_id: str
+    country_code: str
+    party_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvseState:
+    """The status of one EVSE, and since when."""
+
+    uid: str
+    connector_id: str
+    status: EvseStatus
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodRecord:
+    """A stretch of a session in which the vehicle either charged or did not."""
+
+    started_at: datetime
+    duration_s: float
+    energy_wh: float
+    charging: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecord:
+    """One charging session as it stands now; `ended_at` set means final."""
+
+    id: str
+    evse_uid: str
+    connector_id: str
+    token: TokenRef
+    auth_method: str  # OCPI AuthMethod
+    started_at: datetime
+    ended_at: datetime | None
+    meter_id: str | None
+    start_wh: float | None  # meter register at start, None while not read yet
+    energy_wh: float
+    periods: tuple[PeriodRecord, ...]
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CdrRecord:
+    """A finished session, immutable: what is billed."""
+
+    id: str
+    session: SessionRecord
+    end_wh: float | None
+    charging_s: float
+    parking_s: float
+    remark: str | None  # why it ended, if not by the driver; "estimated" evidence
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultReport:
+    """One fault, from raised to cleared; identity is `id`."""
+
+    id: str
+    code: str
+    severity: str
+    evse_uid: str | None
+    connector_id: str | None
+    started_at: datetime
+    cleared_at: datetime | None
+    cause: str  # code of the root cause; its own code when it is the cause
+    symptoms: tuple[str, ...]
+    mrec: str | None
+    ocpp16: str | None
+    locked_out: bool
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """Everything the backend should know now. CDRs stay until they are acknowledged."""
+
+    evses: tuple[EvseState, ...]
+    sessions: tuple[SessionRecord, ...]
+    faults: tuple[FaultReport, ...]
+    cdrs: tuple[CdrRecord, ...]

@@ -1,0 +1,1 @@
+"""OCPI: what the backend should know, and what it has acknowledged."""

@@ -1,0 +1,1 @@
+"""The world outside the agent: a simulated charger, its lines and a backend."""

@@ -1,0 +1,1 @@
+"""Register images of boards and meters, transcribed from the vendors' documents."""

@@ -1,0 +1,1 @@
+"""Pure physics behind the register images: time is passed in."""

@@ -1,0 +1,1 @@
+"""What the hardware says and does: lines, devices, profiles, readings."""

@@ -1,0 +1,109 @@
+"""What a device can be for a connector, independent of its make.
+
+Readings are the latest snapshot, without any I/O; commands await their confirmed reply and raise
+`HalError`. Commands overtake every planned read at the next transaction boundary.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import Protocol
+
+from laddvakt_hal.reading import Reading
+
+Phases = tuple[float | None, float | None, float | None]
+
+
+class PilotState(enum.Enum):
+    """Vehicle state on the control pilot, IEC 61851-1 Annex A; `INVALID` is outside every band."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+    D = "D"
+    E = "E"
+    F = "F"
+    INVALID = "invalid"
+
+
+class Meter(Protocol):
+    """An energy meter; import is positive."""
+
+    name: str
+    update_s: float  # how often the device renews its registers
+    latency_s: float  # how old a value may be inside the device
+    resolution_wh: float  # least significant bit of the energy register
+    load_side: bool  # True: measures behind the contactor
+
+    def voltage_v(self) -> Reading[Phases]: ...
+    def current_a(self) -> Reading[Phases]: ...
+    def power_w(self) -> Reading[float]: ...
+    def energy_wh(self) -> Reading[float]: ...
+    def serial(self) -> Reading[str]: ...
+
+
+class Board(Protocol):
+    """A pilot board: says what the vehicle wants, offers it a current."""
+
+    name: str
+    apply_s: float  # how long the board may take to apply a written limit
+    limit_resolution_a: float
+    needs_dead_man: bool  # True: no communication watchdog of its own
+
+    def pilot(self) -> Reading[PilotState]: ...
+    def pwm_on(self) -> Reading[bool]: ...
+    def limit_a(self) -> Reading[float]: ...
+    def relay_closed(self) -> Reading[bool]: ...
+    def errors(self) -> Reading[Sequence[str]]:
+        """Active error names; a bit the profile does not name is `bit<N>`."""
+        ...
+
+    async def prepare(self) -> bool:
+        """Arm the communication watchdog, switch automatic reclosing off.
+
+        Returns:
+            True when the watchdog is armed and read back; False when the board has none.
+        """
+        ...
+
+    async def set_limit(self, current_a: float) -> None:
+        """Offer `current_a` per phase; 0 switches the PWM off."""
+        ...
+
+
+class Contactor(Protocol):
+    """The main contactor of one connector."""
+
+    name: str
+    hold_s: float | None  # dead-man: opens by itself when `hold` is not repeated in time
+    has_feedback: bool
+
+    def feedback_closed(self) -> Reading[bool]: ...
+
+    async def hold(self) -> None:
+        """Close, or stay closed for another `hold_s`."""
+        ...
+
+    async def open(self) -> None:
+        """Open now, under load if need be."""
+        ...
+
+
+class ResidualMonitor(Protocol):
+    """A residual-current monitor."""
+
+    name: str
+
+    def dc_a(self) -> Reading[float]: ...
+    def tripped(self) -> Reading[bool]:
+        """The monitor's own DC residual-current alarm."""
+        ...
+
+
+class DigitalInput(Protocol):
+    """One contact, for example the emergency-stop loop (closed = released)."""
+
+    name: str
+
+    def closed(self) -> Reading[bool]: ...
