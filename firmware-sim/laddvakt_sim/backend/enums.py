@@ -1,0 +1,68 @@
+"""The closed value lists of OCPI 2.2.1, transcribed from its module chapters."""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# One connector standard per household plug letter, mod_locations ConnectorType.
+_DOMESTIC = " ".join(f"DOMESTIC_{letter}" for letter in "ABCDEFGHIJKLMNO")
+
+ENUMS: Final[dict[str, frozenset[str]]] = {
+    # mod_locations
+    "Status": _words(
+        "AVAILABLE BLOCKED CHARGING INOPERATIVE OUTOFORDER PLANNED REMOVED RESERVED UNKNOWN"
+    ),
+    "Capability": _words(
+        "CHARGING_PROFILE_CAPABLE CHARGING_PREFERENCES_CAPABLE CHIP_CARD_SUPPORT "
+        "CONTACTLESS_CARD_SUPPORT CREDIT_CARD_PAYABLE DEBIT_CARD_PAYABLE PED_TERMINAL "
+        "REMOTE_START_STOP_CAPABLE RESERVABLE RFID_READER START_SESSION_CONNECTOR_REQUIRED "
+        "TOKEN_GROUP_CAPABLE UNLOCK_CAPABLE"
+    ),
+    "ConnectorFormat": _words("SOCKET CABLE"),
+    "ConnectorType": _words(
+        f"CHADEMO CHAOJI {_DOMESTIC} GBT_AC GBT_DC IEC_60309_2_single_16 IEC_60309_2_three_16 "
+        "IEC_60309_2_three_32 IEC_60309_2_three_64 IEC_62196_T1 IEC_62196_T1_COMBO IEC_62196_T2 "
+        "IEC_62196_T2_COMBO IEC_62196_T3A IEC_62196_T3C NEMA_5_20 NEMA_6_30 NEMA_6_50 NEMA_10_30 "
+        "NEMA_10_50 NEMA_14_30 NEMA_14_50 PANTOGRAPH_BOTTOM_UP PANTOGRAPH_TOP_DOWN TESLA_R TESLA_S"
+    ),
+    "PowerType": _words("AC_1_PHASE AC_2_PHASE AC_2_PHASE_SPLIT AC_3_PHASE DC"),
+    "ParkingType": _words(
+        "ALONG_MOTORWAY PARKING_GARAGE PARKING_LOT ON_DRIVEWAY ON_STREET UNDERGROUND_GARAGE"
+    ),
+    "ParkingRestriction": _words("EV_ONLY PLUGGED DISABLED CUSTOMERS MOTORCYCLES"),
+    "Facility": _words(
+        "HOTEL RESTAURANT CAFE MALL SUPERMARKET SPORT RECREATION_AREA NATURE MUSEUM BIKE_SHARING "
+        "BUS_STOP TAXI_STAND TRAM_STOP METRO_STATION TRAIN_STATION AIRPORT PARKING_LOT "
+        "CARPOOL_PARKING FUEL_STATION WIFI"
+    ),
+    "ImageCategory": _words("CHARGER ENTRANCE LOCATION NETWORK OPERATOR OTHER OWNER"),
+    "EnergySourceCategory": _words(
+        "NUCLEAR GENERAL_FOSSIL COAL GAS GENERAL_GREEN SOLAR WIND WATER"
+    ),
+    "EnvironmentalImpactCategory": _words("NUCLEAR_WASTE CARBON_DIOXIDE"),
+    # mod_tokens
+    "TokenType": _words("AD_HOC_USER APP_USER OTHER RFID"),
+    # mod_sessions
+    "SessionStatus": _words("ACTIVE COMPLETED INVALID PENDING RESERVATION"),
+    # mod_cdrs
+    "AuthMethod": _words("AUTH_REQUEST COMMAND WHITELIST"),
+    "CdrDimensionType": _words(
+        "CURRENT ENERGY ENERGY_EXPORT ENERGY_IMPORT MAX_CURRENT MIN_CURRENT MAX_POWER MIN_POWER "
+        "PARKING_TIME POWER RESERVATION_TIME STATE_OF_CHARGE TIME"
+    ),
+    # mod_tariffs
+    "TariffType": _words("AD_HOC_PAYMENT PROFILE_CHEAP PROFILE_FAST PROFILE_GREEN REGULAR"),
+    "TariffDimensionType": _words("ENERGY FLAT PARKING_TIME TIME"),
+    "DayOfWeek": _words("MONDAY TUESDAY WEDNESDAY THURSDAY FRIDAY SATURDAY SUNDAY"),
+    "ReservationRestrictionType": _words("RESERVATION RESERVATION_EXPIRES"),
+    # the custom fault module
+    "FaultSeverity": _words("info warning fault safety"),
+}
+
+# mod_cdrs, CdrDimensionType, column "Session Only".
+SESSION_ONLY_DIMENSIONS: Final = _words("CURRENT ENERGY_EXPORT ENERGY_IMPORT POWER STATE_OF_CHARGE")
