@@ -1,0 +1,63 @@
+"""The uplink's memory of what its backend has, kept in the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from laddvakt_agent.ledger.rows import AckRow
+from laddvakt_agent.uplink.store import Acked
+
+if TYPE_CHECKING:
+    from laddvakt_agent.ledger.ledger import Ledger
+    from laddvakt_agent.ledger.thread import LedgerThread
+
+
+class LedgerAcks:
+    """An `AckStore`: read once when opened, written through the ledger's thread."""
+
+    def __init__(
+        self, ledger: Ledger, thread: LedgerThread, known: dict[tuple[str, str], Acked]
+    ) -> None:
+        self._ledger = ledger
+        self._thread = thread
+        self._known = known
+
+    @classmethod
+    async def open(cls, ledger: Ledger, thread: LedgerThread) -> LedgerAcks:
+        """Read what is kept.
+
+        Raises:
+            StorageError: the disk does not give it.
+        """
+        rows = await thread.call(ledger.acks)
+        return cls(ledger, thread, {(row.kind, row.object_id): _acked(row) for row in rows})
+
+    def load(self) -> dict[tuple[str, str], Acked]:
+        """Everything kept, by kind and object id."""
+        return dict(self._known)
+
+    async def save(self, kind: str, object_id: str, acked: Acked) -> None:
+        """Replace what is kept of one object; on the disk when it returns.
+
+        Raises:
+            StorageError: the disk does not take it; `load` has it all the same.
+        """
+        self._known[kind, object_id] = acked
+        row = AckRow(
+            kind=kind,
+            object_id=object_id,
+            last_updated=acked.last_updated,
+            body=acked.body,
+            acknowledged=acked.acknowledged,
+            location_url=acked.location_url,
+        )
+        await self._thread.call(self._ledger.save_ack, row)
+
+
+def _acked(row: AckRow) -> Acked:
+    return Acked(
+        last_updated=row.last_updated,
+        body=row.body,
+        acknowledged=row.acknowledged,
+        location_url=row.location_url,
+    )

@@ -1,0 +1,201 @@
+"""`Ledger`: every fact that must survive, behind one object.
+
+Each call is one transaction and on the disk when it returns. Calls come from one thread at a time
+(see `thread.LedgerThread`). When the disk does not take a row, `StorageError` says so and nothing
+of it stays; the ledger remains usable and a later call may succeed.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from laddvakt_agent.clock import Boot, Clock, Moment
+from laddvakt_agent.ledger import files, intervals, tables
+from laddvakt_agent.ledger.latch_keeper import LatchKeeper
+from laddvakt_agent.ledger.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from pathlib import Path
+
+    from laddvakt_agent.core.model import Latch
+    from laddvakt_agent.ledger.rows import AckRow, CommandRow, FaultRow, IntervalRow, SessionRow
+    from laddvakt_agent.published import CdrRecord
+
+
+class Ledger:
+    """The open ledger of one state folder; made by `Ledger.open`."""
+
+    def __init__(self, store: Store, keeper: LatchKeeper, lock: int) -> None:
+        self._store = store
+        self._keeper = keeper
+        self._lock = lock
+        self.damaged_aside: Path | None = None
+        self.damage = ""  # what was wrong with it
+
+    @classmethod
+    def open(cls, directory: Path, *, boot: Boot, clock: Clock | None = None) -> Ledger:
+        """Open or make the ledger; a damaged file is set aside, see `damaged_aside`.
+
+        Raises:
+            LedgerInUse: another agent has it.
+            NewerSchema: a newer version wrote it; nothing was touched.
+            StorageError: the disk does not take it; `latches.read_latches` may still work.
+        """
+        clock = clock if clock is not None else Clock()
+        with ExitStack() as undo:
+            lock = files.lock(directory)
+            undo.callback(os.close, lock)
+            connection, aside, damage = files.open_checked(directory, boot.started_wall)
+            undo.callback(connection.close)
+            store = Store(connection, directory / files.NAME, boot=boot, clock=clock)
+            with store.write() as stamp:
+                store.begin_run(stamp)
+                intervals.end_left_open(store, stamp)
+            ledger = cls(store, LatchKeeper(store, directory, boot), lock)
+            undo.pop_all()
+        ledger.damaged_aside, ledger.damage = aside, damage
+        return ledger
+
+    def close(self) -> None:
+        """Note the orderly end and let the folder go, whatever the disk says.
+
+        Raises:
+            StorageError: the end could not be noted; everything is closed all the same.
+        """
+        try:
+            with self._store.write():
+                self._store.execute(
+                    "UPDATE runs SET ended = 1 WHERE run = :run", {"run": self._store.run}
+                )
+        finally:
+            self._store.close()
+            os.close(self._lock)
+
+    def heartbeat(
+        self, at_s: float, at_wall: datetime, sessions: Iterable[SessionRow] = ()
+    ) -> None:
+        """Note that the agent is alive, with the open sessions' checkpoints: one commit."""
+        state = self._store.moment().clock_state
+        moment = Moment(at_s=at_s, at_wall=at_wall, clock_state=state)
+        tables.save_sessions(self._store, tuple(sessions), moment)
+
+    # Sessions and CDRs
+
+    def save_session(self, row: SessionRow) -> None:
+        """Begin, checkpoint or end a session.
+
+        Raises:
+            Conflict: it is billed and would change.
+        """
+        tables.save_sessions(self._store, (row,))
+
+    def session(self, session_id: str) -> SessionRow | None:
+        """One session, `None` if there never was one."""
+        return tables.session(self._store, session_id)
+
+    def open_sessions(self) -> tuple[SessionRow, ...]:
+        """Those not settled, oldest first; an ended one among them still lacks its CDR."""
+        return tables.open_sessions(self._store)
+
+    def close_session_with_cdr(self, row: SessionRow, cdr: CdrRecord) -> None:
+        """Settle an ended session and add its CDR, both or neither; repeating is harmless.
+
+        Raises:
+            Conflict: it has not ended, or is already billed otherwise.
+        """
+        tables.close_with_cdr(self._store, row, cdr)
+
+    def add_cdr(self, cdr: CdrRecord) -> None:
+        """Add a CDR to a settled session; the identical one again changes nothing.
+
+        Raises:
+            Conflict: the id or the session has another CDR, or the session is unknown.
+        """
+        tables.add_cdr(self._store, cdr)
+
+    def cdrs(self, *, unacknowledged_only: bool = False) -> tuple[CdrRecord, ...]:
+        """Every CDR, or those no backend has confirmed, oldest first."""
+        return tables.cdrs(self._store, unacknowledged_only=unacknowledged_only)
+
+    # Faults and status
+
+    def raise_fault(self, row: FaultRow) -> None:
+        """Note a new fault; the identical one again changes nothing.
+
+        Raises:
+            Conflict: another fault has this id.
+        """
+        tables.raise_fault(self._store, row)
+
+    def update_fault(self, row: FaultRow) -> None:
+        """Replace what is known of a fault.
+
+        Raises:
+            Conflict: no such fault.
+        """
+        tables.update_fault(self._store, row)
+
+    def clear_fault(self, fault_id: str, *, at_s: float, at_wall: datetime) -> FaultRow:
+        """Note when a fault ended; again keeps the first time. The row as it then is.
+
+        Raises:
+            Conflict: no such fault.
+        """
+        return tables.clear_fault(self._store, fault_id, at_s, at_wall)
+
+    def open_faults(self) -> tuple[FaultRow, ...]:
+        """Those not cleared, oldest first."""
+        return tables.open_faults(self._store)
+
+    def faults(self, limit: int = 100) -> tuple[FaultRow, ...]:
+        """The newest faults, newest first."""
+        return tables.faults(self._store, limit)
+
+    def change_status(
+        self, evse_uid: str, status: str, cause_class: str, at_s: float, at_wall: datetime
+    ) -> bool:
+        """End the running interval and begin the next; False when nothing changed."""
+        return intervals.change_status(self._store, evse_uid, status, cause_class, at_s, at_wall)
+
+    def intervals(self, evse_uid: str) -> tuple[IntervalRow, ...]:
+        """Every status interval of an EVSE, newest first."""
+        return intervals.intervals(self._store, evse_uid)
+
+    # Latches
+
+    def save_latches(self, connector: str, latches: tuple[Latch, ...], now_s: float) -> None:
+        """Replace a connector's latches in all copies. `now_s` anchors their reclosure times.
+
+        Raises:
+            StorageError: a copy could not be written; the others were.
+        """
+        self._keeper.save(connector, latches, now_s)
+
+    def load_latches(self) -> tuple[dict[str, tuple[Latch, ...]], bool]:
+        """Every connector's latches in this boot's seconds, and whether they are lost.
+
+        Lost means: there once were some and no copy is whole. It stays so until new ones are saved.
+        """
+        return self._keeper.load()
+
+    # Commands and acknowledgements
+
+    def add_command(self, row: CommandRow) -> None:
+        """Note a command and its outcome."""
+        tables.add_command(self._store, row)
+
+    def commands(self, limit: int = 100) -> tuple[CommandRow, ...]:
+        """The newest commands, newest first."""
+        return tables.commands(self._store, limit)
+
+    def save_ack(self, row: AckRow) -> None:
+        """Write what the backend has of one object, or was offered."""
+        tables.save_ack(self._store, row)
+
+    def acks(self) -> tuple[AckRow, ...]:
+        """What the backend has of every object."""
+        return tables.acks(self._store)

@@ -1,0 +1,159 @@
+"""The rows of the ledger as data, and their way into SQLite columns and back.
+
+Every row says which boot it belongs to: `*_s` times are CLOCK_BOOTTIME of that boot, `*_wall`
+times are aware UTC. What is not a number or a text is kept as JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime  # noqa: TC003 - msgspec reads the types
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import msgspec
+
+from laddvakt_agent.published import TokenRef  # noqa: TC001 - msgspec reads the types
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+SqlValue: TypeAlias = str | int | float | bytes | None
+
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """A charging session, from its first second on.
+
+    It stays open until `settled`: the end is known and the CDR is written (or none is due).
+    """
+
+    id: str
+    connector: str
+    evse_uid: str
+    token: TokenRef
+    auth_method: str
+    boot_id: str
+    begun_s: float
+    begun_wall: datetime
+    meter_id: str | None = None
+    start_wh: float | None = None
+    last_wh: float | None = None
+    last_taken_s: float | None = None
+    last_wall: datetime | None = None
+    ended_s: float | None = None
+    ended_wall: datetime | None = None
+    end_wh: float | None = None
+    end_reason: str | None = None
+    settled: bool = False
+    estimated: bool = False  # a meter value was inferred; the CDR says so
+    periods: str = "[]"  # JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultRow:
+    """One fault, from raised to cleared."""
+
+    id: str
+    code: str
+    subject: str
+    severity: str
+    connector: str | None
+    act: str
+    evidence: str
+    cause: str
+    symptoms: tuple[str, ...] = ()
+    locked_out: bool = False
+    mrec: str | None = None
+    ocpp16: str | None = None
+    boot_id: str
+    since_s: float
+    since_wall: datetime
+    cleared_s: float | None = None
+    cleared_wall: datetime | None = None
+    changed_wall: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalRow:
+    """A stretch of time in which an EVSE had one status; `ended_wall` None: it still has."""
+
+    evse_uid: str
+    status: str
+    cause_class: str
+    begun_boot_id: str
+    begun_s: float
+    begun_wall: datetime
+    ended_boot_id: str | None = None
+    ended_s: float | None = None
+    ended_wall: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRow:
+    """What somebody asked of the station, and what came of it."""
+
+    source: str  # "local", "ocpi", …
+    who: str  # user id of the socket's peer, token, party
+    verb: str
+    connector: str | None = None
+    detail: str = ""
+    outcome: str
+    at_s: float
+    at_wall: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AckRow:
+    """What a backend last confirmed of one object, or what was last offered to it."""
+
+    kind: str
+    object_id: str
+    last_updated: datetime
+    body: str
+    acknowledged: bool
+    location_url: str | None = None
+
+
+StoredRow: TypeAlias = SessionRow | FaultRow | IntervalRow | CommandRow | AckRow
+
+
+def columns(row_type: type[StoredRow]) -> tuple[str, ...]:
+    """The column names of a row type, in their order."""
+    return tuple(f.name for f in fields(row_type))
+
+
+def to_columns(row: object) -> dict[str, SqlValue]:
+    """A row as SQLite parameters."""
+    plain: dict[str, object] = msgspec.to_builtins(row)
+    return {name: _to_sql(value) for name, value in plain.items()}
+
+
+def from_columns(row_type: type[Row], record: sqlite3.Row) -> Row:
+    """A row read back.
+
+    Raises:
+        msgspec.ValidationError: the record is not of this type.
+    """
+    names: Iterable[str] = record.keys()
+    json_names = _JSON_COLUMNS.get(row_type, frozenset())
+    plain = {
+        name: msgspec.json.decode(record[name]) if name in json_names else record[name]
+        for name in names
+    }
+    return msgspec.convert(plain, row_type, strict=False)
+
+
+_JSON_COLUMNS: dict[type, frozenset[str]] = {
+    SessionRow: frozenset({"token"}),
+    FaultRow: frozenset({"symptoms"}),
+}
+
+
+def _to_sql(value: object) -> SqlValue:
+    if value is None or isinstance(value, str | int | float | bytes):
+        return value
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,152 @@
+"""The shape of `ledger.db`, and how an older one becomes this one.
+
+Migrations only add: the previous version of Laddvakt must be able to read what this one wrote,
+because an update may be rolled back. Every table carries when its row was last written (`w_*`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+
+APPLICATION_ID = 0x4C56_4B4C  # "LVKL", in the file's header
+SCHEMA_VERSION = 1
+
+_WRITTEN = """
+    w_boot_id TEXT NOT NULL,
+    w_seq INTEGER NOT NULL,
+    w_s REAL NOT NULL,
+    w_wall TEXT NOT NULL,
+    w_clock TEXT NOT NULL
+"""
+
+_FIRST = f"""
+CREATE TABLE runs (
+    run INTEGER PRIMARY KEY,
+    boot_id TEXT NOT NULL,
+    started_s REAL NOT NULL,
+    started_wall TEXT NOT NULL,
+    clock_state TEXT NOT NULL,
+    last_s REAL NOT NULL,
+    last_wall TEXT NOT NULL,
+    ended INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE syncs (
+    boot_id TEXT PRIMARY KEY,
+    sync_s REAL NOT NULL,
+    sync_wall TEXT NOT NULL
+) STRICT;
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    connector TEXT NOT NULL,
+    evse_uid TEXT NOT NULL,
+    token TEXT NOT NULL,
+    auth_method TEXT NOT NULL,
+    boot_id TEXT NOT NULL,
+    begun_s REAL NOT NULL,
+    begun_wall TEXT NOT NULL,
+    meter_id TEXT,
+    start_wh REAL,
+    last_wh REAL,
+    last_taken_s REAL,
+    last_wall TEXT,
+    ended_s REAL,
+    ended_wall TEXT,
+    end_wh REAL,
+    end_reason TEXT,
+    settled INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    periods TEXT NOT NULL,
+    {_WRITTEN}
+) STRICT;
+CREATE INDEX sessions_open ON sessions(begun_wall) WHERE settled = 0;
+CREATE TABLE faults (
+    id TEXT PRIMARY KEY,
+    code TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    connector TEXT,
+    act TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    symptoms TEXT NOT NULL,
+    locked_out INTEGER NOT NULL,
+    mrec TEXT,
+    ocpp16 TEXT,
+    boot_id TEXT NOT NULL,
+    since_s REAL NOT NULL,
+    since_wall TEXT NOT NULL,
+    cleared_s REAL,
+    cleared_wall TEXT,
+    changed_wall TEXT NOT NULL,
+    raised_seq INTEGER NOT NULL,
+    {_WRITTEN}
+) STRICT;
+CREATE INDEX faults_raised ON faults(raised_seq);
+CREATE INDEX faults_open ON faults(raised_seq) WHERE cleared_wall IS NULL;
+CREATE TABLE intervals (
+    number INTEGER PRIMARY KEY,
+    evse_uid TEXT NOT NULL,
+    status TEXT NOT NULL,
+    cause_class TEXT NOT NULL,
+    begun_boot_id TEXT NOT NULL,
+    begun_s REAL NOT NULL,
+    begun_wall TEXT NOT NULL,
+    ended_boot_id TEXT,
+    ended_s REAL,
+    ended_wall TEXT,
+    {_WRITTEN}
+) STRICT;
+CREATE UNIQUE INDEX intervals_open ON intervals(evse_uid) WHERE ended_wall IS NULL;
+CREATE TABLE cdrs (
+    id TEXT PRIMARY KEY,
+    session_id TEXT NOT NULL UNIQUE REFERENCES sessions(id),
+    body TEXT NOT NULL,
+    {_WRITTEN}
+) STRICT;
+CREATE TABLE acks (
+    kind TEXT NOT NULL,
+    object_id TEXT NOT NULL,
+    last_updated TEXT NOT NULL,
+    body TEXT NOT NULL,
+    acknowledged INTEGER NOT NULL,
+    location_url TEXT,
+    {_WRITTEN},
+    PRIMARY KEY (kind, object_id)
+) STRICT;
+CREATE TABLE commands (
+    number INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    who TEXT NOT NULL,
+    verb TEXT NOT NULL,
+    connector TEXT,
+    detail TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    at_s REAL NOT NULL,
+    at_wall TEXT NOT NULL,
+    {_WRITTEN}
+) STRICT;
+CREATE TABLE latches (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    copy TEXT NOT NULL,
+    {_WRITTEN}
+) STRICT;
+"""
+
+_MIGRATIONS: tuple[str, ...] = (_FIRST,)  # number n leads from version n to n + 1
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring an older or empty database to `SCHEMA_VERSION`, each step in one transaction."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{script}\n"
+            f"PRAGMA application_id = {APPLICATION_ID};\n"
+            f"PRAGMA user_version = {number};\nCOMMIT;"
+        )
+    if version < SCHEMA_VERSION:
+        # The header, not only the log, must show the version: see files.header_version.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
