@@ -1,1 +1,1 @@
-"""Pure physics behind the register images: time is passed in."""
+"""Pure physics: no clock, no sockets; time and randomness are passed in."""

@@ -1,0 +1,118 @@
+"""Eastron SDM72D-M-v2 meter: input registers as float32, limits and refusals of the real one.
+
+From the vendor's protocol description v1.1. Assumptions: the registers are renewed every 0.5 s;
+the energy register moves in steps of 0.001 kWh. Its float32 has a step of 0.000122 kWh near
+1234 kWh, where it starts, so that the register's own step is the coarser one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from laddvakt_sim.firmware.image import block, f32, place, touches, u32
+from laddvakt_sim.firmware.slave import ExceptionCode, Refusal, RefusingDevice
+from laddvakt_sim.plant.words import HEALTHY, Conditions, Phases
+
+if TYPE_CHECKING:
+    from laddvakt_sim.plant.meter import Measured, Meter
+
+UPDATE_S = 0.5
+START_WH = 1_234_567.0
+RESOLUTION_WH = 1.0
+MAX_REGISTERS = 60
+METER_CODE = 0x0089
+SERIAL = 23_071_972
+
+_INPUT_SPANS = (range(0, 126), range(224, 226), range(342, 398), range(1280, 1284))
+_IDENTITY = range(0xFC00, 0xFC03)
+_OVER_MARGIN_A = 0.5
+
+
+class Sdm72Meter(RefusingDevice):
+    """Unit on the RS-485 line in front of a plant meter."""
+
+    turnaround_s = 0.005  # assumption
+
+    def __init__(self, *, name: str, unit: int, meter: Meter) -> None:
+        self.name = name
+        self.unit = unit
+        self.offered_a = 0.0  # what the pilot offers: only to name what a reply shows
+        self.conditions: Conditions = HEALTHY
+        self._meter = meter
+        self._config = {18: 0.0, 20: float(unit), 28: 2.0}
+
+    def read_registers(self, fc: int, addr: int, count: int) -> list[int]:
+        """FC 4 for measurements, FC 3 for settings and identity."""
+        if fc == 3 and addr in _IDENTITY:
+            words = place(((0xFC00, u32(SERIAL)), (0xFC02, (METER_CODE,))))
+            return block(words, (_IDENTITY,), addr, count)
+        if count > MAX_REGISTERS or count % 2:
+            raise Refusal(ExceptionCode.ILLEGAL_VALUE)  # floats cannot be cut in half
+        if addr % 2:
+            raise Refusal(ExceptionCode.ILLEGAL_ADDRESS)
+        if fc == 3:
+            words = place((at, f32(value)) for at, value in self._config.items())
+            return block(words, (range(0, 60),), addr, count)
+        return block(self._inputs(self._meter.shown), _INPUT_SPANS, addr, count)
+
+    def shows(self, fc: int, addr: int, count: int) -> tuple[str, ...]:
+        """Faults visible in this block."""
+        if fc != 4:
+            return ()
+        shown = self._meter.shown
+        found: list[str] = []
+        if touches(0, addr, count, 6):
+            found += voltage_faults(shown.voltage_v)
+        if touches(6, addr, count, 6):
+            found += current_faults(shown.current_a, self.offered_a, self.conditions)
+        return tuple(found)
+
+    def _inputs(self, shown: Measured) -> dict[int, int]:
+        total_w = sum(shown.power_w)
+        energy_kwh = f32(shown.energy_wh / 1000.0)
+        rows = [
+            *((0 + 2 * i, f32(v)) for i, v in enumerate(shown.voltage_v)),
+            *((6 + 2 * i, f32(v)) for i, v in enumerate(shown.current_a)),
+            *((12 + 2 * i, f32(v)) for i, v in enumerate(shown.power_w)),
+            *((18 + 2 * i, f32(v)) for i, v in enumerate(shown.power_w)),  # VA: pf is 1 here
+            *((30 + 2 * i, f32(1.0)) for i in range(3)),
+            (52, f32(total_w)),
+            (56, f32(total_w)),
+            (62, f32(1.0)),
+            (70, f32(50.0 if any(shown.voltage_v) else 0.0)),
+            (72, energy_kwh),
+            (342, energy_kwh),
+            (384, energy_kwh),
+            (388, energy_kwh),
+            (396, energy_kwh),
+            (224, f32(_neutral_a(shown.current_a))),
+            (1280, f32(total_w)),
+        ]
+        return place(rows)
+
+
+def voltage_faults(voltage_v: Phases) -> tuple[str, ...]:
+    """What three voltages let a reader see."""
+    dead = sum(volts < 50.0 for volts in voltage_v)
+    if dead == 3:
+        return ("power_lost",)
+    return ("phase_lost",) if dead else ()
+
+
+def current_faults(current_a: Phases, offered_a: float, conditions: Conditions) -> tuple[str, ...]:
+    """What three currents let a reader see, given what the pilot offers."""
+    most_a = max(current_a)
+    injected = conditions.over_amps is not None or conditions.over_factor is not None
+    if offered_a == 0.0 or not injected:
+        return ()  # a vehicle still following a lower offer is no fault
+    if most_a > max(1.5 * offered_a, offered_a + 6.0):
+        return ("over_current", "over_current_gross")
+    return ("over_current",) if most_a > (offered_a + _OVER_MARGIN_A) * 1.1 else ()
+
+
+def _neutral_a(current_a: Phases) -> float:
+    first, second, third = current_a
+    # Magnitude of the sum of three phasors 120° apart.
+    square = first**2 + second**2 + third**2 - first * second - second * third - third * first
+    return math.sqrt(max(0.0, square))

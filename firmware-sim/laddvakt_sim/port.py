@@ -1,0 +1,78 @@
+"""A pty under a fixed name that can be opened again and again, and can vanish."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import termios
+import tty
+
+
+class Port:
+    """The pty: its master end, and a symlink to the other one."""
+
+    def __init__(self, link: str) -> None:
+        self._link = link
+        self._fd = -1
+        self._path = ""
+
+    def open(self) -> str:
+        """Make a new pty under the link; return its path."""
+        master, slave = os.openpty()
+        self._path = os.ttyname(slave)
+        os.close(slave)
+        os.set_blocking(master, False)
+        self._fd = master
+        self.park()
+        fresh = f"{self._link}.{os.getpid()}"
+        os.symlink(self._path, fresh)
+        os.replace(fresh, self._link)
+        return self._path
+
+    def close(self) -> None:
+        """Let the pty vanish with its link."""
+        if self._fd < 0:
+            return
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink(self._link) == self._path:
+                os.unlink(self._link)
+        os.close(self._fd)
+        self._fd = -1
+
+    def fileno(self) -> int:
+        """The master end, -1 while gone."""
+        return self._fd
+
+    def in_use(self) -> bool:
+        """True while somebody has the port open."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        return not any(event & select.POLLHUP for _, event in poll.poll(0))
+
+    def park(self) -> None:
+        """Set raw mode at 50 baud.
+
+        A pty drops the parity bit, and tcsetattr then fails with EINVAL unless something else
+        changed: the speed always does when it comes from 50.
+        """
+        attributes = termios.tcgetattr(self._fd)
+        if attributes[5] == termios.B50:
+            return
+        tty.setraw(self._fd)
+        attributes = termios.tcgetattr(self._fd)
+        attributes[4] = attributes[5] = termios.B50
+        termios.tcsetattr(self._fd, termios.TCSANOW, attributes)
+        termios.tcflush(self._fd, termios.TCIOFLUSH)
+
+    def read(self) -> bytes:
+        """What has arrived; empty when nothing did or nobody is there."""
+        try:
+            return os.read(self._fd, 512)
+        except OSError:  # nothing there, or nobody has it open
+            return b""
+
+    def write(self, data: bytes) -> None:
+        """Hand characters over; they are lost when nobody has the port open."""
+        with contextlib.suppress(OSError):
+            os.write(self._fd, data)
