@@ -25,7 +25,7 @@ _END = (
 )
 
 
-def change_status(  # noqa: PLR0917 - the row's columns in their order
+def change_status(
     store: Store, evse_uid: str, status: str, cause_class: str, at_s: float, at_wall: datetime
 ) -> bool:
     """End the running interval and begin the next; False when nothing changed."""

@@ -16,13 +16,13 @@ from __future__ import annotations
 import os
 import zlib
 from dataclasses import dataclass, field, replace
-from datetime import datetime  # noqa: TC003 - msgspec reads the types
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from laddvakt_agent.clock import Boot, ClockState
-from laddvakt_agent.core.model import Latch  # noqa: TC001 - msgspec reads the types
+from laddvakt_agent.core.model import Latch
 from laddvakt_agent.ledger.errors import NewerSchema
 from laddvakt_agent.ledger.files import os_errors, set_aside, sync_directory
 

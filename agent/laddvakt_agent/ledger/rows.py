@@ -7,12 +7,12 @@ times are aware UTC. What is not a number or a text is kept as JSON.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import datetime  # noqa: TC003 - msgspec reads the types
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
 
-from laddvakt_agent.published import TokenRef  # noqa: TC001 - msgspec reads the types
+from laddvakt_agent.published import TokenRef
 
 if TYPE_CHECKING:
     import sqlite3

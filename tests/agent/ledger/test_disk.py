@@ -1,0 +1,142 @@
+"""A disk that is full or read-only is told, and everything goes on."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.ledger.samples import latch, open_ledger, session_row
+from laddvakt_agent.clock import Clock, FakeTime
+from laddvakt_agent.ledger import Ledger, StorageError, StorageKind, read_latches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOBODY = 65534
+
+
+@contextmanager
+def _file_size_limit(limit_bytes: int) -> Iterator[None]:
+    """Writing beyond it fails: as near to a full disk as works everywhere without a mount."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def _as_nobody() -> Iterator[None]:
+    """Permissions do not bind root, so step down for a moment."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that also another user can reach: pytest's own are private."""
+    directory = Path(tempfile.mkdtemp(prefix="laddvakt-"))
+    directory.chmod(0o755)
+    yield directory
+    directory.chmod(0o755)
+    shutil.rmtree(directory)
+
+
+def _save_until_it_fails(ledger: Ledger) -> tuple[int, StorageError]:
+    for number in range(1000):
+        try:
+            ledger.save_session(session_row(f"s{number}"))
+        except StorageError as error:
+            return number, error
+    pytest.fail("the disk never ran full")
+
+
+def test_no_room_for_the_log(tmp_path: Path) -> None:
+    """Rows written before are kept, the failing one leaves nothing, later ones work again."""
+    ledger = open_ledger(tmp_path, FakeTime())
+    with _file_size_limit(200_000):
+        kept, error = _save_until_it_fails(ledger)
+    assert error.kind in (StorageKind.FULL, StorageKind.IO)
+    assert kept > 10
+    ids = {row.id for row in ledger.open_sessions()}
+    assert ids == {f"s{number}" for number in range(kept)}
+    ledger.save_session(session_row("after"))
+    ledger.close()
+    ledger = open_ledger(tmp_path, FakeTime())
+    assert {row.id for row in ledger.open_sessions()} == ids | {"after"}
+    ledger.close()
+
+
+def test_no_room_in_the_file(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path, FakeTime())
+    ledger._store.execute("PRAGMA max_page_count = 1")
+    _, error = _save_until_it_fails(ledger)
+    assert error.kind is StorageKind.FULL
+    assert "free space on this file system" in str(error)
+    ledger._store.execute("PRAGMA max_page_count = 100000")
+    ledger.save_session(session_row("after"))
+    ledger.close()
+
+
+def test_no_room_for_latches(tmp_path: Path) -> None:
+    """The old copy stays valid, and the next write that fits replaces it."""
+    ledger = open_ledger(tmp_path, FakeTime())
+    ledger.save_latches("1", (latch("old"),), 100.0)
+    many = tuple(latch(f"fault_{number}") for number in range(100))
+    with _file_size_limit(2000), pytest.raises(StorageError) as raised:
+        ledger.save_latches("1", many, 101.0)
+    assert raised.value.kind in (StorageKind.FULL, StorageKind.IO)
+    clock = Clock(FakeTime())
+    assert read_latches(tmp_path, clock.boot()) == ({"1": (latch("old"),)}, False)
+    ledger.save_latches("1", many, 102.0)
+    assert read_latches(tmp_path, clock.boot()) == ({"1": many}, False)
+    ledger.close()
+
+
+def test_a_write_protected_database(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path, FakeTime())
+    ledger._store.execute("PRAGMA query_only = ON")
+    with pytest.raises(StorageError, match="mount it read-write") as raised:
+        ledger.save_session(session_row())
+    assert raised.value.kind is StorageKind.READ_ONLY
+    ledger._store.execute("PRAGMA query_only = OFF")
+    ledger.save_session(session_row())
+    ledger.close()
+
+
+def test_a_write_protected_folder_still_gives_its_latches(open_to_all: Path) -> None:
+    """Without a ledger the agent must still know what is locked out."""
+    ledger = open_ledger(open_to_all, FakeTime())
+    ledger.save_latches("1", (latch(),), 100.0)
+    ledger.close()
+    for path in open_to_all.iterdir():
+        path.chmod(0o444)
+    open_to_all.chmod(0o555)
+    with _as_nobody():
+        with pytest.raises(StorageError) as raised:
+            open_ledger(open_to_all, FakeTime())
+        latches = read_latches(open_to_all, Clock(FakeTime()).boot())
+    assert raised.value.kind is StorageKind.READ_ONLY
+    assert latches == ({"1": (latch(),)}, False)
+
+
+def test_a_folder_that_cannot_be_made(open_to_all: Path) -> None:
+    open_to_all.chmod(0o555)
+    with _as_nobody(), pytest.raises(StorageError) as raised:
+        open_ledger(open_to_all / "state", FakeTime())
+    assert raised.value.kind is StorageKind.READ_ONLY
+    assert read_latches(open_to_all / "state", Clock(FakeTime()).boot()) == ({}, False)
