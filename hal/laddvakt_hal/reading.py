@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -46,18 +47,18 @@ class Reading(Generic[T_co]):
         return None if self.taken_at_s is None else now_s - self.taken_at_s
 
 
-def good(value: T_co, taken_at_s: float) -> Reading[T_co]:
+def good(value: T, taken_at_s: float) -> Reading[T]:
     """A value just taken from a verified reply."""
     return Reading(value=value, quality=Quality.GOOD, taken_at_s=taken_at_s)
 
 
-def stale(previous: Reading[T_co]) -> Reading[T_co]:
+def stale(previous: Reading[T]) -> Reading[T]:
     """The previous value after a failed read: same time, no longer good."""
     if previous.value is None:
         return previous
     return Reading(value=previous.value, quality=Quality.STALE, taken_at_s=previous.taken_at_s)
 
 
-def missing(quality: Quality = Quality.ABSENT) -> Reading[T_co]:
+def missing(quality: Quality = Quality.ABSENT) -> Reading[T]:
     """No value: absent, refused or implausible."""
     return Reading(value=None, quality=quality, taken_at_s=None)

@@ -7,10 +7,12 @@ Readings are the latest snapshot, without any I/O; commands await their confirme
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from laddvakt_hal.reading import Reading
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from laddvakt_hal.reading import Reading
 
 Phases = tuple[float | None, float | None, float | None]
 
@@ -36,11 +38,25 @@ class Meter(Protocol):
     resolution_wh: float  # least significant bit of the energy register
     load_side: bool  # True: measures behind the contactor
 
-    def voltage_v(self) -> Reading[Phases]: ...
-    def current_a(self) -> Reading[Phases]: ...
-    def power_w(self) -> Reading[float]: ...
-    def energy_wh(self) -> Reading[float]: ...
-    def serial(self) -> Reading[str]: ...
+    def voltage_v(self) -> Reading[Phases]:
+        """Phase voltages; `None` for a phase the meter does not measure."""
+        ...
+
+    def current_a(self) -> Reading[Phases]:
+        """Phase currents; `None` for a phase the meter does not measure."""
+        ...
+
+    def power_w(self) -> Reading[float]:
+        """Total active power."""
+        ...
+
+    def energy_wh(self) -> Reading[float]:
+        """Total imported energy: the register that is billed."""
+        ...
+
+    def serial(self) -> Reading[str]:
+        """Serial number; absent when the device has none to read."""
+        ...
 
 
 class Board(Protocol):
@@ -51,10 +67,22 @@ class Board(Protocol):
     limit_resolution_a: float
     needs_dead_man: bool  # True: no communication watchdog of its own
 
-    def pilot(self) -> Reading[PilotState]: ...
-    def pwm_on(self) -> Reading[bool]: ...
-    def limit_a(self) -> Reading[float]: ...
-    def relay_closed(self) -> Reading[bool]: ...
+    def pilot(self) -> Reading[PilotState]:
+        """Vehicle state on the control pilot."""
+        ...
+
+    def pwm_on(self) -> Reading[bool]:
+        """True while the pilot offers a current."""
+        ...
+
+    def limit_a(self) -> Reading[float]:
+        """The limit in force, as read back from the board."""
+        ...
+
+    def relay_closed(self) -> Reading[bool]:
+        """The board's own contactor relay; absent where the board does not tell."""
+        ...
+
     def errors(self) -> Reading[Sequence[str]]:
         """Active error names; a bit the profile does not name is `bit<N>`."""
         ...
@@ -79,7 +107,9 @@ class Contactor(Protocol):
     hold_s: float | None  # dead-man: opens by itself when `hold` is not repeated in time
     has_feedback: bool
 
-    def feedback_closed(self) -> Reading[bool]: ...
+    def feedback_closed(self) -> Reading[bool]:
+        """The mirror contact; absent where none is fitted."""
+        ...
 
     async def hold(self) -> None:
         """Close, or stay closed for another `hold_s`."""
@@ -95,7 +125,10 @@ class ResidualMonitor(Protocol):
 
     name: str
 
-    def dc_a(self) -> Reading[float]: ...
+    def dc_a(self) -> Reading[float]:
+        """Residual direct current."""
+        ...
+
     def tripped(self) -> Reading[bool]:
         """The monitor's own DC residual-current alarm."""
         ...
@@ -106,4 +139,6 @@ class DigitalInput(Protocol):
 
     name: str
 
-    def closed(self) -> Reading[bool]: ...
+    def closed(self) -> Reading[bool]:
+        """True while the contact is closed."""
+        ...
