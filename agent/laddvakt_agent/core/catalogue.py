@@ -6,69 +6,60 @@ time may be changed in the configuration within its range.
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from laddvakt_agent.core.overrides import OverrideError, Overrides, overridden
+from laddvakt_agent.core.rows_equipment import EQUIPMENT_ROWS
+from laddvakt_agent.core.rows_power import POWER_ROWS
+from laddvakt_agent.core.rules import Act, FaultRule, Recovery, Severity, SubjectKind
+
+__all__ = [
+    "CATALOGUE",
+    "Act",
+    "FaultRule",
+    "OverrideError",
+    "Recovery",
+    "Severity",
+    "SubjectKind",
+    "rule_for",
+    "with_overrides",
+]
+
+CATALOGUE: Mapping[str, FaultRule] = MappingProxyType(
+    {row.code: row for row in (*POWER_ROWS, *EQUIPMENT_ROWS)}
+)
 
 
-class Act(enum.IntEnum):
-    """What a fault demands; the strongest of all active faults wins."""
+def with_overrides(overrides: Overrides) -> Mapping[str, FaultRule]:
+    """The catalogue with the configuration's changes.
 
-    NONE = 0
-    DERATE = 1
-    FINISH = 2  # no new session, a running one goes on
-    RAMP = 3  # PWM off, open at pilot B, below 1 A, or after 6 s
-    TRIP = 4  # open now, under load if need be
-
-
-class Recovery(enum.Enum):
-    """How a fault is left once its condition is gone."""
-
-    AUTO = "auto"  # by itself, within a budget of reclosures
-    UNPLUG = "unplug"  # when the vehicle leaves
-    MANUAL = "manual"  # a person, may be remote
-    LOCAL = "local"  # a person at the charger
-    SERVICE = "service"  # the service role after a passed test
+    Raises:
+        OverrideError: every unknown code or key and every value outside its range, all at once.
+    """
+    return overridden(CATALOGUE, overrides)
 
 
-class SubjectKind(enum.Enum):
-    """What a fault is about."""
+def rule_for(rules: Mapping[str, FaultRule], code: str) -> FaultRule:
+    """The rule for `code`: configured, else the catalogue's, else one that only service can lift.
 
-    STATION = "station"
-    CONNECTOR = "connector"
-    DEVICE = "device"
-    LINE = "line"
-
-
-class Severity(enum.Enum):
-    """How urgent a person's attention is."""
-
-    INFO = "info"
-    WARNING = "warning"
-    FAULT = "fault"
-    SAFETY = "safety"
+    A code nobody knows comes from a latch of another version; it must block, not vanish.
+    """
+    return rules.get(code) or CATALOGUE.get(code) or _unknown(code)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaultRule:
-    """One row of the catalogue. Times in seconds; `window_s` None means per session."""
-
-    code: str
-    subject_kind: SubjectKind
-    severity: Severity
-    reported: bool  # True: the hardware says so; False: inferred here
-    confirm_s: float
-    clear_s: float
-    stages: tuple[tuple[float, Act], ...]  # (seconds after it was raised, act), ascending
-    recovery: Recovery
-    retries: int | None = None  # AUTO: reclosures in the window; None: without limit
-    window_s: float | None = None
-    backoff_s: float = 0.0
-    ends_session: bool = False
-    grid_caused: bool = False  # reclosing adds a random delay drawn once
-    mrec: str | None = None
-    ocpp16: str | None = None
-    who: str = "S"
-    title: str = ""  # one short English line for people
-
-
-CATALOGUE: dict[str, FaultRule] = {}
+def _unknown(code: str) -> FaultRule:
+    return FaultRule(
+        code=code,
+        subject_kind=SubjectKind.CONNECTOR,
+        severity=Severity.SAFETY,
+        reported=False,
+        confirm_s=0.0,
+        clear_s=0.0,
+        stages=((0.0, Act.TRIP),),
+        recovery=Recovery.SERVICE,
+        lockout=Recovery.SERVICE,
+        ends_session=True,
+        ocpp16="OtherError",
+        title=f"Latched fault {code} that this version does not know",
+    )

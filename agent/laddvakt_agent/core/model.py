@@ -57,6 +57,7 @@ class Role(enum.Enum):
     METER = "meter"
     CONTACTOR = "contactor"
     RESIDUAL_MONITOR = "residual_monitor"
+    EMERGENCY_STOP = "emergency_stop"  # the device that reads the loop
 
 
 class Reset(enum.Enum):
@@ -136,6 +137,9 @@ class Settings:
     sample_max_age_s: float = 1.5  # pilot, feedback, emergency stop, residual monitor
     session_hold_s: float = 1800.0  # a faulted session is kept this long
     session_hold_grid_s: float = 3600.0
+    meter_max_age_s: float = 3.0  # older meter values are not judged; `meter_lost` follows
+    reclose_min_s: float = 2.0  # no closing sooner after an opening
+    spread: float = 0.0  # 0…1, drawn once per station and kept: share of a row's `spread_s`
     rules: Mapping[str, FaultRule] = field(default_factory=dict)
 
 

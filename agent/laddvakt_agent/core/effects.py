@@ -1,0 +1,90 @@
+"""What differs between two states, in the order in which the shell must carry it out.
+
+Opening and lowering come first. What must survive is written down before anything closes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from laddvakt_agent.core.life import Life, Trail
+from laddvakt_agent.core.model import (
+    ActiveFault,
+    ContactorCommanded,
+    Effect,
+    FaultCleared,
+    FaultRaised,
+    FaultUpdated,
+    Latch,
+    LatchesChanged,
+    LimitCommanded,
+    SessionBegun,
+    SessionEnded,
+    StateChanged,
+)
+from laddvakt_agent.core.tracks import Summary, Track, as_fault, as_latch
+
+
+def differences(
+    before: tuple[Life, tuple[Track, ...]],
+    after: tuple[Life, tuple[Track, ...]],
+    faults: Summary,
+    trails: Sequence[Trail],
+) -> tuple[Effect, ...]:
+    """Everything the shell has to do or to write down."""
+    (was, old_tracks), (now, new_tracks) = before, after
+    effects: list[Effect] = []
+    if was.closed and not now.closed:
+        effects.append(ContactorCommanded(closed=False, reason=_reason(now, faults)))
+    if now.limit_a < was.limit_a:
+        effects.append(LimitCommanded(limit_a=now.limit_a, reason=_reason(now, faults)))
+    latches = _latches(new_tracks)
+    if latches != _latches(old_tracks):
+        effects.append(LatchesChanged(latches=latches))
+    if now.limit_a > was.limit_a:
+        effects.append(LimitCommanded(limit_a=now.limit_a, reason=_reason(now, faults)))
+    if now.closed and not was.closed:
+        effects.append(ContactorCommanded(closed=True, reason=now.reason))
+    effects += _faults(old_tracks, new_tracks)
+    effects += _trails(trails)
+    return tuple(effects)
+
+
+def _reason(life: Life, faults: Summary) -> str:
+    return f"{life.power_reason}: {faults.code}" if faults.code else life.power_reason
+
+
+def _latches(tracks: tuple[Track, ...]) -> tuple[Latch, ...]:
+    return tuple(latch for latch in map(as_latch, tracks) if latch is not None)
+
+
+def _faults(before: tuple[Track, ...], after: tuple[Track, ...]) -> Iterator[Effect]:
+    if before is after:
+        return
+    old, new = _standing(before), _standing(after)
+    for key, fault in new.items():
+        if key not in old:
+            yield FaultRaised(fault=fault)
+        elif _told(old[key]) != _told(fault):
+            yield FaultUpdated(fault=fault)
+    for code, subject in old:
+        if (code, subject) not in new:
+            yield FaultCleared(code=code, subject=subject)
+
+
+def _told(fault: ActiveFault) -> tuple[object, ...]:
+    return fault.act, fault.locked_out, fault.retries_used, fault.since_s
+
+
+def _standing(tracks: tuple[Track, ...]) -> dict[tuple[str, str], ActiveFault]:
+    return {(t.rule.code, t.subject): as_fault(t) for t in tracks if t.standing}
+
+
+def _trails(trails: Sequence[Trail]) -> Iterator[Effect]:
+    for trail in trails:
+        if trail.begun:
+            yield SessionBegun()
+        for move in trail.moves:
+            yield StateChanged(before=move.before, after=move.after, reason=move.reason)
+        if trail.ended is not None:
+            yield SessionEnded(reason=trail.ended)

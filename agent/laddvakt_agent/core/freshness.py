@@ -1,0 +1,142 @@
+"""What a reading is worth now: fresh, or nothing. A stale value never judges anything.
+
+A sample from the future or with a number that is none is no reading: it counts as missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from laddvakt_agent.core.life import Life, Vehicle
+from laddvakt_agent.core.model import Inputs, Phases, Pilot, Role, Sample, Settings
+
+T = TypeVar("T")
+
+AHEAD_MAX_S = 0.5  # the shell may note the time just before the reply it waits for arrives
+UNLOADED_A = 1.0  # below this a contactor opens without wear
+_PLAUSIBLE_MAX = 1e9  # beyond any register; also stops what is not a number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The readings of one moment as the connector's tables see them."""
+
+    vehicle: Vehicle
+    complete: bool
+    ready: bool
+    metered: bool
+    unloaded: bool
+    authorised: bool
+    in_service: bool
+
+
+def fresh(sample: Sample[T] | None, max_age_s: float, now_s: float) -> T | None:
+    """The value when it is younger than `max_age_s`, else `None`."""
+    if sample is None or not (sample.taken_s - AHEAD_MAX_S <= now_s < sample.taken_s + max_age_s):
+        return None
+    return sample.value
+
+
+def number(value: float | None) -> float | None:
+    """The value when it is a number a device can mean, else `None`."""
+    return value if value is not None and abs(value) < _PLAUSIBLE_MAX else None
+
+
+def numbers(phases: Phases | None) -> tuple[float, ...]:
+    """The phases that were read, in their order."""
+    known = (number(value) for value in phases or ())
+    return tuple(value for value in known if value is not None)
+
+
+def pilot(settings: Settings, inputs: Inputs, now_s: float) -> Pilot | None:
+    """The fresh pilot state."""
+    return fresh(inputs.pilot, settings.sample_max_age_s, now_s)
+
+
+def feedback(settings: Settings, inputs: Inputs, now_s: float) -> bool | None:
+    """The fresh mirror contact."""
+    return fresh(inputs.feedback_closed, settings.sample_max_age_s, now_s)
+
+
+def currents_a(settings: Settings, inputs: Inputs, now_s: float) -> tuple[float, ...]:
+    """Fresh phase currents without sign; empty when there are none."""
+    phases = fresh(inputs.current_a, settings.meter_max_age_s, now_s)
+    return tuple(abs(value) for value in numbers(phases))
+
+
+def voltages_v(settings: Settings, inputs: Inputs, now_s: float) -> tuple[float, ...]:
+    """Fresh voltages of the measured pairs; empty when there are none."""
+    return numbers(fresh(inputs.voltage_v, settings.meter_max_age_s, now_s))
+
+
+def guards(settings: Settings, inputs: Inputs) -> Iterator[tuple[Role, Sample[object] | None]]:
+    """Every reading without which the contactor may not stay closed, beside the meter's."""
+    yield Role.BOARD, inputs.pilot
+    if settings.has_feedback:
+        yield Role.CONTACTOR, inputs.feedback_closed
+    if settings.has_emergency_stop:
+        yield Role.EMERGENCY_STOP, inputs.emergency_stop
+    if settings.has_residual_monitor:
+        yield Role.RESIDUAL_MONITOR, inputs.residual_tripped
+
+
+def meter_guards(inputs: Inputs) -> tuple[Sample[object] | None, ...]:
+    """The meter readings whose age `meter_lost` bounds."""
+    return (inputs.current_a, inputs.energy_wh)
+
+
+def see(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> Seen:
+    """The readings as the tables see them."""
+    guarding = [sample for _, sample in guards(settings, inputs)]
+    age_s = settings.sample_max_age_s
+    since_offer = inputs.pilot is not None and inputs.pilot.taken_s >= life.limit_changed_s
+    energy = number(fresh(inputs.energy_wh, settings.meter_max_age_s, now_s))
+    measured = currents_a(settings, inputs, now_s)
+    return Seen(
+        vehicle=_vehicle(settings, pilot(settings, inputs, now_s)),
+        complete=None not in guarding and None not in meter_guards(inputs),
+        ready=since_offer and all(fresh(s, age_s, now_s) is not None for s in guarding),
+        metered=energy is not None,
+        unloaded=len(measured) >= settings.phases and max(measured) < UNLOADED_A,
+        authorised=inputs.authorised,
+        in_service=inputs.in_service,
+    )
+
+
+def deadlines_s(settings: Settings, inputs: Inputs) -> Iterator[float]:
+    """When readings begin or cease to count."""
+    age_s = settings.sample_max_age_s
+    safety = (sample for _, sample in guards(settings, inputs))
+    others = (inputs.pwm_on, inputs.board_errors, inputs.limit_readback_a, inputs.residual_dc_a)
+    for sample in (*safety, *others):
+        if sample is not None:
+            yield sample.taken_s - AHEAD_MAX_S
+            yield sample.taken_s + age_s
+    for sample in (inputs.voltage_v, inputs.power_w, *meter_guards(inputs)):
+        if sample is not None:
+            yield sample.taken_s - AHEAD_MAX_S
+            yield sample.taken_s + settings.meter_max_age_s
+
+
+def known_time(at_s: float | None) -> float:
+    """A time as a number: before everything when it is missing or no number."""
+    return -math.inf if at_s is None or math.isnan(at_s) else at_s
+
+
+def _vehicle(settings: Settings, state: Pilot | None) -> Vehicle:
+    match state:
+        case None:
+            return Vehicle.UNKNOWN
+        case Pilot.A:
+            return Vehicle.ABSENT
+        case Pilot.B:
+            return Vehicle.CONNECTED
+        case Pilot.C:
+            return Vehicle.ASKING
+        case Pilot.D:
+            return Vehicle.ASKING if settings.state_d_allowed else Vehicle.VENTILATION
+        case Pilot.E | Pilot.F | Pilot.INVALID:
+            return Vehicle.BAD

@@ -1,0 +1,126 @@
+"""What is remembered of a connector beside its faults, and what its tables may look at."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Protocol
+
+from laddvakt_agent.core.model import Settings, State
+from laddvakt_agent.core.tracks import Summary
+
+
+class Vehicle(enum.Enum):
+    """What a fresh pilot reading says of the vehicle."""
+
+    UNKNOWN = "unknown"  # no fresh reading
+    ABSENT = "absent"  # A
+    CONNECTED = "connected"  # B
+    ASKING = "asking"  # C, or D where ventilation is provided
+    VENTILATION = "ventilation"  # D where it is not
+    BAD = "bad"  # E, F or outside every band
+
+
+class Power(enum.Enum):
+    """What the hardware is told; each comment says what is true in it."""
+
+    OFF = "off"  # contactor open, PWM off
+    OFFERED = "offered"  # contactor open, PWM on
+    CLOSED = "closed"  # contactor closed, PWM on
+    RAMPING = "ramping"  # contactor closed, PWM off, for RAMP_MAX_S at most
+
+
+class View(Protocol):
+    """The readings as the tables see them."""
+
+    @property
+    def vehicle(self) -> Vehicle:
+        """What the pilot says."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Everything that guards the connector was read at least once."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Everything that guards closing is fresh, the pilot read since the PWM is on."""
+        ...
+
+    @property
+    def metered(self) -> bool:
+        """The energy register is fresh: a session's first value would be known."""
+        ...
+
+    @property
+    def unloaded(self) -> bool:
+        """Fresh currents, all below 1 A."""
+        ...
+
+    @property
+    def authorised(self) -> bool:
+        """A session is wanted."""
+        ...
+
+    @property
+    def in_service(self) -> bool:
+        """The operator has not closed the connector."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """The connector without its faults. The last two fields explain, they decide nothing."""
+
+    state: State = State.UNAVAILABLE
+    power: Power = Power.OFF
+    read_once: bool = False
+    plugged: bool = False  # as last known
+    session: bool = False
+    metered: bool = False  # the session's first register value is known
+    over: bool = False  # a session has ended and the vehicle is still there
+    rearmed: bool = False  # since then the authorisation was dropped once
+    limit_a: float = 0.0
+    limit_changed_s: float = 0.0
+    past_limit_a: float = 0.0  # the highest offer before this one …
+    past_until_s: float = 0.0  # … and when it ended
+    commanded_since_s: float = 0.0  # last contactor command
+    ramp_since_s: float = 0.0
+    held_since_s: float = 0.0  # FAULTED since
+    reason: str = "started"
+    power_reason: str = "started"
+
+    @property
+    def closed(self) -> bool:
+        """The contactor is commanded closed."""
+        return self.power in (Power.CLOSED, Power.RAMPING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One step of the life, for the log."""
+
+    before: State
+    after: State
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trail:
+    """What happened on the way: every state passed, sessions begun and ended."""
+
+    moves: tuple[Move, ...] = ()
+    begun: bool = False
+    ended: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All a guard may look at."""
+
+    settings: Settings
+    life: Life
+    view: View
+    faults: Summary
+    now_s: float

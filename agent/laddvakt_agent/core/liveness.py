@@ -1,0 +1,121 @@
+"""Silence as a fault of its own: devices, lines, the meter – and a board nobody guards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from laddvakt_agent.core.catalogue import rule_for
+from laddvakt_agent.core.detect import AWAY, UNKNOWN, Found, Scene
+from laddvakt_agent.core.freshness import (
+    AHEAD_MAX_S,
+    currents_a,
+    fresh,
+    guards,
+    known_time,
+    meter_guards,
+    number,
+)
+from laddvakt_agent.core.memory import METER_REPLIES
+from laddvakt_agent.core.model import Role
+from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.tracks import Finding
+
+
+def silences(scene: Scene, started_s: float) -> Iterator[Found]:
+    """What is silent now, and for how long; never heard counts from `started_s`."""
+    for name, (heard_s, roles) in _heard(scene, started_s).items():
+        yield "device_lost", name, device_lost(scene, heard_s, roles)
+    for line in scene.inputs.lines:
+        down = Finding(present=not line.up, evidence=line.reason or "line is down")
+        yield "bus_down", line.name, down
+    yield "meter_lost", scene.settings.meter_name, meter_lost(scene, started_s)
+    yield "unguarded_board", scene.settings.connector, unguarded_board(scene)
+
+
+def device_lost(scene: Scene, heard_s: float, roles: frozenset[Role]) -> Finding:
+    """A guarding device is silent, or what guards in its replies is missing."""
+    rule = rule_for(scene.settings.rules, "device_lost")
+    acts = dict(rule.act_by_role)
+    act = max(acts.get(role.value, rule.stages[0][1]) for role in roles)
+    return Finding(
+        present=scene.now_s >= heard_s + _device_silent_s(scene),
+        since_s=heard_s,
+        act=act,
+        evidence=f"nothing usable from {', '.join(sorted(role.value for role in roles))}",
+    )
+
+
+def meter_lost(scene: Scene, started_s: float) -> Finding:
+    """No usable current or energy value; over only after several good replies."""
+    heard_s = _meter_heard_s(scene, started_s)
+    if scene.now_s >= heard_s + _meter_silent_s(scene):
+        return Finding(present=True, since_s=heard_s, evidence="no current or energy value")
+    energy = fresh(scene.inputs.energy_wh, scene.settings.meter_max_age_s, scene.now_s)
+    if not currents_a(scene.settings, scene.inputs, scene.now_s) or number(energy) is None:
+        return Finding(present=True, evidence="it answers, but not with numbers")
+    return AWAY if scene.memory.replies.count >= METER_REPLIES else UNKNOWN
+
+
+def unguarded_board(scene: Scene) -> Finding:
+    """No watchdog and no dead-man opens the contactor if the agent dies."""
+    if scene.inputs.pilot is None:
+        return UNKNOWN  # the board was never heard, so nothing could be armed yet
+    act = Act.FINISH if scene.settings.unattended_current_a is None else Act.DERATE
+    return Finding(
+        present=not scene.inputs.guarded, act=act, evidence="no watchdog armed, no dead-man output"
+    )
+
+
+def deadlines_s(scene: Scene, started_s: float) -> Iterator[float]:
+    """When silence begins to count."""
+    for heard_s, _ in _heard(scene, started_s).values():
+        yield heard_s + _device_silent_s(scene)
+    yield _meter_heard_s(scene, started_s) + _meter_silent_s(scene)
+
+
+def _heard(scene: Scene, started_s: float) -> dict[str, tuple[float, frozenset[Role]]]:
+    """Per guarding device: its oldest guarding reading, and its roles. Meters are not among them.
+
+    A device that answers but leaves out what guards is as good as silent.
+    """
+    names: dict[Role, str] = {}
+    heard: dict[str, tuple[float, frozenset[Role]]] = {}
+    for device in scene.inputs.devices:
+        if device.role is Role.METER:
+            continue
+        names.setdefault(device.role, device.name)
+        at_s = _since_start_s(device.heard_s, scene.now_s, started_s)
+        _add(heard, device.name, device.role, at_s)
+    for role, sample in guards(scene.settings, scene.inputs):
+        taken_s = None if sample is None else sample.taken_s
+        at_s = _since_start_s(taken_s, scene.now_s, started_s)
+        _add(heard, names.get(role, role.value), role, at_s)
+    return heard
+
+
+def _add(
+    heard: dict[str, tuple[float, frozenset[Role]]], name: str, role: Role, at_s: float
+) -> None:
+    before_s, roles = heard.get(name, (at_s, frozenset()))
+    heard[name] = (min(before_s, at_s), roles | {role})
+
+
+def _since_start_s(taken_s: float | None, now_s: float, started_s: float) -> float:
+    """When something was last heard; never, or in the future, counts from the start."""
+    known_s = known_time(taken_s)
+    return started_s if known_s > now_s + AHEAD_MAX_S else max(known_s, started_s)
+
+
+def _meter_heard_s(scene: Scene, started_s: float) -> float:
+    taken = (None if s is None else s.taken_s for s in meter_guards(scene.inputs))
+    return min(_since_start_s(taken_s, scene.now_s, started_s) for taken_s in taken)
+
+
+def _device_silent_s(scene: Scene) -> float:
+    rule = rule_for(scene.settings.rules, "device_lost")
+    return min(scene.settings.sample_max_age_s, rule.confirm_s)
+
+
+def _meter_silent_s(scene: Scene) -> float:
+    rule = rule_for(scene.settings.rules, "meter_lost")
+    return min(scene.settings.meter_max_age_s, rule.confirm_s)

@@ -1,0 +1,178 @@
+"""One round of the core: readings in, the next state and what to do about it out.
+
+`step` is pure and total: it never raises, and with equal inputs at an equal time a second call
+changes nothing. Detectors, tracks and the connector's tables are applied in turn until nothing
+moves, so that a fault answers in the step that shows it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from laddvakt_agent.core import connector as tables
+from laddvakt_agent.core import freshness, liveness, recovery
+from laddvakt_agent.core.catalogue import CATALOGUE, FaultRule, Recovery, rule_for
+from laddvakt_agent.core.detect import UNKNOWN, Found, Scene, detect_deadlines_s, findings
+from laddvakt_agent.core.effects import differences
+from laddvakt_agent.core.life import Life, Trail, Vehicle
+from laddvakt_agent.core.memory import Memory, remember
+from laddvakt_agent.core.model import ActiveFault, Effect, Inputs, Latch, Outputs, Settings
+from laddvakt_agent.core.overrides import reclosing
+from laddvakt_agent.core.tracks import Summary, Surroundings, Track, as_fault, from_latch, join
+
+_PASSES_MAX = 8  # detectors, tracks and tables settle in two or three; tests hold it to that
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """Everything the core remembers of one connector."""
+
+    life: Life
+    started_s: float
+    memory: Memory = field(default_factory=Memory)
+    tracks: tuple[Track, ...] = ()
+    summary: Summary = field(default_factory=Summary)
+
+
+def initial(
+    settings: Settings,
+    latches: Sequence[Latch],
+    now_s: float,
+    *,
+    latches_lost: bool = False,
+    session_open: bool = False,
+) -> Connector:
+    """A connector that knows nothing yet: unavailable, contactor open, nothing offered.
+
+    `latches` restores lock-outs and spent budgets; with `latches_lost` every budget counts as used
+    up. `session_open`: a session of before the restart goes on (its vehicle counts as plugged in
+    until the pilot says otherwise).
+    """
+    life = Life(
+        plugged=session_open,
+        session=session_open,
+        limit_changed_s=now_s,
+        past_until_s=now_s,
+        commanded_since_s=now_s,
+        held_since_s=now_s,
+    )
+    tracks = [
+        from_latch(_rule(settings, latch.code), latch, settings.spread, now_s) for latch in latches
+    ]
+    if latches_lost:
+        tracks += _spent(settings, now_s)
+    return Connector(
+        life=life, started_s=now_s, tracks=tuple(tracks), summary=join(settings, tracks)
+    )
+
+
+def step(
+    settings: Settings, connector: Connector, inputs: Inputs, now_s: float
+) -> tuple[Connector, tuple[Effect, ...]]:
+    """The connector one step on, and what differs: the most urgent effect first."""
+    before, trails = connector, list[Trail]()
+    for _ in range(_PASSES_MAX):
+        passed, trail = _pass(settings, connector, inputs, now_s)
+        trails.append(trail)
+        if passed == connector:
+            break
+        connector = passed
+    effects = differences(
+        (before.life, before.tracks), (connector.life, connector.tracks), connector.summary, trails
+    )
+    return connector, effects
+
+
+def outputs(connector: Connector) -> Outputs:
+    """What the hardware is told: a function of the connector's state alone."""
+    return Outputs(closed=connector.life.closed, limit_a=connector.life.limit_a)
+
+
+def active_faults(connector: Connector) -> tuple[ActiveFault, ...]:
+    """Every standing fault, in the order they were raised."""
+    standing = [track for track in connector.tracks if track.standing]
+    return tuple(as_fault(track) for track in sorted(standing, key=lambda track: track.raised_s))
+
+
+def next_deadline_s(
+    settings: Settings, connector: Connector, inputs: Inputs | None, now_s: float
+) -> float | None:
+    """The earliest time after `now_s` at which something may change without new inputs."""
+    candidates = [
+        *tables.deadlines_s(settings, connector.life, connector.summary),
+        *(at_s for track in connector.tracks for at_s in recovery.deadlines_s(track)),
+    ]
+    if inputs is not None:
+        candidates += _reading_deadlines_s(settings, connector, inputs, now_s)
+    return min((at_s for at_s in candidates if now_s < at_s < math.inf), default=None)
+
+
+def _pass(
+    settings: Settings, connector: Connector, inputs: Inputs, now_s: float
+) -> tuple[Connector, Trail]:
+    life = connector.life
+    memory = remember(settings, life, connector.memory, inputs, now_s)
+    scene = Scene(settings, life, memory, inputs, now_s)
+    view = freshness.see(settings, life, inputs, now_s)
+    around = Surroundings(
+        vehicle_gone=view.vehicle is Vehicle.ABSENT,
+        session=life.session,
+        closed_since_s=life.commanded_since_s if life.closed else None,
+        resets=inputs.resets,
+        spread=settings.spread,
+    )
+    found = (*findings(scene), *liveness.silences(scene, connector.started_s))
+    tracks = _tracked(settings, connector.tracks, found, around, now_s)
+    summary = join(settings, tracks)
+    life, trail = tables.advance(settings, life, view, summary, now_s)
+    passed = replace(connector, life=life, memory=memory, tracks=tracks, summary=summary)
+    return passed, trail
+
+
+def _tracked(
+    settings: Settings,
+    tracks: tuple[Track, ...],
+    found: Sequence[Found],
+    around: Surroundings,
+    now_s: float,
+) -> tuple[Track, ...]:
+    said = {(code, subject): finding for code, subject, finding in found}
+    moved: list[Track] = []
+    for track in tracks:
+        # A detector that says nothing any longer has not said that its fault is over.
+        finding = said.pop((track.rule.code, track.subject), UNKNOWN)
+        moved.append(recovery.advance(track, finding, around, now_s))
+    for (code, subject), finding in said.items():
+        if finding.present:
+            track = Track(rule=_rule(settings, code), subject=subject)
+            moved.append(recovery.advance(track, finding, around, now_s))
+    return tuple(track for track in moved if not track.forgettable)
+
+
+def _rule(settings: Settings, code: str) -> FaultRule:
+    rule = rule_for(settings.rules, code)
+    if settings.residual_reclose and code == "residual_current_dc":
+        return rule if rule.recovery is Recovery.AUTO else reclosing(rule)
+    return rule
+
+
+def _spent(settings: Settings, now_s: float) -> Iterator[Track]:
+    """Every limited budget, used up: what the lost latches said may have been that."""
+    subjects = {"meter_lost": settings.meter_name, "meter_frozen": settings.meter_name}
+    for code in CATALOGUE:
+        rule = _rule(settings, code)
+        if rule.retries is not None:
+            subject = subjects.get(code, settings.connector)
+            yield Track(rule=rule, subject=subject, spent_s=(now_s,) * rule.retries)
+
+
+def _reading_deadlines_s(
+    settings: Settings, connector: Connector, inputs: Inputs, now_s: float
+) -> Iterator[float]:
+    memory = remember(settings, connector.life, connector.memory, inputs, now_s)
+    scene = Scene(settings, connector.life, memory, inputs, now_s)
+    yield from freshness.deadlines_s(settings, inputs)
+    yield from liveness.deadlines_s(scene, connector.started_s)
+    yield from detect_deadlines_s(scene)

@@ -1,0 +1,201 @@
+"""What is remembered about one fault: how it is shown, kept over a restart, joined."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from laddvakt_agent.core.model import ActiveFault, Latch, Reset, Settings
+from laddvakt_agent.core.rules import Act, FaultRule, Recovery
+
+
+class Phase(enum.Enum):
+    """Where a track is; each comment says what is true in it."""
+
+    CLEAR = "clear"  # not seen
+    PENDING = "pending"  # seen, not yet for its confirm time
+    ACTIVE = "active"  # raised, and its condition holds or cannot be seen
+    CLEARING = "clearing"  # raised, its condition is gone, waiting to be left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a detector says now. `present` None: cannot be judged (stale, missing).
+
+    `since_s` is set where the readings themselves tell since when.
+    """
+
+    present: bool | None
+    since_s: float | None = None
+    act: Act | None = None  # instead of the row's stages
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a track may know of the connector."""
+
+    vehicle_gone: bool = False
+    session: bool = False
+    closed_since_s: float | None = None  # the contactor is commanded closed since then
+    resets: frozenset[Reset] = frozenset()
+    spread: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """The memory of one fault about one subject."""
+
+    rule: FaultRule
+    subject: str
+    phase: Phase = Phase.CLEAR
+    since_s: float = 0.0  # start of PENDING or CLEARING
+    raised_s: float = 0.0
+    act: Act = Act.NONE
+    acknowledged: bool = False  # what its recovery waits for has happened since CLEARING
+    locked: bool = False  # the budget is spent, or the row locks at once
+    blocked: bool = False  # it held a running session back
+    spread_s: float = 0.0
+    spent_s: tuple[float, ...] = ()
+    evidence: str = ""
+
+    @property
+    def standing(self) -> bool:
+        """Raised and not left yet."""
+        return self.phase in (Phase.ACTIVE, Phase.CLEARING)
+
+    @property
+    def forgettable(self) -> bool:
+        """It says no more than no track at all."""
+        return self.phase is Phase.CLEAR and not self.spent_s
+
+    @property
+    def needs(self) -> Recovery:
+        """What lifts it."""
+        return self.rule.lockout if self.locked else self.rule.recovery
+
+    @property
+    def locked_out(self) -> bool:
+        """Only a person can lift it now, although its row may allow more."""
+        return self.locked and self.rule.lockout is not Recovery.UNPLUG
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """All the connector ever sees of the tracks."""
+
+    act: Act = Act.NONE
+    derate: bool = False
+    hold_s: float | None = None  # blocked sessions are kept this long; None: nothing blocks
+    code: str = ""  # the leading fault, for reasons
+
+
+def spent_in_window(track: Track, now_s: float) -> tuple[float, ...]:
+    """The reclosures that still count against the budget."""
+    window_s = track.rule.window_s
+    if window_s is None:
+        return track.spent_s
+    return tuple(spent for spent in track.spent_s if now_s < spent + window_s)
+
+
+def budget_left(track: Track, now_s: float) -> bool:
+    """Whether one more reclosure is allowed."""
+    retries = track.rule.retries
+    return retries is None or len(spent_in_window(track, now_s)) < retries
+
+
+def leave_at_s(track: Track) -> float:
+    """The earliest time the track may be left, from what is known now."""
+    rule = track.rule
+    automatic = track.needs is Recovery.AUTO
+    clear_s = rule.clear_s + (track.spread_s if automatic else 0.0)
+    cleared_s = track.since_s + clear_s if track.phase is Phase.CLEARING else track.raised_s
+    return max(cleared_s, track.raised_s + _backoff_s(track)) if automatic else cleared_s
+
+
+def join(settings: Settings, tracks: Iterable[Track]) -> Summary:
+    """What all standing faults together demand."""
+    act, derate, hold_s, code = Act.NONE, False, None, ""
+    for track in tracks:
+        if not track.standing:
+            continue
+        derate = derate or track.act is Act.DERATE
+        if track.act > act:
+            act, code = track.act, track.rule.code
+        if track.act >= Act.RAMP:
+            kept_s = _hold_s(settings, track)
+            hold_s = kept_s if hold_s is None else _longest(hold_s, kept_s)
+    return Summary(act=act, derate=derate, hold_s=hold_s, code=code)
+
+
+def as_fault(track: Track, now_s: float | None = None) -> ActiveFault:
+    """The track as it is shown. Without `now_s` the budget counts as of the raise."""
+    automatic = track.needs is Recovery.AUTO
+    at_s = track.raised_s if now_s is None else now_s
+    return ActiveFault(
+        code=track.rule.code,
+        subject=track.subject,
+        since_s=track.raised_s,
+        act=track.act,
+        locked_out=track.locked_out,
+        evidence=track.evidence,
+        retries_used=len(spent_in_window(track, at_s)),
+        retries_allowed=track.rule.retries or 0,
+        retry_at_s=leave_at_s(track) if automatic else None,
+    )
+
+
+def as_latch(track: Track) -> Latch | None:
+    """What must survive a restart, `None` when nothing must."""
+    limited = track.rule.recovery is not Recovery.AUTO or track.rule.retries is not None
+    keep = track.standing and (limited or track.locked)
+    if not keep and not track.spent_s:
+        return None
+    return Latch(
+        code=track.rule.code,
+        subject=track.subject,
+        locked_out=track.standing and track.locked,
+        active=track.standing,
+        spent_s=track.spent_s,
+    )
+
+
+def from_latch(rule: FaultRule, latch: Latch, spread: float, now_s: float) -> Track:
+    """The track a latch tells of, standing again if it stood.
+
+    Times of an earlier boot may lie ahead of this one's: they count as just now, never as past.
+    """
+    spent_s = tuple(min(spent, now_s) for spent in latch.spent_s)
+    track = Track(rule=rule, subject=latch.subject, spent_s=spent_s)
+    if not (latch.active or latch.locked_out):
+        return track
+    return replace(
+        track,
+        phase=Phase.ACTIVE,
+        raised_s=now_s,
+        since_s=now_s,
+        act=rule.act_at(now_s, now_s),
+        locked=latch.locked_out,
+        spread_s=rule.spread_s * spread,
+        evidence="stood before the restart",
+    )
+
+
+def _backoff_s(track: Track) -> float:
+    rule = track.rule
+    if rule.backoff_max_s is None:
+        return rule.backoff_s
+    used = len(spent_in_window(track, track.raised_s))
+    return float(min(rule.backoff_s * 2**used, rule.backoff_max_s))
+
+
+def _hold_s(settings: Settings, track: Track) -> float:
+    if track.rule.ends_session or track.locked or track.needs is Recovery.UNPLUG:
+        return 0.0
+    return settings.session_hold_grid_s if track.rule.grid_caused else settings.session_hold_s
+
+
+def _longest(first_s: float, second_s: float) -> float:
+    # A fault that ends the session ends it, whatever else would keep it.
+    return 0.0 if 0.0 in (first_s, second_s) else max(first_s, second_s)
