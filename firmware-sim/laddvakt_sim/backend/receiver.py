@@ -5,7 +5,7 @@ No HTTP here: a request is method, URL segments and body; an answer is a status 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from laddvakt_sim.backend.rules import check_ids, check_rules, check_update
@@ -29,7 +29,7 @@ class Answer:
     status_code: int = OK
     errors: tuple[str, ...] = ()
     data: Json = None
-    created_id: str | None = None  # a CDR's id for the Location header
+    cdr_key: str | None = None  # where the CDR is, for the Location header
 
 
 def refused(*errors: str, status_code: int = INVALID, http_status: int = 200) -> Answer:
@@ -91,9 +91,10 @@ class Receiver:
         cdr_id = str(body["id"])
         key = "/".join(str(body[name]) for name in ("country_code", "party_id", "id"))
         if self._storage.get("cdrs", key) is not None:
-            return refused(f"id: a CDR {cdr_id!r} is already here, CDRs are never replaced")
+            problem = f"id: a CDR {cdr_id!r} is already here, CDRs are never replaced"
+            return replace(refused(problem), cdr_key=key)
         self._storage.put("cdrs", key, body)
-        return Answer(http_status=201, created_id=key)
+        return Answer(http_status=201, cdr_key=key)
 
     def _put_location(self, segments: tuple[str, ...], body: dict[str, Json]) -> Answer:
         if len(segments) == 3:

@@ -88,6 +88,7 @@ class Server:
     async def _ocpi(self, request: web.Request) -> web.StreamResponse:
         at_s, at = time.clock_gettime(time.CLOCK_BOOTTIME), utc_now()
         text = await _text(request)
+        body = _parsed_or_text(text)
         module, segments = self._address(request)
         rule = self._behaviour.next(module) if module in MODULES else Rule(mode=Mode.OK)
         received = Received(
@@ -96,8 +97,8 @@ class Server:
             method=request.method,
             path=request.path_qs,
             module=module,
-            object_id="/".join(segments[2:]) if len(segments) > 2 else "/".join(segments),
-            body=_parsed_or_text(text),
+            object_id=_object_id(module, segments, body),
+            body=body,
         )
         if rule.mode in (Mode.OK, Mode.LOST_REPLY, Mode.HTTP_500_KEPT):
             answer, headers = self._answer(request, module, segments, text)
@@ -175,9 +176,9 @@ class Server:
     ) -> tuple[Answer, dict[str, str]]:
         if method == "POST" and module == "cdrs" and not segments:
             answer = self._receiver.post_cdr(body)
-            if answer.created_id is None:
+            if answer.cdr_key is None:
                 return answer, {}
-            return answer, {"Location": f"{self._settings.endpoint('cdrs')}/{answer.created_id}"}
+            return answer, {"Location": f"{self._settings.endpoint('cdrs')}/{answer.cdr_key}"}
         if len(segments) not in _SEGMENTS.get(module, range(0)):
             return refused("no such resource", http_status=404), {}
         handlers: dict[str, Callable[[str, tuple[str, ...], dict[str, Json]], Answer]] = {
@@ -244,6 +245,13 @@ class Server:
             url = f"{self._settings.endpoint(module)}?{urlencode(following, quote_via=quote)}"
             headers["Link"] = f'<{url}>; rel="next"'
         return Answer(status_code=OK, data=list(page.items)), headers
+
+
+def _object_id(module: str, segments: tuple[str, ...], body: Json) -> str:
+    """What the request is about: the ids after country and party, or the posted CDR's."""
+    if module == "cdrs" and not segments and isinstance(body, dict):
+        return str(body.get("id", ""))
+    return "/".join(segments[2:] if len(segments) > 2 else segments)
 
 
 async def _text(request: web.Request) -> str:

@@ -1,0 +1,279 @@
+"""A charger to report about, a store in memory, and the real backend in its own process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from laddvakt_agent.published import (
+    CdrRecord,
+    EvseState,
+    EvseStatus,
+    FaultReport,
+    PeriodRecord,
+    SessionRecord,
+    Station,
+    TokenRef,
+)
+from laddvakt_agent.uplink.settings import (
+    ConnectorSettings,
+    Endpoints,
+    EvseSettings,
+    LocationSettings,
+    UplinkSettings,
+)
+from laddvakt_agent.uplink.store import Acked
+
+TOKEN = "a token with ünicode"
+T0 = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
+DRIVER = TokenRef(
+    uid="04A1B2C3", type="RFID", contract_id="SE-LAD-C0001", country_code="SE", party_id="LAD"
+)
+
+
+class MemoryStore:
+    """Keeps acknowledgements as the ledger does, and counts the writes."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], Acked] = {}
+        self.saves = 0
+
+    def load(self) -> dict[tuple[str, str], Acked]:
+        return dict(self.kept)
+
+    async def save(self, kind: str, object_id: str, acked: Acked) -> None:
+        self.saves += 1
+        await asyncio.sleep(0)
+        self.kept[kind, object_id] = acked
+
+
+class TestClock:
+    """The real monotonic clock and a wall clock that is set by hand."""
+
+    __test__ = False
+
+    def __init__(self, wall: datetime = T0) -> None:
+        self.at = wall
+
+    def now_s(self) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def wall(self) -> datetime:
+        return self.at
+
+
+def connector() -> ConnectorSettings:
+    return ConnectorSettings(
+        id="1",
+        standard="IEC_62196_T2",
+        format="CABLE",
+        power_type="AC_3_PHASE",
+        max_voltage=230,
+        max_amperage=16,
+        max_electric_power=11_000,
+    )
+
+
+def settings(endpoints: Endpoints, **changes: object) -> UplinkSettings:
+    place = LocationSettings(
+        id="LOC1",
+        name="Storgatan",
+        address="Storgatan 1",
+        city="Uppsala",
+        postal_code="753 31",
+        country="SWE",
+        latitude="59.85856",
+        longitude="17.63893",
+        time_zone="Europe/Stockholm",
+        evses=tuple(
+            EvseSettings(
+                uid=f"evse-{number}",
+                evse_id=f"SE*LAD*E{number}",
+                connectors=(connector(),),
+                physical_reference=str(number),
+            )
+            for number in (1, 2)
+        ),
+    )
+    made = UplinkSettings(
+        country_code="SE",
+        party_id="LAD",
+        token=TOKEN,
+        endpoints=endpoints,
+        location=place,
+        currency="SEK",
+        to_country_code="SE",
+        to_party_id="EMS",
+        retry_min_s=0.02,
+        retry_max_s=0.2,
+        request_timeout_s=0.5,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # a test names real fields
+
+
+def evse(status: EvseStatus, *, uid: str = "evse-1", at: datetime = T0) -> EvseState:
+    return EvseState(uid=uid, connector_id="1", status=status, changed_at=at)
+
+
+def session(session_id: str = "s-1", **changes: object) -> SessionRecord:
+    made = SessionRecord(
+        id=session_id,
+        evse_uid="evse-1",
+        connector_id="1",
+        token=DRIVER,
+        auth_method="WHITELIST",
+        started_at=T0,
+        ended_at=None,
+        meter_id="21001234",
+        start_wh=1000.0,
+        energy_wh=0.0,
+        periods=(),
+        changed_at=T0,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # a test names real fields
+
+
+def period(minute: int, energy_wh: float, *, charging: bool = True) -> PeriodRecord:
+    return PeriodRecord(
+        started_at=T0 + timedelta(minutes=minute),
+        duration_s=600.0,
+        energy_wh=energy_wh,
+        charging=charging,
+    )
+
+
+def finished(session_id: str = "s-1") -> SessionRecord:
+    return session(
+        session_id,
+        ended_at=T0 + timedelta(minutes=20),
+        energy_wh=1834.0,
+        periods=(period(0, 1834.0), period(10, 0.0, charging=False)),
+        changed_at=T0 + timedelta(minutes=20),
+    )
+
+
+def cdr(cdr_id: str = "c-1", session_id: str = "s-1") -> CdrRecord:
+    return CdrRecord(
+        id=cdr_id,
+        session=finished(session_id),
+        end_wh=2834.0,
+        charging_s=600.0,
+        parking_s=600.0,
+        remark=None,
+        created_at=T0 + timedelta(minutes=20),
+    )
+
+
+def fault(fault_id: str = "f-1", **changes: object) -> FaultReport:
+    made = FaultReport(
+        id=fault_id,
+        code="residual_current_dc",
+        severity="safety",
+        evse_uid="evse-1",
+        connector_id="1",
+        started_at=T0,
+        cleared_at=None,
+        cause="residual_current_dc",
+        symptoms=("power_lost",),
+        mrec="CX002",
+        ocpp16="GroundFailure",
+        locked_out=False,
+        changed_at=T0,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # a test names real fields
+
+
+def station(
+    *evses: EvseState,
+    sessions: tuple[SessionRecord, ...] = (),
+    faults: tuple[FaultReport, ...] = (),
+    cdrs: tuple[CdrRecord, ...] = (),
+) -> Station:
+    both = {state.uid: state for state in (*(_idle()), *evses)}
+    return Station(evses=tuple(both.values()), sessions=sessions, faults=faults, cdrs=cdrs)
+
+
+def _idle() -> tuple[EvseState, EvseState]:
+    return evse(EvseStatus.AVAILABLE), evse(EvseStatus.AVAILABLE, uid="evse-2")
+
+
+class BackendProcess:
+    """`laddvakt-sim backend` as it is started for real."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._seen = 0
+
+    async def start(self) -> None:
+        """Start, or start again on the same port with the same memory."""
+        ready = self.directory / "backend.json"
+        ready.unlink(missing_ok=True)
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "laddvakt_sim.backend",
+            f"--dir={self.directory}",
+            f"--port={self.port}",
+            f"--token={TOKEN}",
+            "--exit-with-stdin",
+            stdin=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        async with asyncio.timeout(10):
+            while not ready.exists():  # noqa: ASYNC110 - another process makes it
+                await asyncio.sleep(0.02)
+        self.info = json.loads(ready.read_text())
+        self.port = int(self.info["url"].rpartition(":")[2])
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it; its exit status."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.send_signal(number)
+        status = await self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        return status
+
+    def lose_memory(self) -> None:
+        """Delete what it kept; it must be stopped."""
+        for file in self.directory.glob("backend.sqlite*"):
+            file.unlink()
+        self._seen = 0
+
+    def endpoints(self) -> Endpoints:
+        return Endpoints(**self.info["endpoints"])
+
+    async def behave(self, mode: str, **more: object) -> None:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(f"{self.info['url']}/behaviour", json={"mode": mode, **more}) as reply,
+        ):
+            assert reply.status == 200, await reply.text()
+
+    async def read(self, path: str) -> dict[str, list[dict[str, Any]]]:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.get(f"{self.info['url']}{path}") as reply,
+        ):
+            content: dict[str, list[dict[str, Any]]] = await reply.json()
+            return content
+
+    async def news(self) -> list[dict[str, Any]]:
+        """The requests that came since the last call."""
+        content = await self.read(f"/received?since={self._seen}")
+        if content["requests"]:
+            self._seen = int(str(content["requests"][-1]["seq"]))
+        return content["requests"]
