@@ -7,9 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
 
+from laddvakt_agent.core.contactor import (
+    LOAD_SIDE_CLOSE_S,
+    WELD_SETTLE_S,
+    contactor_did_not_close,
+    contactor_opened_alone,
+    contactor_welded,
+)
 from laddvakt_agent.core.freshness import (
     currents_a,
     fresh,
@@ -17,40 +22,21 @@ from laddvakt_agent.core.freshness import (
     pilot,
     voltages_v,
 )
-from laddvakt_agent.core.life import Life, Power
+from laddvakt_agent.core.life import Power
 from laddvakt_agent.core.memory import (
     GROSS_SAMPLES,
-    WELD_SAMPLES,
-    Memory,
     gross_above_a,
     offered_a,
 )
-from laddvakt_agent.core.model import Inputs, Pilot, Sample, Settings
+from laddvakt_agent.core.model import Pilot, Settings
+from laddvakt_agent.core.scene import AWAY, UNKNOWN, Found, Scene, found, settling
 from laddvakt_agent.core.tracks import Finding
 from laddvakt_agent.core.transitions import RAMP_MAX_S
 
-WELD_SETTLE_S = 1.0  # after opening, before closed feedback or load-side voltage counts
 LOAD_SIDE_SETTLE_S = 2.0  # after closing, before load-side voltages are judged
-LOAD_SIDE_CLOSE_S = 1.0  # after closing, before a missing load-side voltage counts
 DEAD_V = 50.0
 ALIKE_S = 120.0  # measured quantities bit-identical under load
 ALIKE_QUANTITIES = 3
-
-AWAY = Finding(present=False)
-UNKNOWN = Finding(present=None)
-
-Found: TypeAlias = tuple[str, str, Finding]  # code, subject, finding
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """All a detector may look at."""
-
-    settings: Settings
-    life: Life
-    memory: Memory
-    inputs: Inputs
-    now_s: float
 
 
 def findings(scene: Scene) -> Iterator[Found]:
@@ -104,54 +90,6 @@ def residual_current_dc(s: Scene) -> Finding:
     return Finding(present=tripped, evidence=shown)
 
 
-def contactor_welded(s: Scene) -> Finding:
-    """Closed feedback or load-side voltage after opening; without either: current."""
-    if s.life.closed or s.now_s < s.life.commanded_since_s + WELD_SETTLE_S:
-        return AWAY
-    witnesses = [w for w in (_mirror_weld(s), _voltage_weld(s)) if w is not None]
-    if not witnesses:
-        return _current_weld(s)
-    for witness in witnesses:
-        if witness.present:
-            return witness
-    return UNKNOWN if UNKNOWN in witnesses else AWAY
-
-
-def contactor_did_not_close(s: Scene) -> Finding:
-    """Closed is commanded, and no witness has followed since."""
-    if s.life.power is not Power.CLOSED or s.memory.seen_closed:
-        return AWAY
-    voltage = _load_voltage(s, LOAD_SIDE_CLOSE_S)
-    if voltage is True:
-        return AWAY
-    if not s.settings.has_feedback:
-        if not s.settings.voltage_load_side or _settling(s, LOAD_SIDE_CLOSE_S):
-            return AWAY
-        return _found(None if voltage is None else True, "no load-side voltage after closing")
-    if _settling(s, s.settings.feedback_settle_s):
-        return AWAY
-    closed = _settled(s, s.inputs.feedback_closed, s.settings.feedback_settle_s)
-    return _found(None if closed is None else not closed, "mirror contact did not follow")
-
-
-def contactor_opened_alone(s: Scene) -> Finding:
-    """The mirror contact opened although vehicle and station both want it closed."""
-    opened_s = s.memory.opened_s
-    if s.life.power is not Power.CLOSED or not s.memory.seen_closed or opened_s is None:
-        return AWAY
-    age_s = s.settings.sample_max_age_s
-    errors = fresh(s.inputs.board_errors, age_s, s.now_s)
-    if errors or fresh(s.inputs.pwm_on, age_s, s.now_s) is False:
-        return AWAY
-    sample = s.inputs.pilot
-    # Only a pilot read after the opening tells a lone opening from C→B, where the board opens.
-    if sample is None or sample.taken_s < opened_s:
-        return UNKNOWN
-    state = pilot(s.settings, s.inputs, s.now_s)
-    asks = None if state is None else state in (Pilot.C, Pilot.D)
-    return _found(asks, "mirror contact opened while closed was commanded")
-
-
 def over_current(s: Scene) -> Finding:
     """A wired phase above the offer with every tolerance."""
     judged = _drawn(s)
@@ -159,7 +97,7 @@ def over_current(s: Scene) -> Finding:
         return judged
     current_a, limit_a = judged
     above_a = (limit_a + 0.5) * 1.10
-    return _found(current_a > above_a, f"{current_a:.1f} A, allowed {above_a:.1f} A")
+    return found(current_a > above_a, f"{current_a:.1f} A, allowed {above_a:.1f} A")
 
 
 def over_current_gross(s: Scene) -> Finding:
@@ -187,7 +125,7 @@ def vehicle_keeps_drawing(s: Scene) -> Finding:
     if state is None or not measured:
         return UNKNOWN
     draws = state in (Pilot.C, Pilot.D) and max(measured) > 1.0
-    return _found(draws, f"{max(measured):.1f} A, {RAMP_MAX_S:g} s after the offer ended")
+    return found(draws, f"{max(measured):.1f} A, {RAMP_MAX_S:g} s after the offer ended")
 
 
 def pilot_fault(s: Scene) -> Finding:
@@ -195,7 +133,7 @@ def pilot_fault(s: Scene) -> Finding:
     state = pilot(s.settings, s.inputs, s.now_s)
     if state is None:
         return UNKNOWN
-    return _found(state in (Pilot.E, Pilot.F, Pilot.INVALID), f"pilot {state.value}")
+    return found(state in (Pilot.E, Pilot.F, Pilot.INVALID), f"pilot {state.value}")
 
 
 def board_error(s: Scene) -> Finding:
@@ -205,7 +143,7 @@ def board_error(s: Scene) -> Finding:
     errors = fresh(s.inputs.board_errors, s.settings.sample_max_age_s, s.now_s)
     if errors is None:
         return UNKNOWN
-    return _found(bool(errors), f"board reports {', '.join(errors)}")
+    return found(bool(errors), f"board reports {', '.join(errors)}")
 
 
 def power_lost(s: Scene) -> Finding:
@@ -215,7 +153,7 @@ def power_lost(s: Scene) -> Finding:
     pairs_v = voltages_v(s.settings, s.inputs, s.now_s)
     if len(pairs_v) < s.settings.phases:
         return UNKNOWN
-    return _found(max(pairs_v) < DEAD_V, f"highest voltage {max(pairs_v):.0f} V")
+    return found(max(pairs_v) < DEAD_V, f"highest voltage {max(pairs_v):.0f} V")
 
 
 def phase_lost(s: Scene) -> Finding:
@@ -226,7 +164,7 @@ def phase_lost(s: Scene) -> Finding:
     if len(pairs_v) < s.settings.phases:
         return UNKNOWN
     lost = min(pairs_v) < 0.7 * nominal_v and max(pairs_v) >= 0.85 * nominal_v
-    return _found(lost, f"lowest {min(pairs_v):.0f} V, highest {max(pairs_v):.0f} V")
+    return found(lost, f"lowest {min(pairs_v):.0f} V, highest {max(pairs_v):.0f} V")
 
 
 def limit_not_obeyed(s: Scene) -> Finding:
@@ -238,7 +176,7 @@ def limit_not_obeyed(s: Scene) -> Finding:
     if limit_a is None or sample.taken_s < due_s:
         return UNKNOWN
     above_a = s.life.limit_a + s.settings.limit_resolution_a
-    return _found(limit_a > above_a, f"board offers {limit_a:g} A, told {s.life.limit_a:g} A")
+    return found(limit_a > above_a, f"board offers {limit_a:g} A, told {s.life.limit_a:g} A")
 
 
 def meter_frozen(s: Scene) -> Finding:
@@ -265,10 +203,6 @@ def _register_step_s(settings: Settings, power_w: float) -> float:
     return 3.0 * settings.meter_resolution_wh * 3600.0 / power_w
 
 
-def _found(present: bool | None, evidence: str) -> Finding:
-    return Finding(present=present, evidence=evidence)
-
-
 def _drawn(s: Scene) -> Finding | tuple[float, float]:
     """The highest current and the offer it is held against; a finding when not judged."""
     if not s.life.closed:
@@ -280,55 +214,8 @@ def _drawn(s: Scene) -> Finding | tuple[float, float]:
     return (max(measured), limit_a) if limit_a > 0.0 else AWAY
 
 
-def _settling(s: Scene, settle_s: float) -> bool:
-    return s.now_s < s.life.commanded_since_s + settle_s
-
-
-def _settled(s: Scene, sample: Sample[bool] | None, settle_s: float) -> bool | None:
-    """The fresh value of a sample taken after the last command had time to act."""
-    if sample is None or sample.taken_s < s.life.commanded_since_s + settle_s:
-        return None
-    return fresh(sample, s.settings.sample_max_age_s, s.now_s)
-
-
-def _load_voltage(s: Scene, settle_s: float) -> bool | None:
-    """Whether the load side is live, `None` where that is not measured or not settled."""
-    sample = s.inputs.voltage_v
-    if not s.settings.voltage_load_side or sample is None:
-        return None
-    pairs_v = voltages_v(s.settings, s.inputs, s.now_s)
-    if not pairs_v or sample.taken_s < s.life.commanded_since_s + settle_s:
-        return None
-    return max(pairs_v) > 0.5 * s.settings.nominal_voltage_v
-
-
 def _voltage_meaningless(s: Scene) -> bool:
     """Behind an open or just closed contactor a voltage says nothing about the supply."""
     if not s.settings.voltage_load_side:
         return False
-    return not s.life.closed or _settling(s, LOAD_SIDE_SETTLE_S)
-
-
-def _mirror_weld(s: Scene) -> Finding | None:
-    if not s.settings.has_feedback:
-        return None
-    closed = _settled(s, s.inputs.feedback_closed, s.settings.feedback_settle_s)
-    return UNKNOWN if closed is None else _found(closed, "mirror contact closed after opening")
-
-
-def _voltage_weld(s: Scene) -> Finding | None:
-    if not s.settings.voltage_load_side:
-        return None
-    live = _load_voltage(s, WELD_SETTLE_S)
-    return UNKNOWN if live is None else _found(live, "load side live after opening")
-
-
-def _current_weld(s: Scene) -> Finding:
-    run, measured = s.memory.weld, currents_a(s.settings, s.inputs, s.now_s)
-    if not measured:
-        return UNKNOWN
-    return Finding(
-        present=run.count >= WELD_SAMPLES,
-        since_s=run.first_s,
-        evidence=f"{max(measured):.1f} A after opening",
-    )
+    return not s.life.closed or settling(s, LOAD_SIDE_SETTLE_S)

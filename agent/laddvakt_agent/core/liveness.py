@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from laddvakt_agent.core.catalogue import rule_for
-from laddvakt_agent.core.detect import AWAY, UNKNOWN, Found, Scene
 from laddvakt_agent.core.freshness import (
     AHEAD_MAX_S,
     currents_a,
@@ -18,6 +17,7 @@ from laddvakt_agent.core.freshness import (
 from laddvakt_agent.core.memory import METER_REPLIES
 from laddvakt_agent.core.model import Role
 from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.scene import AWAY, UNKNOWN, Found, Scene
 from laddvakt_agent.core.tracks import Finding
 
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from laddvakt_agent.core import connector as tables
 from laddvakt_agent.core import freshness, liveness, recovery
 from laddvakt_agent.core.catalogue import CATALOGUE, FaultRule, Recovery, rule_for
-from laddvakt_agent.core.detect import UNKNOWN, Found, Scene, detect_deadlines_s, findings
+from laddvakt_agent.core.detect import detect_deadlines_s, findings
 from laddvakt_agent.core.effects import differences
 from laddvakt_agent.core.life import Life, Trail, Vehicle
 from laddvakt_agent.core.memory import Memory, remember
 from laddvakt_agent.core.model import ActiveFault, Effect, Inputs, Latch, Outputs, Settings
 from laddvakt_agent.core.overrides import reclosing
+from laddvakt_agent.core.scene import UNKNOWN, Found, Scene
 from laddvakt_agent.core.tracks import Summary, Surroundings, Track, as_fault, from_latch, join
 
 _PASSES_MAX = 8  # detectors, tracks and tables settle in two or three; tests hold it to that

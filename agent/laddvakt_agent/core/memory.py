@@ -81,6 +81,11 @@ def offered_a(settings: Settings, life: Life, taken_s: float) -> float:
     return max(life.limit_a, life.past_limit_a) if recent else life.limit_a
 
 
+def weld_wait_s(settings: Settings) -> float:
+    """How long after opening a current starts to witness a weld."""
+    return max(WELD_AFTER_S, settings.meter_settle_s + 2.0 * settings.meter_update_s)
+
+
 def gross_above_a(limit_a: float) -> float:
     """Beyond this no tolerance of meter or vehicle explains the current."""
     return max(1.5 * limit_a, limit_a + 6.0)
@@ -102,8 +107,7 @@ def _weld(
 ) -> Run:
     if life.closed or settings.has_feedback or settings.voltage_load_side:
         return Run()
-    wait_s = max(WELD_AFTER_S, settings.meter_settle_s + 2.0 * settings.meter_update_s)
-    if taken_s is not None and taken_s < life.commanded_since_s + wait_s:
+    if taken_s is not None and taken_s < life.commanded_since_s + weld_wait_s(settings):
         return Run()
     return _counted(memory.weld, taken_s, current_a > _WELD_A, WELD_SAMPLES)
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from laddvakt_agent.core.model import Reset
 from laddvakt_agent.core.rules import Act, Recovery
 from laddvakt_agent.core.tracks import (
+    STATUS_GRACE_S,
     Finding,
     Phase,
     Surroundings,
@@ -35,6 +36,8 @@ def advance(track: Track, finding: Finding, around: Surroundings, now_s: float) 
 
 def deadlines_s(track: Track) -> Iterator[float]:
     """When this track may move although nothing new is read."""
+    if track.standing:
+        yield track.raised_s + STATUS_GRACE_S
     if track.phase is Phase.PENDING:
         yield track.since_s + track.rule.confirm_s
     elif track.phase is Phase.ACTIVE:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from laddvakt_agent.core.model import ActiveFault, Latch, Reset, Settings
 from laddvakt_agent.core.rules import Act, FaultRule, Recovery
 
+STATUS_GRACE_S = 60.0  # so long a held-back session still counts as charging to the outside
+
 
 class Phase(enum.Enum):
     """Where a track is; each comment says what is true in it."""
