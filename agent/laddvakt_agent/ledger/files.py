@@ -48,19 +48,36 @@ def lock(directory: Path) -> int:
     with os_errors(path):
         directory.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    _hold(descriptor, path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-        os.close(descriptor)
-        raise LedgerInUse(
-            f"{path}: another agent uses this folder (process {holder}); "
-            "stop it, or give this one its own state folder"
-        ) from None
-    with os_errors(path):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        os.close(descriptor)
+        raise from_os(error, path) from error
     return descriptor
+
+
+def lock_without_writing(directory: Path) -> int | None:
+    """The same lock in a folder that cannot be written; `None` where it cannot be had at all.
+
+    Raises:
+        LedgerInUse: another process holds it.
+    """
+    path = directory / _LOCK
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # whoever could hold it, needed this file too
+        return None
+    _hold(descriptor, path)
+    return descriptor
+
+
+def in_memory() -> sqlite3.Connection:
+    """A ledger that lasts as long as the process."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    migrate(connection)
+    return connection
 
 
 def open_checked(directory: Path, wall: datetime) -> tuple[sqlite3.Connection, Path | None, str]:
@@ -117,6 +134,18 @@ def os_errors(where: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise from_os(error, where) from error
+
+
+def _hold(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(descriptor)
+        raise LedgerInUse(
+            f"{path}: another agent uses this folder (process {holder}); "
+            "stop it, or give this one its own state folder"
+        ) from None
 
 
 def _open_existing(path: Path) -> sqlite3.Connection:

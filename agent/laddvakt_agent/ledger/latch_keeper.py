@@ -34,17 +34,20 @@ _PUT = (
 class LatchKeeper:
     """The latches of one state folder, read once and written through.
 
-    A broken file is set aside when the keeper is made, so that its evidence is not overwritten.
+    A broken file is set aside when the keeper is made, so that its evidence is not overwritten;
+    not so with `examine=False`, for a folder that cannot be written or even read.
     """
 
-    def __init__(self, store: Store, directory: Path, boot: Boot) -> None:
+    def __init__(self, store: Store, directory: Path, boot: Boot, *, examine: bool = True) -> None:
         self._store = store
         self._files = LatchFiles(directory)
         self._boot = boot
         in_ledger = self._from_ledger()
-        copy = newest((in_ledger, *self._files.read()))
-        self._lost = copy is None and self._files.ever_written()
-        self.broken_aside = self._files.set_broken_aside(boot.started_wall)
+        in_files, ever_written = self._files.examined() if examine else self._files.glanced()
+        copy = newest((in_ledger, *in_files))
+        self._lost = copy is None and ever_written
+        if examine:
+            self._files.set_broken_aside(boot.started_wall)
         self._copy = copy if copy is not None else Copy(sequence=0)
         if copy is not None and copy != in_ledger:
             self._to_ledger()

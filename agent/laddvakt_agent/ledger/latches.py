@@ -23,7 +23,7 @@ import msgspec
 
 from laddvakt_agent.clock import Boot, ClockState
 from laddvakt_agent.core.model import Latch
-from laddvakt_agent.ledger.errors import NewerSchema
+from laddvakt_agent.ledger.errors import NewerSchema, StorageError
 from laddvakt_agent.ledger.files import os_errors, set_aside, sync_directory
 
 if TYPE_CHECKING:
@@ -90,18 +90,28 @@ class LatchFiles:
         self._directory = directory
         self._paths = tuple(directory / name for name in _FILES)
 
-    def read(self) -> tuple[Copy | None, ...]:
-        """Both copies; `None` where a file is missing or broken.
+    def examined(self) -> tuple[tuple[Copy | None, ...], bool]:
+        """Both copies, `None` where missing or broken; and whether there ever were any.
 
         Raises:
             NewerSchema: a newer version wrote one.
             StorageError: a file is there and cannot be read.
         """
-        return tuple(self._read(path) for path in self._paths)
+        copies = tuple(self._read(path) for path in self._paths)
+        with os_errors(self._directory):
+            ever = (self._directory / _MARKER).exists() or any(p.exists() for p in self._paths)
+        return copies, ever
 
-    def ever_written(self) -> bool:
-        """Whether there once were latches here."""
-        return (self._directory / _MARKER).exists() or any(p.exists() for p in self._paths)
+    def glanced(self) -> tuple[tuple[Copy | None, ...], bool]:
+        """The same where the folder may be unreadable: then there may have been some.
+
+        Raises:
+            NewerSchema: a newer version wrote one.
+        """
+        try:
+            return self.examined()
+        except StorageError:
+            return (), True
 
     def write(self, copy: Copy) -> None:
         """Replace the file whose turn it is; on the disk when it returns.
@@ -164,9 +174,10 @@ def read_latches(directory: Path, boot: Boot) -> tuple[dict[str, tuple[Latch, ..
         StorageError: they are there and cannot be read.
     """
     files = LatchFiles(directory)
-    copy = newest(files.read())
+    copies, ever_written = files.examined()
+    copy = newest(copies)
     if copy is None:
-        return {}, files.ever_written()
+        return {}, ever_written
     return {name: in_boot(latch_set, boot) for name, latch_set in copy.connectors.items()}, False
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Ledger:
     """The open ledger of one state folder; made by `Ledger.open`."""
 
-    def __init__(self, store: Store, keeper: LatchKeeper, lock: int) -> None:
+    def __init__(self, store: Store, keeper: LatchKeeper, lock: int | None) -> None:
         self._store = store
         self._keeper = keeper
         self._lock = lock
@@ -60,6 +60,34 @@ class Ledger:
         ledger.damaged_aside, ledger.damage = aside, damage
         return ledger
 
+    @classmethod
+    def without_disk(cls, directory: Path, *, boot: Boot, clock: Clock | None = None) -> Ledger:
+        """A ledger in memory, for when `open` raised `StorageError`: protection goes on.
+
+        It knows the latches if their files can be read, and keeps trying to write them. All else
+        is gone when the agent ends.
+
+        Raises:
+            LedgerInUse: another agent has the folder.
+            NewerSchema: a newer version wrote the latches; nothing was touched.
+        """
+        with ExitStack() as undo:
+            lock = files.lock_without_writing(directory)
+            if lock is not None:
+                undo.callback(os.close, lock)
+            store = Store(
+                files.in_memory(),
+                directory / files.NAME,
+                boot=boot,
+                clock=clock if clock is not None else Clock(),
+            )
+            undo.callback(store.close)
+            with store.write() as stamp:
+                store.begin_run(stamp)
+            ledger = cls(store, LatchKeeper(store, directory, boot, examine=False), lock)
+            undo.pop_all()
+        return ledger
+
     def close(self) -> None:
         """Note the orderly end and let the folder go, whatever the disk says.
 
@@ -73,7 +101,8 @@ class Ledger:
                 )
         finally:
             self._store.close()
-            os.close(self._lock)
+            if self._lock is not None:
+                os.close(self._lock)
 
     def heartbeat(
         self, at_s: float, at_wall: datetime, sessions: Iterable[SessionRow] = ()
@@ -98,7 +127,7 @@ class Ledger:
         return tables.session(self._store, session_id)
 
     def open_sessions(self) -> tuple[SessionRow, ...]:
-        """Those not settled, oldest first; an ended one among them still lacks its CDR."""
+        """Those without a CDR, oldest first: running, or ended and never billed."""
         return tables.open_sessions(self._store)
 
     def close_session_with_cdr(self, row: SessionRow, cdr: CdrRecord) -> None:
@@ -110,7 +139,7 @@ class Ledger:
         tables.close_with_cdr(self._store, row, cdr)
 
     def add_cdr(self, cdr: CdrRecord) -> None:
-        """Add a CDR to a settled session; the identical one again changes nothing.
+        """Add a CDR to a session already written down; the identical one again changes nothing.
 
         Raises:
             Conflict: the id or the session has another CDR, or the session is unknown.

@@ -28,7 +28,7 @@ Row = TypeVar("Row")
 class SessionRow:
     """A charging session, from its first second on.
 
-    It stays open until `settled`: the end is known and the CDR is written (or none is due).
+    It stays open until its CDR is written. `settled` says that its end is known for good.
     """
 
     id: str

@@ -61,7 +61,6 @@ CREATE TABLE sessions (
     periods TEXT NOT NULL,
     {_WRITTEN}
 ) STRICT;
-CREATE INDEX sessions_open ON sessions(begun_wall) WHERE settled = 0;
 CREATE TABLE faults (
     id TEXT PRIMARY KEY,
     code TEXT NOT NULL,

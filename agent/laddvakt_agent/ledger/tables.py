@@ -84,8 +84,9 @@ def session(store: Store, session_id: str) -> SessionRow | None:
 
 
 def open_sessions(store: Store) -> tuple[SessionRow, ...]:
-    """Those not settled, oldest first."""
-    return store.rows(SessionRow, f"{_GET_SESSION} WHERE settled = 0 ORDER BY rowid")
+    """Those without a CDR, oldest first."""
+    unbilled = "NOT EXISTS (SELECT 1 FROM cdrs WHERE session_id = sessions.id)"
+    return store.rows(SessionRow, f"{_GET_SESSION} WHERE {unbilled} ORDER BY rowid")
 
 
 def close_with_cdr(store: Store, row: SessionRow, cdr: CdrRecord) -> None:
@@ -104,7 +105,7 @@ def close_with_cdr(store: Store, row: SessionRow, cdr: CdrRecord) -> None:
 
 
 def add_cdr(store: Store, cdr: CdrRecord) -> None:
-    """Add a CDR to a session already settled; the identical one again changes nothing.
+    """Add a CDR to a session already written down; the identical one again changes nothing.
 
     Raises:
         Conflict: another CDR has this id or bills this session, or the session is unknown.

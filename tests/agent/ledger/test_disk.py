@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.ledger.samples import latch, open_ledger, session_row
+from agent.ledger.samples import cdr_of, ended, latch, open_ledger, session_row
 from laddvakt_agent.clock import Clock, FakeTime
-from laddvakt_agent.ledger import Ledger, StorageError, StorageKind, read_latches
+from laddvakt_agent.ledger import Ledger, LedgerInUse, StorageError, StorageKind, read_latches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,3 +140,41 @@ def test_a_folder_that_cannot_be_made(open_to_all: Path) -> None:
         open_ledger(open_to_all / "state", FakeTime())
     assert raised.value.kind is StorageKind.READ_ONLY
     assert read_latches(open_to_all / "state", Clock(FakeTime()).boot()) == ({}, False)
+
+
+def test_without_a_disk_everything_goes_on_in_memory(open_to_all: Path) -> None:
+    """Latches are known, sessions are billed while the agent lives, and the fault is told."""
+    ledger = open_ledger(open_to_all, FakeTime())
+    ledger.save_latches("1", (latch(),), 100.0)
+    ledger.close()
+    before = {path.name: path.read_bytes() for path in open_to_all.iterdir()}
+    for path in open_to_all.iterdir():
+        path.chmod(0o444)
+    open_to_all.chmod(0o555)
+    clock = Clock(FakeTime())
+    row = ended(session_row())
+    with _as_nobody():
+        ledger = Ledger.without_disk(open_to_all, boot=clock.boot(), clock=clock)
+        with pytest.raises(LedgerInUse):
+            Ledger.without_disk(open_to_all, boot=clock.boot(), clock=clock)
+        assert ledger.load_latches() == ({"1": (latch(),)}, False)
+        ledger.close_session_with_cdr(row, cdr_of(row))
+        assert ledger.cdrs(unacknowledged_only=True) == (cdr_of(row),)
+        with pytest.raises(StorageError):
+            ledger.save_latches("1", (), 101.0)
+        assert ledger.load_latches()[0] == {"1": ()}
+        ledger.close()
+    assert {path.name: path.read_bytes() for path in open_to_all.iterdir()} == before
+
+
+def test_without_a_disk_and_a_readable_folder_latches_count_as_lost(open_to_all: Path) -> None:
+    ledger = open_ledger(open_to_all, FakeTime())
+    ledger.save_latches("1", (latch(),), 100.0)
+    ledger.close()
+    clock = Clock(FakeTime())
+    for name in ("latches.a", "latches.b"):
+        (open_to_all / name).unlink(missing_ok=True)
+        (open_to_all / name).mkdir()  # reading fails, whatever the permissions
+    ledger = Ledger.without_disk(open_to_all, boot=clock.boot(), clock=clock)
+    assert ledger.load_latches() == ({}, True)
+    ledger.close()

@@ -76,8 +76,10 @@ def test_texts_come_back_as_they_went(tmp_path: Path, time: FakeTime, text: str)
 def test_ended_without_cdr_is_still_open(tmp_path: Path, time: FakeTime) -> None:
     ledger = open_ledger(tmp_path, time)
     ledger.save_session(ended(session_row()))
-    assert [row.id for row in ledger.open_sessions()] == ["s1"]
-    ledger.save_session(replace(ended(session_row()), settled=True))  # nothing to bill
+    settled = replace(ended(session_row()), settled=True)
+    ledger.save_session(settled)  # killed here, it must still be billed
+    assert ledger.open_sessions() == (settled,)
+    ledger.close_session_with_cdr(settled, cdr_of(settled))
     assert ledger.open_sessions() == ()
     ledger.close()
 
@@ -219,6 +221,7 @@ def test_time_without_an_agent_is_unknown(tmp_path: Path, time: FakeTime) -> Non
     time.advance(60.0)
     dead.heartbeat(time.boot_s(), time.wall())
     dead._store.close()  # as if killed: nothing more is written
+    assert dead._lock is not None
     os.close(dead._lock)
 
     time.advance(30.0)
