@@ -9,11 +9,8 @@ import contextlib
 import os
 import socket
 import stat
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 TOKEN = "ocpi-token"  # the credential's name, not the credential
 _USEC = 1_000_000

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from laddvakt_agent.clock import BUILT, Clock, ClockState, FakeTime, KernelTime
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOON = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
 

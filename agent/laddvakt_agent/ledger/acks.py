@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.rows import AckRow
+from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.uplink.store import Acked
-
-if TYPE_CHECKING:
-    from laddvakt_agent.ledger.ledger import Ledger
-    from laddvakt_agent.ledger.thread import LedgerThread
 
 
 class LedgerAcks:

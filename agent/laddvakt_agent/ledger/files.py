@@ -5,8 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
 
 from laddvakt_agent.ledger.errors import (
     LedgerError,
@@ -17,11 +20,6 @@ from laddvakt_agent.ledger.errors import (
     sqlite_code,
 )
 from laddvakt_agent.ledger.schema import APPLICATION_ID, SCHEMA_VERSION, migrate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-    from pathlib import Path
 
 NAME = "ledger.db"
 _LOCK = "ledger.lock"

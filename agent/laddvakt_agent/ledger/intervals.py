@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import datetime
 
 from laddvakt_agent.ledger.rows import IntervalRow, SqlValue, columns, to_columns
 from laddvakt_agent.ledger.store import STAMP, Store
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
 
 UNKNOWN = "UNKNOWN"  # OCPI Status
 NOT_RUNNING = "agent_not_running"  # cause class of the time between two runs

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from laddvakt_agent.clock import Boot
+from laddvakt_agent.core.model import Latch
 from laddvakt_agent.ledger.errors import StorageError
 from laddvakt_agent.ledger.latches import (
     Copy,
@@ -16,12 +18,6 @@ from laddvakt_agent.ledger.latches import (
     newest,
 )
 from laddvakt_agent.ledger.store import STAMP, Store
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from laddvakt_agent.clock import Boot
-    from laddvakt_agent.core.model import Latch
 
 _PUT = (
     f"INSERT INTO latches (one, copy, {', '.join(STAMP)})"

@@ -17,7 +17,7 @@ import os
 import zlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 
@@ -25,9 +25,6 @@ from laddvakt_agent.clock import Boot, ClockState
 from laddvakt_agent.core.model import Latch
 from laddvakt_agent.ledger.errors import NewerSchema, StorageError
 from laddvakt_agent.ledger.files import os_errors, set_aside, sync_directory
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FORMAT = 1
 _WORD = "laddvakt-latches"

@@ -8,22 +8,18 @@ of it stays; the ledger remains usable and a later call may succeed.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from datetime import datetime
+from pathlib import Path
 
 from laddvakt_agent.clock import Boot, Clock, Moment
+from laddvakt_agent.core.model import Latch
 from laddvakt_agent.ledger import files, intervals, tables
 from laddvakt_agent.ledger.latch_keeper import LatchKeeper
+from laddvakt_agent.ledger.rows import AckRow, CommandRow, FaultRow, IntervalRow, SessionRow
 from laddvakt_agent.ledger.store import Store
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-    from pathlib import Path
-
-    from laddvakt_agent.core.model import Latch
-    from laddvakt_agent.ledger.rows import AckRow, CommandRow, FaultRow, IntervalRow, SessionRow
-    from laddvakt_agent.published import CdrRecord
+from laddvakt_agent.published import CdrRecord
 
 
 class Ledger:

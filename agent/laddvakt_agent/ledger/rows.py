@@ -6,17 +6,15 @@ times are aware UTC. What is not a number or a text is kept as JSON.
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
 from laddvakt_agent.published import TokenRef
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable
 
 SqlValue: TypeAlias = str | int | float | bytes | None
 

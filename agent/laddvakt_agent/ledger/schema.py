@@ -6,10 +6,7 @@ because an update may be rolled back. Every table carries when its row was last 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import sqlite3
+import sqlite3
 
 APPLICATION_ID = 0x4C56_4B4C  # "LVKL", in the file's header
 SCHEMA_VERSION = 1

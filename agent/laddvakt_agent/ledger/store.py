@@ -5,16 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
 from laddvakt_agent.clock import Boot, Clock, ClockState, Moment
 from laddvakt_agent.ledger.errors import StorageError, StorageKind, from_sqlite, is_mistake
 from laddvakt_agent.ledger.rows import Row, SqlValue, from_columns, to_columns
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _RUN_BITS = 32
 Parameters: TypeAlias = Mapping[str, SqlValue] | tuple[()]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 import msgspec
 
+from laddvakt_agent.clock import Moment
 from laddvakt_agent.ledger.errors import Conflict, StorageError, StorageKind
 from laddvakt_agent.ledger.rows import (
     AckRow,
@@ -19,11 +20,6 @@ from laddvakt_agent.ledger.rows import (
 )
 from laddvakt_agent.ledger.store import STAMP, Store
 from laddvakt_agent.published import CdrRecord
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from laddvakt_agent.clock import Moment
 
 CDR_KIND = "cdr"  # of acknowledgements; the object's id is the CDR's
 

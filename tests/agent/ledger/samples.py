@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from laddvakt_agent.clock import Clock, FakeTime
 from laddvakt_agent.core.model import Latch
 from laddvakt_agent.ledger import FaultRow, Ledger, SessionRow
 from laddvakt_agent.published import CdrRecord, PeriodRecord, SessionRecord, TokenRef
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WALL = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
 TOKEN = TokenRef(

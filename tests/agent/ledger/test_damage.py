@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +12,6 @@ from agent.ledger.samples import fault_row, latch, open_ledger, session_row
 from laddvakt_agent.clock import FakeTime
 from laddvakt_agent.ledger import Ledger, NewerSchema
 from laddvakt_agent.ledger.schema import SCHEMA_VERSION
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 
 def _filled(directory: Path) -> Path:

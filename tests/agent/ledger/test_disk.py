@@ -6,18 +6,15 @@ import os
 import resource
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from agent.ledger.samples import cdr_of, ended, latch, open_ledger, session_row
 from laddvakt_agent.clock import Clock, FakeTime
 from laddvakt_agent.ledger import Ledger, LedgerInUse, StorageError, StorageKind, read_latches
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NOBODY = 65534
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -11,10 +13,6 @@ from agent.ledger.samples import latch, open_ledger
 from laddvakt_agent.clock import Clock, FakeTime
 from laddvakt_agent.core.model import Latch
 from laddvakt_agent.ledger import NewerSchema, read_latches
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 Loaded: TypeAlias = tuple[dict[str, tuple[Latch, ...]], bool]
 

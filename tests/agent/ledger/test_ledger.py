@@ -6,7 +6,7 @@ import os
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +20,6 @@ from agent.ledger.samples import (
 )
 from laddvakt_agent.clock import FakeTime
 from laddvakt_agent.ledger import AckRow, CommandRow, Conflict, LedgerInUse
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SECOND_BOOT = "00000000-0000-4000-8000-000000000002"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +12,6 @@ from agent.ledger.samples import WALL, fault_row, open_ledger, session_row
 from laddvakt_agent.clock import FakeTime
 from laddvakt_agent.ledger import Conflict, LedgerAcks, LedgerThread
 from laddvakt_agent.uplink.store import Acked
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Gate:
