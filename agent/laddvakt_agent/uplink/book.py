@@ -147,7 +147,9 @@ class Book:
             location_url=None if before is None else before.location_url,
         )
         entry.sent, entry.sent_at, entry.told = content, last_updated, None
-        if acked != before:
+        entry.acked = acked
+        # Not compared with `before`: after `unsent` the store knows more than the entry.
+        if acked != self._kept.get((entry.kind.value, entry.object_id)):
             await self._save(entry, acked)
 
     def unsent(self, entry: Entry, before: Acked | None, told: Content | None) -> None:
@@ -158,6 +160,12 @@ class Book:
         entry.told = told
         if before is not None and entry.acked is not None:
             entry.acked = replace(entry.acked, acknowledged=before.acknowledged)
+
+    async def outrun(self, entry: Entry, last_updated: datetime) -> None:
+        """The receiver has a younger object, say from before our memory was lost: go past it."""
+        entry.sent = entry.sent_at = None
+        if entry.acked is not None and entry.acked.last_updated < last_updated:
+            await self._save(entry, replace(entry.acked, last_updated=last_updated))
 
     async def locate(self, entry: Entry, location_url: str) -> None:
         """Remember where the receiver keeps the object."""

@@ -105,7 +105,7 @@ class Client:
             reply = await self._exchange(method, url, body, headers)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Unreachable(f"{what}: no connection: {error}") from error
-        except aiohttp.InvalidURL as error:
+        except ValueError as error:
             raise Unreachable(f"{what}: not a usable URL: {error}") from error
         except TimeoutError as error:
             limit_s = self._settings.request_timeout_s

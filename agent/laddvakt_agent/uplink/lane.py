@@ -7,7 +7,7 @@ share its link: without a connection all of them wait together.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,10 +28,10 @@ _TIMER_SLACK_S = 0.001  # timers may fire early by their own resolution
 
 @dataclass(slots=True)
 class Link:
-    """The way to one host: its connection state and when it was last heard."""
+    """The way to one host."""
 
-    backoff: Backoff
-    refused: bool = False  # HTTP 401 or 403 stands
+    backoff: Backoff  # no connection
+    refused: set[str] = field(default_factory=set)  # endpoints that answer HTTP 401 or 403
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +153,7 @@ class Lane:
             _log.error(
                 "uplink_refused", reason=str(error), remedy="check the credentials token and party"
             )
-        self._link.refused = True
+        self._link.refused.add(self._name)
         self._backoff.failed_slowly(self._now_s())
         self._report(Outcome(answered=True, confirmed=False))
 
@@ -172,6 +172,6 @@ class Lane:
         if self._link.backoff.failing or self._backoff.failing:
             _log.info("uplink_restored", endpoint=self._name)
         self._link.backoff.succeeded()
-        self._link.refused = False
+        self._link.refused.discard(self._name)
         self._backoff.succeeded()
         self._report(Outcome(answered=True, confirmed=confirmed))

@@ -8,8 +8,8 @@ from laddvakt_agent.uplink.book import Book, Entry, Kind, decode_body
 from laddvakt_agent.uplink.client import join_url
 from laddvakt_agent.uplink.errors import Missing, Rejected, Unreachable, UplinkError
 from laddvakt_agent.uplink.objects import session_patch
-from laddvakt_agent.uplink.stamped import stamped_evse, stamped_location
-from laddvakt_agent.uplink.text import date_time, from_date_time, next_stamp
+from laddvakt_agent.uplink.stamped import stamped_location
+from laddvakt_agent.uplink.text import from_date_time, next_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +91,7 @@ class Pushes:
             if evses[uid].pending:
                 await self._book.sending(evses[uid], statuses[uid], evse_stamp)
         await self._book.sending(entry, content, stamp)
-        await self._tell(self._url("locations", entry.object_id), body, changes=None)
+        await self._tell(entry, self._url("locations", entry.object_id), body, changes=None)
         await self._book.confirm(entry, content, stamp, body=body)
         for uid, evse_stamp in stamps.items():
             await self._book.confirm(evses[uid], statuses[uid], evse_stamp)
@@ -131,18 +131,23 @@ class Pushes:
                 await self._location(location)  # it carries this status
                 return
             if not _holds(found, content):
-                await self._put_evse(entry, content, stamp, chain)
+                await self._go_past(entry, found, stamp)
+                stamp = self._book.stamp(entry, content, entry.changed_at)
+                await self._book.sending(entry, content, stamp)
+                body = self._whole_evse(entry, entry.body(content, stamp))
+                if body is None:
+                    raise
+                await self._client.send("PUT", url, body, correlation_id=chain)
         await self._book.confirm(entry, content, stamp)
 
-    async def _put_evse(self, entry: Entry, content: Content, stamp: datetime, chain: str) -> None:
-        """The receiver has this EVSE but takes no PATCH: replace the whole EVSE."""
+    def _whole_evse(self, entry: Entry, changes: Content) -> Content | None:
+        """The EVSE as it was told within its Location, with `changes`; `None` before that."""
         location = self._book.find(Kind.LOCATION, self._settings.location.id)
-        fixed = [] if location is None else _objects(location.content, "evses")
-        for evse in fixed:
+        told = None if location is None or location.acked is None else decode_body(location.acked)
+        for evse in _objects(told or {}, "evses"):
             if evse["uid"] == entry.object_id:
-                url = self._url("locations", self._settings.location.id, entry.object_id)
-                body = stamped_evse({**evse, **content}, date_time(stamp))
-                await self._client.send("PUT", url, body, correlation_id=chain)
+                return {**evse, **changes}
+        return None
 
     async def _session(self, entry: Entry) -> None:
         """PATCH what is new when the receiver surely has the rest, PUT otherwise."""
@@ -152,16 +157,15 @@ class Pushes:
         await self._book.sending(entry, content, stamp)
         url = self._url("sessions", entry.object_id)
         changes = None if patch is None else entry.body(patch, stamp)
-        await self._tell(url, entry.body(content, stamp), changes)
+        await self._tell(entry, url, entry.body(content, stamp), changes)
         await self._book.confirm(entry, content, stamp)
 
     async def _fault(self, entry: Entry) -> None:
         content = entry.content
         stamp = self._book.stamp(entry, content, entry.changed_at)
         await self._book.sending(entry, content, stamp)
-        await self._tell(
-            self._url("faults", entry.object_id), entry.body(content, stamp), changes=None
-        )
+        url = self._url("faults", entry.object_id)
+        await self._tell(entry, url, entry.body(content, stamp), changes=None)
         await self._book.confirm(entry, content, stamp)
 
     async def _cdr(self, entry: Entry) -> None:
@@ -199,26 +203,43 @@ class Pushes:
         identity = {name: cdr[name] for name in _CDR_IDENTITY if name in cdr}
         return found is not None and _holds(found, identity)
 
-    async def _tell(self, url: str, body: Content, changes: Content | None) -> None:
+    async def _tell(self, entry: Entry, url: str, body: Content, changes: Content | None) -> None:
         """PATCH `changes`, if there are any; where that is refused, or none, PUT `body`.
 
         A refusal is checked against what the receiver has: the request before may have arrived.
         """
         chain = self._client.new_id()
-        content = {name: value for name, value in body.items() if name != "last_updated"}
         if changes is not None:
             try:
                 await self._client.send("PATCH", url, changes, correlation_id=chain)
             except (Missing, Rejected):
-                if _holds(await self._found(url, chain), content):
+                if await self._is_told(entry, url, body, chain):
                     return
             else:
                 return
         try:
             await self._client.send("PUT", url, body, correlation_id=chain)
         except (Missing, Rejected):
-            if changes is not None or not _holds(await self._found(url, chain), content):
+            if not await self._is_told(entry, url, body, chain):
                 raise
+
+    async def _is_told(self, entry: Entry, url: str, body: Content, chain: str) -> bool:
+        """Whether the receiver has all of `body`, whenever it got it."""
+        found = await self._found(url, chain)
+        content = {name: value for name, value in body.items() if name != "last_updated"}
+        if _holds(found, content):
+            return True
+        await self._go_past(entry, found, from_date_time(str(body["last_updated"])))
+        return False
+
+    async def _go_past(self, entry: Entry, found: Content | None, stamp: datetime) -> None:
+        """When the receiver's object is the younger one, the next attempt is younger still."""
+        try:
+            theirs = from_date_time(str((found or {}).get("last_updated")))
+        except ValueError:
+            return
+        if theirs >= stamp:
+            await self._book.outrun(entry, theirs)
 
     async def _found(self, url: str, chain: str) -> Content | None:
         """What the receiver has there, `None` when it has nothing it would show."""

@@ -41,14 +41,6 @@ def stamped_location(
     return {**content, "evses": list[Json](evses), "last_updated": max(stamps)}
 
 
-def stamped_evse(evse: Content, stamp: str) -> Content:
-    """An EVSE to PUT, with one `last_updated` for itself and its connectors."""
-    connectors: list[Json] = [
-        {**connector, "last_updated": stamp} for connector in _objects(evse, "connectors")
-    ]
-    return {**evse, "connectors": connectors, "last_updated": stamp}
-
-
 def _evse(
     evse: Content, old: Content, status: tuple[Json, datetime] | None, fresh: datetime
 ) -> Content:
