@@ -98,9 +98,7 @@ class Board:
     @property
     def faults(self) -> tuple[Fault, ...]:
         """What is injected now; a one-time fault that has happened is gone."""
-        for key, fault in tuple(self._faults.items()):
-            if any(wire.spent(fault) for wire in self._wires.values()):
-                del self._faults[key]
+        self._forget_spent()
         return tuple(self._faults.values())
 
     async def inject(self, body: Mapping[str, object]) -> Fault:
@@ -110,9 +108,8 @@ class Board:
             FaultError: it does not exist or cannot be like that.
         """
         async with self._changing:
-            known = self.faults
             fault = parse(body, now_s())
-            del known
+            self._forget_spent()
             self._faults[fault.key] = fault
             await self._afflict()
         return fault
@@ -129,6 +126,11 @@ class Board:
                 del self._faults[key]
             await self._afflict()
         return len(chosen)
+
+    def _forget_spent(self) -> None:
+        for key, fault in tuple(self._faults.items()):
+            if any(wire.spent(fault) for wire in self._wires.values()):
+                del self._faults[key]
 
     async def _afflict(self) -> None:
         faults = tuple(self._faults.values())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import importlib
+import os
 from pathlib import Path
 
 import click
@@ -33,6 +35,15 @@ def main() -> None:
     """Simulated charger and backend to try Laddvakt on."""
 
 
+def _claim(directory: Path) -> None:
+    # Held until the process ends; a lock on the directory itself leaves no file behind.
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OSError(f"another board runs in {directory}") from None
+
+
 _Directory = click.Path(file_okay=False, path_type=Path)
 _Port = click.IntRange(0, 65535)
 
@@ -51,6 +62,7 @@ def board(
 
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        _claim(directory)
         code = asyncio.run(
             run_board(
                 directory.resolve(),

@@ -99,7 +99,7 @@ class Kind:
 
 _LINE = Choice(values=LINES, default=None, required=True)
 _RTU_LINE = Choice(values=RTU_LINES, default=None, required=True)
-_BITS = Number(least=1, most=0xFFFFFFFF, default=1 << 6, whole=True)
+_BITS = Number(least=1, most=0xFFFFFFFF, default=1 << 7, whole=True)
 
 KINDS: Mapping[str, Kind] = {
     "residual_current_dc": Kind(

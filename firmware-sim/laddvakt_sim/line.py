@@ -221,7 +221,7 @@ class Line:
     def _read_asker(self) -> bool:
         while True:
             try:
-                message = self._asker.recv(65536)
+                message = self._asker.recv(65536, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return True
             if not message:
@@ -273,8 +273,11 @@ def main() -> None:
     # The kernel ends this process when the board dies, should the socket ever be inherited.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     asker = socket.socket(fileno=given.fd)
-    asker.setblocking(False)
-    Line(LineSpec(given.name, given.baud, given.format, given.link), asker).run()
+    try:
+        Line(LineSpec(given.name, given.baud, given.format, given.link), asker).run()
+    except OSError as error:
+        print(f"{given.name}: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
 
 
 if __name__ == "__main__":

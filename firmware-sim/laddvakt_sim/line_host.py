@@ -39,6 +39,7 @@ class LineHost:
         self._shows: dict[int, tuple[str, ...]] = {}
         self._up = asyncio.Event()
         self._gone = False
+        self._dead = False
 
     @property
     def pid(self) -> int:
@@ -67,7 +68,7 @@ class LineHost:
                 env={**os.environ, "PYTHONPATH": path},
             )
         asyncio.get_running_loop().add_reader(ours, self._read)
-        await self._up.wait()
+        await self._wait_up()
 
     async def stop(self) -> None:
         """Let the process end by closing the socket; end it by signal if it does not."""
@@ -89,7 +90,12 @@ class LineHost:
         self._gone = gone
         self._up.clear()
         self._tell({"k": "gone" if gone else "back"})
+        await self._wait_up()
+
+    async def _wait_up(self) -> None:
         await self._up.wait()
+        if self._dead:
+            raise OSError(f"the process of {self.spec.name} did not set up {self.spec.link}")
 
     def _read(self) -> None:
         while self._socket is not None:
@@ -101,6 +107,8 @@ class LineHost:
                 message = b""
             if not message:
                 asyncio.get_running_loop().remove_reader(self._socket)
+                self._dead = True
+                self._up.set()
                 self._on_death(self.spec.name)
                 return
             self._take(json.loads(message))
