@@ -130,7 +130,8 @@ class Control:
         since = _query_number(request, "since", 1, 0)
         limit = _query_number(request, "limit", 1000, 1)
         frames, following = self._board.trace.since(since, line=line, limit=limit)
-        return web.json_response({"frames": [asdict(frame) for frame in frames], "next": following})
+        text = f'{{"frames": [{", ".join(frames)}], "next": {following}}}'
+        return web.Response(text=text, content_type="application/json")
 
     def _one(self, connector: str) -> web.Response:
         station = self._board.station

@@ -156,7 +156,8 @@ class Charx(RefusingDevice):
             found += voltage_faults(self._meter.shown.voltage_v)
         if touches(1238, addr, count, 6):
             found += current_faults(self._meter.shown.current_a, self.offered_a, self.conditions)
-            if not self.coil and max(self._meter.shown.current_a) > SOFT_OPEN_A:
+            welded = self.conditions.welded or self.conditions.weld_shut
+            if welded and not self.coil and max(self._meter.shown.current_a) > SOFT_OPEN_A:
                 found.append("contactor_welded")
         if touches(1293, addr, count, 2):
             found += self._error_faults()
