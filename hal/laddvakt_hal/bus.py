@@ -66,6 +66,7 @@ class Bus:
         self.stats: dict[int, DeviceStats] = {}
         self.down_reason = "not started"
         self.progress_s: float | None = None  # last time a transaction ended or a port was tried
+        self.tried = False  # the first attempt to open is over, well or badly
         self.on_change: Callable[[Bus], None] | None = None  # called when `up` turned
         self._clock = clock
         self._link = _link_for(settings, clock, self._wake_up)
@@ -90,8 +91,7 @@ class Bus:
     @property
     def late(self) -> int:
         """Characters (RTU) or replies (TCP) that came when none was owed."""
-        link = self._link
-        return link.late_characters if isinstance(link, SerialLink) else link.late_replies
+        return self._link.late
 
     def set_timing(self, unit: int, timing: Timing) -> None:
         """What this unit needs; without it the defaults of `Timing` hold."""
@@ -149,6 +149,7 @@ class Bus:
                     await self._serve()
                 except (BusDown, LineSetupError) as error:
                     self._link.close()
+                    self.tried = True
                     self._go_down(str(error))
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
@@ -238,7 +239,7 @@ class Bus:
         return max((timing.worst_latency_s for timing in self._timings.values()), default=0.1)
 
     def _come_up(self) -> None:
-        self._up = True
+        self._up = self.tried = True
         self.down_reason = ""
         self._report()
 

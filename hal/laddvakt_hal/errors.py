@@ -40,3 +40,7 @@ class ProfileError(HalError):
 
 class LineSetupError(HalError):
     """The port exists but will not take its settings or is in use; the message says the remedy."""
+
+
+class NotObeyed(HalError):
+    """The device confirmed a write but reads back something else; the message says what."""

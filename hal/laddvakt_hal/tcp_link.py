@@ -39,7 +39,7 @@ class TcpLink(asyncio.Protocol):
         self._transactions = itertools.cycle(range(1, 0x10000))
         self._pending: tuple[int, asyncio.Future[tuple[int, bytes]]] | None = None
         self._taken_at_s = 0.0
-        self.late_replies = 0  # transaction ids nobody waits for
+        self.late = 0  # transaction ids nobody waits for
 
     async def open(self, settle_s: float) -> None:
         """Connect; `settle_s` has no meaning here, a new connection carries no old replies."""
@@ -125,7 +125,7 @@ class TcpLink(asyncio.Protocol):
 
     def _deliver(self, transaction: int, unit: int, pdu: bytes) -> None:
         if self._pending is None or self._pending[0] != transaction or self._pending[1].done():
-            self.late_replies += 1
+            self.late += 1
             return
         self._taken_at_s = self._clock()
         self._pending[1].set_result((unit, pdu))
