@@ -104,14 +104,15 @@ class Client:
         try:
             reply = await self._exchange(method, url, body, headers)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Unreachable(f"{what}: no connection: {error}") from error
+            raise Unreachable(f"{what}: no connection: {_shown(str(error))}") from error
         except ValueError as error:
-            raise Unreachable(f"{what}: not a usable URL: {error}") from error
+            raise Unreachable(f"{what}: not a usable URL: {_shown(str(error))}") from error
         except TimeoutError as error:
             limit_s = self._settings.request_timeout_s
             raise Unanswered(f"{what}: no answer within {limit_s} s") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Unanswered(f"{what}: the connection broke: {error!r}") from error
+            detail = _shown(f"{type(error).__name__} {error}")
+            raise Unanswered(f"{what}: the connection broke: {detail}") from error
         return _judge(what, url, reply)
 
     async def _exchange(

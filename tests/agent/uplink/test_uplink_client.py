@@ -1,0 +1,206 @@
+"""The client against a receiver that answers any bytes: what each answer means to the caller."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import random
+import uuid
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.uplink.uplink_kit import TOKEN, settings
+from laddvakt_agent.uplink.client import MAX_ANSWER_BYTES, Client, join_url
+from laddvakt_agent.uplink.errors import (
+    Missing,
+    Rejected,
+    ServerFailed,
+    Unanswered,
+    Unauthorised,
+    Unreachable,
+    UplinkError,
+)
+from laddvakt_agent.uplink.settings import Endpoints
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = pytest.mark.integration
+
+
+def http(body: str, status: str = "200 OK", *headers: str) -> bytes:
+    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body.encode())}", *headers]
+    return ("\r\n".join(head) + "\r\n\r\n" + body).encode()
+
+
+def envelope(status_code: object, data: str = "null") -> str:
+    code = status_code if isinstance(status_code, int | str) else "null"
+    return f'{{"status_code": {code}, "data": {data}, "timestamp": "2027-01-01T00:00:00Z"}}'
+
+
+class RawServer:
+    """Answers every request with the same bytes, or with nothing when there are none."""
+
+    def __init__(self, reply: bytes | None) -> None:
+        self.reply = reply
+        self.requests: list[str] = []
+        self.url = ""
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.tasks.append(asyncio.create_task(self.answer(reader, writer)))
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.requests.append(head)
+        if self.reply is None:
+            await reader.read()  # silent until the client gives up
+        else:
+            writer.write(self.reply)
+            await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+
+@asynccontextmanager
+async def serving(reply: bytes | None) -> AsyncIterator[RawServer]:
+    server = RawServer(reply)
+    listener = await asyncio.start_server(server.accept, "127.0.0.1", 0)
+    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/cdrs"
+    async with listener:
+        yield server
+        await asyncio.gather(*server.tasks)
+
+
+def client(url: str, *, request_timeout_s: float = 0.4) -> Client:
+    endpoints = Endpoints(locations=url, sessions=url, cdrs=url)
+    made = settings(endpoints, request_timeout_s=request_timeout_s)
+    return Client(made, random.Random(7))
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        pytest.param(http("<html>Log in</html>"), Unanswered, id="200 HTML"),
+        pytest.param(http(""), Unanswered, id="200 empty"),
+        pytest.param(http("[1, 2]"), Unanswered, id="JSON, no envelope"),
+        pytest.param(http('{"data": {}}'), Unanswered, id="no status_code"),
+        pytest.param(http(envelope('"1000"')), Unanswered, id="status_code a string"),
+        pytest.param(http(envelope("true")), Unanswered, id="status_code a boolean"),
+        pytest.param(http("\x00\x01"), Unanswered, id="binary"),
+        pytest.param(http("[" * 100_000), Unanswered, id="nested without end"),
+        pytest.param(http("x" * (MAX_ANSWER_BYTES + 1)), Unanswered, id="too long"),
+        pytest.param(b"nonsense\r\n\r\n", Unanswered, id="no HTTP"),
+        pytest.param(b"", Unanswered, id="closed at once"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", Unanswered, id="cut off"),
+        pytest.param(None, Unanswered, id="silent"),
+        pytest.param(http(envelope(2001)), Rejected, id="200 with 2001"),
+        pytest.param(http(envelope(2003), "400 Bad Request"), Rejected, id="HTTP 400"),
+        pytest.param(http("conflict", "409 Conflict"), Rejected, id="HTTP 409"),
+        pytest.param(http(envelope(3000)), ServerFailed, id="200 with 3000"),
+        pytest.param(http(envelope(4001)), ServerFailed, id="hub does not know the receiver"),
+        pytest.param(http("", "500 Internal Server Error"), ServerFailed, id="HTTP 500"),
+        pytest.param(http(envelope(1000), "503 Busy"), ServerFailed, id="HTTP 503 with 1000"),
+        pytest.param(http("", "429 Too Many Requests"), ServerFailed, id="HTTP 429"),
+        pytest.param(http("", "302 Found", "Location: /x"), ServerFailed, id="redirect"),
+        pytest.param(http("", "401 Unauthorized"), Unauthorised, id="HTTP 401"),
+        pytest.param(http(envelope(2000), "403 Forbidden"), Unauthorised, id="HTTP 403"),
+        pytest.param(http(envelope(2003), "404 Not Found"), Missing, id="HTTP 404"),
+    ],
+)
+async def test_every_answer_is_one_of_our_errors(
+    reply: bytes | None, error: type[UplinkError]
+) -> None:
+    """HTTP 200 alone is no success, and no answer gets past as a foreign exception."""
+    async with serving(reply) as server, client(server.url) as http_client:
+        with pytest.raises(error) as caught:
+            await http_client.send("PUT", server.url, {"id": "x"}, correlation_id="c")
+    assert type(caught.value) is error
+    assert len(str(caught.value)) < 600
+    assert TOKEN not in str(caught.value)
+    assert server.url in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "http://no.such.invalid/x", "nonsense"])
+async def test_no_connection_is_unreachable(url: str) -> None:
+    """Nothing was sent, so nothing can have arrived."""
+    async with client(url) as http_client:
+        with pytest.raises(Unreachable):
+            await http_client.send("PUT", url, {"id": "x"}, correlation_id="c")
+
+
+async def test_a_request_carries_what_ocpi_demands() -> None:
+    """Token in base64 without a line feed, both ids, routing headers, JSON."""
+    async with serving(http(envelope(1000, '{"a": 1}'))) as server, client(server.url) as c:
+        answer = await c.send("PUT", server.url, {"id": "x"}, correlation_id="chain")
+        await c.send("GET", server.url, correlation_id="chain")
+    assert answer.data == {"a": 1}
+    first, second = (dict(_headers(head)) for head in server.requests)
+    scheme, _, encoded = first["authorization"].partition(" ")
+    assert (scheme, base64.b64decode(encoded).decode()) == ("Token", TOKEN)
+    assert uuid.UUID(first["x-request-id"]).version == 4
+    assert first["x-request-id"] != second["x-request-id"]
+    assert first["x-correlation-id"] == second["x-correlation-id"] == "chain"
+    assert first["content-type"] == "application/json"
+    assert "content-type" not in second
+    routing = [first[f"ocpi-{way}-{part}"] for way in ("from", "to") for part in _PARTS]
+    assert routing == ["SE", "LAD", "SE", "EMS"]
+
+
+_PARTS = ("country-code", "party-id")
+
+
+def _headers(head: str) -> list[tuple[str, str]]:
+    lines = [line.partition(":") for line in head.splitlines()[1:] if line]
+    return [(name.strip().lower(), value.strip()) for name, _, value in lines]
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        pytest.param("/cdrs/9", "/cdrs/9", id="relative"),
+        pytest.param("http://evil.example/cdrs/9", None, id="another host gets no token"),
+        pytest.param("http://[nonsense", None, id="not a URL"),
+    ],
+)
+async def test_the_location_header_stays_with_the_receiver(
+    location: str, expected: str | None
+) -> None:
+    reply = http(envelope(1000), "201 Created", f"Location: {location}")
+    async with serving(reply) as server, client(server.url) as c:
+        answer = await c.send("POST", server.url, {"id": "9"}, correlation_id="c")
+    base = server.url.removesuffix("/cdrs")
+    assert answer.location_url == (None if expected is None else base + expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("7", 7.0), ("99999999", 86_400.0), ("soon", None), ("-1", None), ("٣", None)],
+)
+async def test_retry_after_in_seconds_is_read(value: str, expected: float | None) -> None:
+    head = f"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nRetry-After: {value}\r\n\r\n".encode()
+    async with serving(head) as server, client(server.url) as c:
+        with pytest.raises(ServerFailed) as caught:
+            await c.send("GET", server.url, correlation_id="c")
+    assert caught.value.retry_after_s == expected
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "segments", "expected"),
+    [
+        ("http://b/l", ("SE", "LAD", "1"), "http://b/l/SE/LAD/1"),
+        ("http://b/l/", ("SE", "LAD", "1"), "http://b/l/SE/LAD/1"),
+        ("http://b/l", ("a/b", "#NA", "å"), "http://b/l/a%2Fb/%23NA/%C3%A5"),
+    ],
+)
+def test_urls_are_joined_and_quoted(
+    endpoint: str, segments: tuple[str, ...], expected: str
+) -> None:
+    assert join_url(endpoint, *segments) == expected
+
+
+def test_the_token_is_not_shown() -> None:
+    """Settings end up in logs and bundles."""
+    assert TOKEN not in repr(settings(Endpoints(locations="a", sessions="b", cdrs="c")))
