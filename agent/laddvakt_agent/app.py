@@ -1,0 +1,205 @@
+"""Runs the agent, and leaves the charger safe whatever ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from laddvakt_agent import logs
+from laddvakt_agent.assemble import Parts, put_together
+from laddvakt_agent.clock import Clock
+from laddvakt_agent.commands import Commands
+from laddvakt_agent.config import Config
+from laddvakt_agent.diagnostics.api import JsonObject, LocalApi
+from laddvakt_agent.ledger.errors import LedgerError, LedgerInUse, StorageError
+from laddvakt_agent.ledger.ledger import Ledger
+from laddvakt_agent.ledger.thread import LedgerThread
+from laddvakt_agent.service import Notifier, ProgressWatchdog, ServiceError
+from laddvakt_agent.uplink_link import UplinkLink
+
+EXIT_OK = 0
+EXIT_UNSAFE = 1  # an opening was not confirmed: the dead-man has to do it
+EXIT_SOFTWARE = 70  # sysexits.h EX_SOFTWARE: systemd starts it anew
+EXIT_TEMPORARY = 75
+EXIT_CONFIG = 78
+
+log = structlog.get_logger()
+
+
+class StartError(Exception):
+    """The agent cannot start; the message says why and what to do."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+async def serve(config: Config) -> int:
+    """Guard until SIGTERM or SIGINT; the exit code.
+
+    Raises:
+        StartError: ledger, socket or token cannot be used.
+    """
+    logs.set_up(config.agent.log_level)
+    clock = Clock()
+    agent = _Agent(config=config, clock=clock, notifier=Notifier(os.environ))
+    async with agent.running():
+        gc.freeze()  # what is alive now stays: later collections need not look at it
+        return await agent.until_told()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Agent:
+    config: Config
+    clock: Clock
+    notifier: Notifier
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    parts: Parts = field(init=False)
+    uplink: UplinkLink | None = field(default=None, init=False)
+    watchdog: ProgressWatchdog = field(init=False)
+    work: asyncio.Task[None] = field(init=False)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Everything open while inside; safe, told and closed on the way out."""
+        async with contextlib.AsyncExitStack() as stack:
+            ledger = _open_ledger(self.config, self.clock)
+            stack.callback(_close_ledger, ledger)
+            thread = LedgerThread(lambda error: log.error("ledger_write_failed", error=str(error)))
+            stack.push_async_callback(thread.close)
+            self._put_together(ledger, thread)
+            stack.push_async_callback(self.parts.supervisor.close)
+            await self._start_api(stack)
+            await self._start_uplink(stack, ledger, thread)
+            publish = asyncio.create_task(self._publish(), name="publish")
+            stack.push_async_callback(_end_task, publish)
+            self.work = asyncio.create_task(self.parts.supervisor.run(), name="supervisor")
+            stack.push_async_callback(_end_task, self.work)
+            yield
+
+    async def until_told(self) -> int:
+        """Run until a signal or a failure, then make the charger safe."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
+        told = asyncio.create_task(self.stop.wait(), name="told")
+        ready = asyncio.create_task(self.parts.supervisor.ready.wait(), name="ready")
+        try:
+            await asyncio.wait({told, ready, self.work}, return_when=asyncio.FIRST_COMPLETED)
+            if ready.done() and not self.work.done():
+                self.notifier.ready()
+                await asyncio.wait({told, self.work}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _end_task(told)
+            await _end_task(ready)
+        return await self._leave()
+
+    async def _leave(self) -> int:
+        self.notifier.stopping()
+        failed = self.work.done()
+        if failed:
+            log.error("supervision_failed", exc_info=self.work.exception())
+            safe = await self.parts.supervisor.open_everything(timeout_s=1.0)
+        else:
+            safe = await self.parts.supervisor.make_safe()
+        log.info("agent_stopped", safe=safe)
+        if failed:
+            return EXIT_SOFTWARE
+        return EXIT_OK if safe else EXIT_UNSAFE
+
+    def _put_together(self, ledger: Ledger, thread: LedgerThread) -> None:
+        lines = [line.name for line in self.config.line]
+        self.watchdog = ProgressWatchdog(self.notifier, (*lines, "core"), now_s=self.clock.now_s())
+        self.parts = put_together(
+            self.config,
+            self.clock,
+            ledger,
+            thread,
+            on_change=self.changed.set,
+            on_progress=self._progressed,
+        )
+        if ledger.damaged_aside:
+            log.error(
+                "ledger_set_aside", path=str(ledger.damaged_aside), reason=ledger.damage,
+                remedy="send this file to support; a new ledger has been started",
+            )  # fmt: skip
+
+    def _progressed(self, part: str) -> None:
+        self.watchdog.progressed(part, self.clock.now_s())
+
+    async def _start_api(self, stack: contextlib.AsyncExitStack) -> None:
+        answers = Commands(
+            config=self.config,
+            supervisor=self.parts.supervisor,
+            publisher=self.parts.publisher,
+            journal=self.parts.journal,
+            uplink_health=self._uplink_health,
+        )
+        path = Path(self.config.agent.api_socket)
+        api = LocalApi(path, answers)
+        try:
+            await api.start()
+        except OSError as error:
+            message = f"{path}: the local API cannot listen there: {error.strerror}; "
+            raise StartError(
+                message + "set agent.api_socket to a folder the service may write", EXIT_CONFIG
+            ) from error
+        stack.push_async_callback(api.close)
+
+    async def _start_uplink(
+        self, stack: contextlib.AsyncExitStack, ledger: Ledger, thread: LedgerThread
+    ) -> None:
+        uplink = self.config.uplink
+        if uplink is None:
+            return
+        try:
+            self.uplink = await UplinkLink.start(self.config, uplink, ledger, thread, self.clock)
+        except ServiceError as error:
+            raise StartError(str(error), EXIT_CONFIG) from error
+        stack.push_async_callback(self.uplink.close)
+
+    async def _publish(self) -> None:
+        """Hand every change to the uplink, and look once a second for what time alone changes."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self.changed.wait()
+            self.changed.clear()
+            station = self.parts.publisher.station()
+            if self.uplink:
+                self.uplink.offer(station)
+                self.parts.publisher.forget_cdrs(self.uplink.delivered())
+
+    def _uplink_health(self) -> JsonObject | None:
+        return None if self.uplink is None else self.uplink.health()
+
+
+def _open_ledger(config: Config, clock: Clock) -> Ledger:
+    directory = Path(config.agent.state_directory)
+    try:
+        return Ledger.open(directory, boot=clock.boot(), clock=clock)
+    except (LedgerInUse, StorageError) as error:
+        raise StartError(f"{error}", EXIT_TEMPORARY) from error
+    except LedgerError as error:
+        raise StartError(f"{error}", EXIT_CONFIG) from error
+
+
+def _close_ledger(ledger: Ledger) -> None:
+    try:
+        ledger.close()
+    except StorageError as error:
+        log.error("ledger_not_closed", error=str(error))
+
+
+async def _end_task(task: asyncio.Task[object] | asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

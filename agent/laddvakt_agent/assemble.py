@@ -1,0 +1,227 @@
+"""Puts guards, book, journal and supervisor together from configuration and ledger."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from laddvakt_hal.device import Device
+
+from laddvakt_agent.actuator import Actuator
+from laddvakt_agent.clock import Clock
+from laddvakt_agent.config import Config, ConnectorConfig
+from laddvakt_agent.core import machine
+from laddvakt_agent.core import session as core_session
+from laddvakt_agent.core.catalogue import FaultRule, with_overrides
+from laddvakt_agent.core.model import Latch, Settings
+from laddvakt_agent.core.session import settle_after_s
+from laddvakt_agent.faultbook import FaultBook
+from laddvakt_agent.guard import FREE_TOKEN_UID, Guard
+from laddvakt_agent.hardware import build
+from laddvakt_agent.inputs import Roles
+from laddvakt_agent.journal import Journal
+from laddvakt_agent.ledger.ledger import Ledger
+from laddvakt_agent.ledger.thread import LedgerThread
+from laddvakt_agent.published import TokenRef
+from laddvakt_agent.sessions import Kept, SessionKeeper
+from laddvakt_agent.snapshot import Publisher
+from laddvakt_agent.supervisor import Supervisor
+from laddvakt_agent.wall import Wall
+
+METER_MISSES = 3.0  # a meter value older than this many periods is not judged
+MIN_METER_AGE_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The agent's organs."""
+
+    supervisor: Supervisor
+    publisher: Publisher
+    journal: Journal
+    wall: Wall
+
+
+def put_together(
+    config: Config,
+    clock: Clock,
+    ledger: Ledger,
+    thread: LedgerThread,
+    *,
+    on_change: Callable[[], None],
+    on_progress: Callable[[str], None],
+) -> Parts:
+    """Build everything; nothing moves and no port is open yet."""
+    wall = Wall(wall_at=clock.wall_at)
+    rules = with_overrides(config.fault)
+    journal = Journal(
+        ledger=ledger,
+        thread=thread,
+        wall=wall,
+        boot_id=clock.boot_id,
+        now_s=clock.now_s,
+        rules=rules,
+    )
+    book = FaultBook(
+        rules=rules,
+        evse_uids={part.id: part.evse_uid for part in config.connector},
+        save=journal.fault,
+    )
+    book.inherit(journal.inherited_faults())
+    late: list[Supervisor] = []  # the hardware reports to a supervisor that needs the hardware
+    hardware = build(config, clock.now_s, lambda device: _report(late, device))
+    book.devices = hardware.all_device_health()
+    latches, lost = ledger.load_latches()
+    guards = {
+        part.id: _guard(
+            config, part, hardware.roles[part.id], rules, latches.get(part.id, ()), lost=lost,
+            clock=clock, journal=journal, book=book, wall=wall,
+        )
+        for part in config.connector
+    }  # fmt: skip
+    supervisor = Supervisor(
+        config=config,
+        hardware=hardware,
+        guards=guards,
+        book=book,
+        journal=journal,
+        wall=wall,
+        clock=clock.now_s,
+        on_change=on_change,
+        on_progress=on_progress,
+        started_s=clock.now_s(),
+    )
+    late.append(supervisor)
+    publisher = Publisher(
+        guards=guards,
+        book=book,
+        hardware=hardware,
+        wall=wall,
+        clock=clock.now_s,
+        note_status=journal.status,
+        cdrs=list(ledger.cdrs(unacknowledged_only=True)),
+    )
+    return Parts(supervisor=supervisor, publisher=publisher, journal=journal, wall=wall)
+
+
+def _report(late: list[Supervisor], device: Device) -> None:
+    for supervisor in late:
+        supervisor.device_updated(device)
+
+
+def _guard(
+    config: Config,
+    part: ConnectorConfig,
+    roles: Roles,
+    rules: Mapping[str, FaultRule],
+    latches: tuple[Latch, ...],
+    *,
+    lost: bool,
+    clock: Clock,
+    journal: Journal,
+    book: FaultBook,
+    wall: Wall,
+) -> Guard:
+    settings = _settings(config, part, roles, rules)
+    inherited = journal.inherited_sessions(part.id)
+    running = inherited[-1] if inherited and inherited[-1].session.ended_s is None else None
+    connector = machine.initial(
+        settings,
+        latches,
+        clock.now_s(),
+        latches_lost=lost,
+        session_open=running is not None,
+    )
+    keeper = SessionKeeper(
+        connector=part.id,
+        evse_uid=part.evse_uid,
+        meter_id=part.meter,
+        wall_at=wall.at,
+        save=journal.session,
+        save_closed=journal.session_closed,
+        settle_s=settle_after_s(settings),
+        welded=lambda: any(
+            fault.code == "contactor_welded" for fault in machine.active_faults(guard.connector)
+        ),
+        report_s=config.agent.session_report_s,
+    )
+    guard = Guard(
+        settings=settings,
+        evse_uid=part.evse_uid,
+        roles=roles,
+        actuator=Actuator(
+            connector=part.id,
+            board=roles.board,
+            contactor=roles.contactor,
+            clock=clock.now_s,
+            may_close=journal.flushed,
+            core_stepped_s=lambda: guard.stepped_s,
+        ),
+        keeper=keeper,
+        book=book,
+        connector=connector,
+        device_names=frozenset(part.device_names()),
+        free_token=_free_token(config),
+        save_latches=journal.latches,
+    )
+    _resume(guard, inherited, running)
+    return guard
+
+
+def _resume(guard: Guard, inherited: tuple[Kept, ...], running: Kept | None) -> None:
+    """The newest open session goes on while its vehicle is there; the others are settled."""
+    if running is not None:
+        guard.keeper.running = running
+        guard.token, guard.auth_method = running.token, running.auth_method
+    for kept in inherited:
+        if kept is not running:
+            session = core_session.end(kept.session, "another session followed", kept.checkpoint_s)
+            guard.keeper.ending.append(replace(kept, session=session, opened_s=session.ended_s))
+
+
+def _settings(
+    config: Config, part: ConnectorConfig, roles: Roles, rules: Mapping[str, FaultRule]
+) -> Settings:
+    meter, board = roles.meter, roles.board
+    return Settings(
+        connector=part.id,
+        max_current_a=part.max_current_a,
+        phases=part.phases,
+        nominal_voltage_v=part.nominal_voltage_v,
+        voltage_load_side=meter.load_side,
+        meter_name=meter.name,
+        meter_update_s=meter.update_s,
+        meter_latency_s=meter.latency_s,
+        meter_resolution_wh=meter.resolution_wh,
+        board_apply_s=board.apply_s,
+        limit_resolution_a=board.limit_resolution_a,
+        has_feedback=roles.contactor.has_feedback,
+        has_emergency_stop=roles.emergency_stop is not None,
+        has_residual_monitor=roles.residual_monitor is not None,
+        state_d_allowed=part.state_d_allowed,
+        unattended_current_a=part.unattended_current_a,
+        meter_max_age_s=max(MIN_METER_AGE_S, METER_MISSES * config.agent.energy_period_s),
+        spread=_spread(config),
+        rules=rules,
+    )
+
+
+def _spread(config: Config) -> float:
+    """This station's share of every random delay: the same after each start, another next door."""
+    station = config.station
+    return random.Random(
+        f"{station.country_code}*{station.party_id}*{station.location_id}"
+    ).random()
+
+
+def _free_token(config: Config) -> TokenRef | None:
+    if config.station.authorisation != "free":
+        return None
+    return TokenRef(
+        uid=FREE_TOKEN_UID,
+        type="AD_HOC_USER",
+        contract_id=FREE_TOKEN_UID,
+        country_code=config.station.country_code,
+        party_id=config.station.party_id,
+    )

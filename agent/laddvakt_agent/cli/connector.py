@@ -1,0 +1,46 @@
+"""`connector N start|stop|reset|open|close`: ask something of one connector."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from laddvakt_agent.cli.client import JsonObject, ask, socket_path
+
+
+@click.command()
+@click.argument("connector_id", metavar="N")
+@click.argument("verb", type=click.Choice(["start", "stop", "reset", "out", "in"]))
+@click.option("--token", metavar="UID", help="Who charges; must be listed in the configuration.")
+@click.option("--local", is_flag=True, help="reset: you stand at the charger and have looked.")
+@click.option("--service", is_flag=True, help="reset: repaired and tested; needs root.")
+@click.option("--socket", "socket_option", metavar="PATH", help="The agent's Unix socket.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with a schema_version.")
+def connector(
+    connector_id: str,
+    verb: str,
+    token: str | None,
+    local: bool,
+    service: bool,
+    socket_option: str | None,
+    as_json: bool,
+) -> None:
+    """Start, stop or reset connector N, or take it out of service and back in.
+
+    \b
+    laddvakt connector 1 start --token 04A1B2C3
+    laddvakt connector 1 stop
+    laddvakt connector 2 reset --service
+    """  # noqa: D301 - \b is click's mark for lines to keep
+    if verb != "start" and token:
+        raise click.UsageError("--token goes with start")
+    if verb != "reset" and (local or service):
+        raise click.UsageError("--local and --service go with reset")
+    body: JsonObject = {}
+    if token:
+        body["token"] = token
+    if verb == "reset":
+        body["by"] = "service" if service else "local" if local else "manual"
+    answer = ask(socket_path(socket_option), "POST", f"/connectors/{connector_id}/{verb}", body)
+    click.echo(json.dumps(answer) if as_json else str(answer.get("message")))

@@ -1,0 +1,56 @@
+"""`run`: the service itself."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from laddvakt_agent.cli.codes import Exit, fail
+
+
+@click.command()
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/laddvakt/laddvakt.toml"),
+    show_default=True,
+    help="The configuration file.",
+)
+@click.option("--check", is_flag=True, help="Only check the configuration, then leave.")
+def run(config_path: Path, check: bool) -> None:
+    """Guard the charger until told to stop (SIGTERM, SIGINT)."""
+    # Imported here: the checks of a wrong configuration need not wait for the web stack.
+    from laddvakt_hal.profile import load_profile  # noqa: PLC0415
+
+    from laddvakt_agent.config import ConfigError, load  # noqa: PLC0415
+    from laddvakt_hal.errors import ProfileError  # noqa: PLC0415
+
+    def known(name: str) -> bool:
+        try:
+            load_profile(name)
+        except ProfileError:
+            return False
+        return True
+
+    try:
+        config = load(config_path, known)
+    except ConfigError as error:
+        count = len(error.problems)
+        fail(
+            Exit.CONFIG,
+            *error.problems,
+            f"{count} problem{'s' if count > 1 else ''} in the configuration; nothing was started.",
+        )
+    if check:
+        click.echo(f"{config_path}: ok")
+        return
+    from laddvakt_agent.app import StartError, serve  # noqa: PLC0415
+
+    try:
+        code = asyncio.run(serve(config))
+    except StartError as error:
+        fail(Exit(error.exit_code), str(error))
+    raise SystemExit(code)

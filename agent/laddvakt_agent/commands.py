@@ -1,0 +1,144 @@
+"""What people may ask of the running agent, and what it answers when it cannot be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from laddvakt_agent.config import Config
+from laddvakt_agent.core.model import Pilot, Reset, State
+from laddvakt_agent.diagnostics.api import Forbidden, JsonObject, NotPossible
+from laddvakt_agent.guard import Guard
+from laddvakt_agent.journal import Journal
+from laddvakt_agent.published import TokenRef
+from laddvakt_agent.snapshot import Publisher
+from laddvakt_agent.supervisor import Supervisor
+
+RESETS = {"manual": Reset.MANUAL, "local": Reset.LOCAL, "service": Reset.SERVICE}
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, kw_only=True)
+class Commands:
+    """Answers the local API."""
+
+    config: Config
+    supervisor: Supervisor
+    publisher: Publisher
+    journal: Journal
+    uplink_health: Callable[[], JsonObject | None]
+
+    def status(self) -> JsonObject:
+        """Everything about the station now."""
+        return self.publisher.status(
+            ready=self.supervisor.ready.is_set(), uplink=self.uplink_health()
+        )
+
+    def faults(self) -> list[JsonObject]:
+        """Standing faults and the latest cleared ones."""
+        return self.publisher.faults()
+
+    def command(
+        self, connector: str, verb: str, body: dict[str, str], *, uid: int, privileged: bool
+    ) -> str:
+        """Do something with a connector; a sentence about what was done.
+
+        Raises:
+            NotPossible: it does not apply now.
+            Forbidden: the caller may not ask it.
+        """
+        guard = self.supervisor.guards.get(connector)
+        if guard is None:
+            known = ", ".join(self.supervisor.guards)
+            raise NotPossible(f"there is no connector {connector}", f"connectors here: {known}")
+        outcome = "refused"
+        try:
+            message = self._carry_out(guard, verb, body, privileged=privileged)
+            outcome = "done"
+        finally:
+            self.journal.command(
+                who=f"uid {uid}",
+                verb=verb,
+                connector=connector,
+                detail=body.get("by", ""),
+                outcome=outcome,
+            )
+        log.info("command_done", connector=connector, verb=verb, uid=uid)
+        self.supervisor.step(guard)
+        return message
+
+    def _carry_out(self, guard: Guard, verb: str, body: dict[str, str], *, privileged: bool) -> str:
+        name = guard.settings.connector
+        match verb:
+            case "start":
+                return self._start(guard, body.get("token"))
+            case "stop":
+                if not guard.charging_wanted:
+                    raise NotPossible(
+                        f"connector {name} has no session to stop", "see: laddvakt status"
+                    )
+                guard.stop()
+                return f"connector {name}: stopping; the contactor opens within 6 s"
+            case "reset":
+                return self._reset(guard, body.get("by", "manual"), privileged=privileged)
+            case "out":
+                guard.in_service = False
+                return f"connector {name} is out of service; put it back with: connector {name} in"
+            case "in":
+                guard.in_service = True
+                return f"connector {name} is in service"
+            case _:
+                raise NotPossible(
+                    f"nobody knows the verb '{verb}'", "verbs: start, stop, reset, out, in"
+                )
+
+    def _start(self, guard: Guard, token_uid: str | None) -> str:
+        name = guard.settings.connector
+        if guard.charging_wanted and guard.keeper.running is not None:
+            raise NotPossible(
+                f"connector {name} has a session already", f"stop it first: connector {name} stop"
+            )
+        if not guard.in_service:
+            raise NotPossible(
+                f"connector {name} is out of service", f"put it back: connector {name} in"
+            )
+        if guard.connector.life.state is State.FAULTED:
+            raise NotPossible(f"connector {name} is faulted", "see: laddvakt faults")
+        pilot = guard.inputs.pilot
+        if pilot is None or pilot.value is Pilot.A:
+            raise NotPossible(f"no vehicle at connector {name}", "plug it in, then start")
+        guard.start(self._token(guard, token_uid), "WHITELIST")
+        return f"connector {name}: authorised; it closes when the vehicle asks"
+
+    def _token(self, guard: Guard, uid: str | None) -> TokenRef:
+        if uid is None:
+            if guard.free_token is None:
+                raise NotPossible("this charger wants a token", "add --token UID")
+            return guard.free_token
+        for token in self.config.token:
+            if token.uid.casefold() == uid.casefold():  # OCPI CiString
+                return TokenRef(
+                    uid=token.uid,
+                    type=token.type,
+                    contract_id=token.contract_id,
+                    country_code=token.country_code or self.config.station.country_code,
+                    party_id=token.party_id or self.config.station.party_id,
+                )
+        raise NotPossible(
+            "that token may not charge here", "list it as [[token]] in the configuration"
+        )
+
+    def _reset(self, guard: Guard, by: str, *, privileged: bool) -> str:
+        if by not in RESETS:
+            raise NotPossible(f"nobody knows a reset by '{by}'", f"by: {', '.join(RESETS)}")
+        reset = RESETS[by]
+        if reset is Reset.SERVICE and not privileged:
+            raise Forbidden("a service reset needs root", "use sudo, after repair and test")
+        guard.resets = guard.resets | {reset}
+        return (
+            f"connector {guard.settings.connector}: {by} reset given; "
+            "a fault leaves only once its condition is gone"
+        )

@@ -1,0 +1,138 @@
+"""The configuration once it has been checked; ranges stand in `tables.py`."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class StationConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Who the charger is for the backend: OCPI party and static location data."""
+
+    country_code: str
+    party_id: str
+    location_id: str
+    address: str
+    city: str
+    country: str
+    latitude: str
+    longitude: str
+    time_zone: str
+    name: str | None = None
+    postal_code: str | None = None
+    currency: str = "SEK"
+    publish: bool = True
+    authorisation: str = "token"
+
+
+class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How the service itself runs."""
+
+    state_directory: str = "/var/lib/laddvakt"
+    api_socket: str = "/run/laddvakt/api.sock"
+    log_level: str = "info"
+    safety_period_s: float = 0.25
+    tcp_safety_period_s: float = 0.2
+    energy_period_s: float = 1.0
+    session_report_s: float = 60.0
+
+
+class LineConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One serial line (`port`) or one Modbus TCP connection (`host`)."""
+
+    name: str
+    port: str | None = None
+    baud: int = 9600
+    format: str = "8N1"
+    host: str | None = None
+    tcp_port: int = 502
+    safety_period_s: float | None = None
+
+
+class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One Modbus device: where it is and which profile describes it."""
+
+    name: str
+    line: str
+    unit: int
+    profile: str
+
+
+class ContactorConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A contactor on a relay board; without this table the pilot board switches it."""
+
+    device: str
+    coil: int
+    mirror_input: int | None = None
+
+
+class InputConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A digital input."""
+
+    device: str
+    input: int
+
+
+class ConnectorConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One connector: which devices play which role for it, and its limits."""
+
+    id: str
+    evse_uid: str
+    board: str
+    meter: str
+    max_current_a: float
+    evse_id: str | None = None
+    physical_reference: str | None = None
+    contactor: ContactorConfig | None = None
+    emergency_stop: InputConfig | None = None
+    residual_monitor: str | None = None
+    phases: int = 3
+    nominal_voltage_v: float = 230.0
+    unattended_current_a: float | None = None
+    state_d_allowed: bool = False
+    standard: str = "IEC_62196_T2"
+    format: str = "SOCKET"
+
+    def device_names(self) -> tuple[str, ...]:
+        """Every device this connector depends on, each once."""
+        named = [self.board, self.meter, self.residual_monitor]
+        named += [part.device for part in (self.contactor, self.emergency_stop) if part]
+        return tuple(dict.fromkeys(name for name in named if name))
+
+
+class TokenConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that may charge; its party defaults to the station's own."""
+
+    uid: str
+    contract_id: str
+    type: str = "RFID"
+    country_code: str | None = None
+    party_id: str | None = None
+
+
+class UplinkConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The operator's OCPI 2.2.1 receiver."""
+
+    mode: str
+    locations: str
+    sessions: str
+    cdrs: str
+    faults: str | None = None
+    token_file: str | None = None
+    to_country_code: str | None = None
+    to_party_id: str | None = None
+    retry_min_s: float = 2.0
+    retry_max_s: float = 900.0
+    request_timeout_s: float = 10.0
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole file."""
+
+    station: StationConfig
+    line: tuple[LineConfig, ...]
+    device: tuple[DeviceConfig, ...]
+    connector: tuple[ConnectorConfig, ...]
+    agent: AgentConfig = AgentConfig()
+    token: tuple[TokenConfig, ...] = ()
+    uplink: UplinkConfig | None = None
+    fault: dict[str, dict[str, float | str]] = {}

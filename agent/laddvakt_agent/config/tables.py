@@ -1,0 +1,138 @@
+"""Every configuration key: its type, its range and a hint for whoever got it wrong."""
+
+from __future__ import annotations
+
+from laddvakt_agent.config.schema import AnyTable, Key, Table, Tables
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,35}"
+_URL = Key(pattern=r"https?://[^\s]+", hint="a http:// or https:// URL")
+_REQUIRED_URL = Key(required=True, pattern=r"https?://[^\s]+", hint="a http:// or https:// URL")
+_REQUIRED_NAME = Key(required=True, pattern=_NAME, hint="letters, digits, . _ - ; at most 36")
+
+
+def _device_contact(kind: str) -> Table:
+    return Table(
+        keys={
+            "device": _REQUIRED_NAME,
+            kind: Key(kind=int, required=True, low=0, high=31),
+            **({"mirror_input": Key(kind=int, low=0, high=31)} if kind == "coil" else {}),
+        }
+    )
+
+
+STATION = Table(
+    required=True,
+    keys={
+        "country_code": Key(required=True, pattern=r"[A-Za-z]{2}", hint="two letters, like SE"),
+        "party_id": Key(required=True, pattern=r"[A-Za-z0-9]{3}", hint="three characters"),
+        "location_id": Key(required=True, pattern=r"[!-~]{1,36}", hint="at most 36 characters"),
+        "name": Key(),
+        "address": Key(required=True, pattern=r".{1,45}", hint="at most 45 characters"),
+        "city": Key(required=True, pattern=r".{1,45}", hint="at most 45 characters"),
+        "postal_code": Key(pattern=r".{1,10}", hint="at most 10 characters"),
+        "country": Key(required=True, pattern=r"[A-Z]{3}", hint="ISO 3166-1 alpha-3, like SWE"),
+        "latitude": Key(
+            required=True, pattern=r"-?[0-9]{1,2}\.[0-9]{5,7}", hint='text, like "59.32930"'
+        ),
+        "longitude": Key(
+            required=True, pattern=r"-?[0-9]{1,3}\.[0-9]{5,7}", hint='text, like "18.06860"'
+        ),
+        "time_zone": Key(required=True, pattern=r"[A-Za-z_+\-/0-9]+", hint="like Europe/Stockholm"),
+        "currency": Key(pattern=r"[A-Z]{3}", hint="ISO 4217, like SEK"),
+        "publish": Key(kind=bool),
+        "authorisation": Key(choices=("token", "free")),
+    },
+)
+
+AGENT = Table(
+    keys={
+        "state_directory": Key(hint="where ledger.db lives"),
+        "api_socket": Key(hint="path of the Unix socket"),
+        "log_level": Key(choices=("debug", "info", "warning", "error")),
+        "safety_period_s": Key(kind=float, low=0.05, high=1.0),
+        "tcp_safety_period_s": Key(kind=float, low=0.05, high=1.0),
+        "energy_period_s": Key(kind=float, low=0.2, high=60.0),
+        "session_report_s": Key(kind=float, low=5.0, high=3600.0),
+    }
+)
+
+LINE = Table(
+    keys={
+        "name": _REQUIRED_NAME,
+        "port": Key(hint="serial device, like /dev/ttyUSB0"),
+        "baud": Key(kind=int, low=1200, high=256000),
+        "format": Key(choices=("8N1", "8E1", "8O1", "8N2")),
+        "host": Key(hint="for Modbus TCP"),
+        "tcp_port": Key(kind=int, low=1, high=65535),
+        "safety_period_s": Key(kind=float, low=0.05, high=1.0),
+    }
+)
+
+DEVICE = Table(
+    keys={
+        "name": _REQUIRED_NAME,
+        "line": _REQUIRED_NAME,
+        "unit": Key(kind=int, required=True, low=1, high=255),
+        "profile": Key(required=True),
+    }
+)
+
+CONNECTOR = Table(
+    keys={
+        "id": _REQUIRED_NAME,
+        "evse_uid": _REQUIRED_NAME,
+        "evse_id": Key(pattern=r"[!-~]{1,48}", hint="like SE*LAD*E1"),
+        "physical_reference": Key(pattern=r".{1,16}", hint="at most 16 characters"),
+        "board": _REQUIRED_NAME,
+        "meter": _REQUIRED_NAME,
+        "contactor": _device_contact("coil"),
+        "emergency_stop": _device_contact("input"),
+        "residual_monitor": Key(pattern=_NAME),
+        "max_current_a": Key(kind=float, required=True, low=6.0, high=80.0),
+        "phases": Key(kind=int, choices=(1, 3)),
+        "nominal_voltage_v": Key(kind=float, low=100.0, high=277.0),
+        "unattended_current_a": Key(kind=float, low=6.0, high=80.0),
+        "state_d_allowed": Key(kind=bool),
+        "standard": Key(choices=("IEC_62196_T2", "IEC_62196_T1", "IEC_62196_T3C")),
+        "format": Key(choices=("SOCKET", "CABLE")),
+    }
+)
+
+TOKEN = Table(
+    keys={
+        "uid": Key(required=True, pattern=r"[!-~]{1,36}", hint="at most 36 characters"),
+        "contract_id": Key(required=True, pattern=r"[!-~]{1,36}", hint="at most 36 characters"),
+        "type": Key(choices=("RFID", "APP_USER", "OTHER", "AD_HOC_USER")),
+        "country_code": Key(pattern=r"[A-Za-z]{2}"),
+        "party_id": Key(pattern=r"[A-Za-z0-9]{3}"),
+    }
+)
+
+UPLINK = Table(
+    keys={
+        "mode": Key(required=True, choices=("device",)),
+        "locations": _REQUIRED_URL,
+        "sessions": _REQUIRED_URL,
+        "cdrs": _REQUIRED_URL,
+        "faults": _URL,
+        "token_file": Key(hint="else the systemd credential ocpi-token"),
+        "to_country_code": Key(pattern=r"[A-Za-z]{2}"),
+        "to_party_id": Key(pattern=r"[A-Za-z0-9]{3}"),
+        "retry_min_s": Key(kind=float, low=0.1, high=60.0),
+        "retry_max_s": Key(kind=float, low=0.5, high=3600.0),
+        "request_timeout_s": Key(kind=float, low=0.5, high=120.0),
+    }
+)
+
+ROOT = Table(
+    keys={
+        "station": STATION,
+        "agent": AGENT,
+        "line": Tables(each=LINE, required=True),
+        "device": Tables(each=DEVICE, required=True),
+        "connector": Tables(each=CONNECTOR, required=True),
+        "token": Tables(each=TOKEN),
+        "uplink": UPLINK,
+        "fault": AnyTable(),
+    }
+)

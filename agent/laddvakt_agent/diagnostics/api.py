@@ -1,0 +1,151 @@
+"""The local API: HTTP/JSON on a Unix socket, for the command line and people's scripts.
+
+Who may connect is decided by the socket's file mode (0660, group laddvakt); a service reset also
+needs root or the agent's own user, read from the peer's credentials.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import msgspec
+import structlog
+from aiohttp import web
+
+JsonObject: TypeAlias = dict[str, object]
+SCHEMA_VERSION = 1
+MAX_BODY_BYTES = 16_384
+_UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
+
+log = structlog.get_logger()
+
+
+class NotPossible(Exception):
+    """What was asked does not apply now; says why and what to do instead."""
+
+    def __init__(self, error: str, remedy: str) -> None:
+        super().__init__(error)
+        self.error, self.remedy = error, remedy
+
+
+class Forbidden(NotPossible):
+    """The caller may not ask this."""
+
+
+class Answers(Protocol):
+    """What the supervisor can be asked."""
+
+    def status(self) -> JsonObject:
+        """Everything about the station now."""
+        ...
+
+    def faults(self) -> list[JsonObject]:
+        """Standing faults and the latest cleared ones."""
+        ...
+
+    def command(
+        self, connector: str, verb: str, body: dict[str, str], *, uid: int, privileged: bool
+    ) -> str:
+        """Do something with a connector; a sentence about what was done."""
+        ...
+
+
+class LocalApi:
+    """Serves `answers` on a Unix socket."""
+
+    def __init__(self, path: Path, answers: Answers) -> None:
+        self._path = path
+        self._answers = answers
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen; a socket file left by a dead agent is replaced.
+
+        Raises:
+            OSError: the socket cannot be made there.
+        """
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_say_no_plainly])
+        app.router.add_get("/status", self._status)
+        app.router.add_get("/faults", self._faults)
+        app.router.add_post("/connectors/{id}/{verb}", self._command)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.unlink(missing_ok=True)
+        old_mask = os.umask(0o117)  # the socket must never be open to others, not for a moment
+        try:
+            await web.UnixSite(self._runner, str(self._path)).start()
+        finally:
+            os.umask(old_mask)
+
+    async def close(self) -> None:
+        """Stop listening and remove the socket."""
+        if self._runner:
+            await self._runner.cleanup()
+        self._path.unlink(missing_ok=True)
+
+    async def _status(self, request: web.Request) -> web.Response:
+        del request
+        return _json({"schema_version": SCHEMA_VERSION, **self._answers.status()})
+
+    async def _faults(self, request: web.Request) -> web.Response:
+        del request
+        return _json({"schema_version": SCHEMA_VERSION, "faults": self._answers.faults()})
+
+    async def _command(self, request: web.Request) -> web.Response:
+        raw = await request.read()
+        try:
+            body = msgspec.json.decode(raw, type=dict[str, str]) if raw else {}
+        except msgspec.DecodeError as error:
+            return _no(400, f"the body is not a JSON object of texts: {error}", "mend the request")
+        uid = _peer_uid(request)
+        message = self._answers.command(
+            request.match_info["id"],
+            request.match_info["verb"],
+            body,
+            uid=uid,
+            privileged=uid in (0, os.getuid()),
+        )
+        return _json({"schema_version": SCHEMA_VERSION, "message": message})
+
+
+@web.middleware
+async def _say_no_plainly(
+    request: web.Request, handler: Callable[[web.Request], object]
+) -> web.StreamResponse:
+    """Every refusal is JSON with an error and a remedy."""
+    try:
+        return await handler(request)  # type: ignore[misc, no-any-return] # aiohttp's Handler type
+    except Forbidden as error:
+        return _no(403, error.error, error.remedy)
+    except NotPossible as error:
+        return _no(409, error.error, error.remedy)
+    except web.HTTPException as error:
+        return _no(
+            error.status, error.reason, "ask GET /status, GET /faults or POST /connectors/N/VERB"
+        )
+
+
+def _json(body: JsonObject, status: int = 200) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(body), status=status, content_type="application/json"
+    )
+
+
+def _no(status: int, error: str, remedy: str) -> web.Response:
+    return _json({"schema_version": SCHEMA_VERSION, "error": error, "remedy": remedy}, status)
+
+
+def _peer_uid(request: web.Request) -> int:
+    """The user at the other end of the socket, -1 when it cannot be told."""
+    peer = request.transport.get_extra_info("socket") if request.transport else None
+    if peer is None:
+        return -1
+    packed = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    _pid, uid, _gid = _UCRED.unpack(packed)
+    return int(uid)

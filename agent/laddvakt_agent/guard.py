@@ -1,0 +1,195 @@
+"""One connector under guard: its core, its hardware, its session; one step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from laddvakt_agent.actuator import Actuator
+from laddvakt_agent.core import machine
+from laddvakt_agent.core.machine import Connector
+from laddvakt_agent.core.model import (
+    ContactorCommanded,
+    Effect,
+    FaultCleared,
+    FaultRaised,
+    FaultUpdated,
+    Inputs,
+    Latch,
+    LatchesChanged,
+    LimitCommanded,
+    Pilot,
+    Reset,
+    SessionBegun,
+    SessionEnded,
+    Settings,
+    State,
+    StateChanged,
+)
+from laddvakt_agent.faultbook import FaultBook
+from laddvakt_agent.inputs import Roles, Wishes
+from laddvakt_agent.published import TokenRef
+from laddvakt_agent.sessions import SessionKeeper
+
+log = structlog.get_logger()
+
+FREE_TOKEN_UID = "free"  # OCPI wants a token in every session, also where nobody had to show one
+
+
+@dataclass(slots=True, kw_only=True)
+class Guard:
+    """Everything the shell holds about one connector."""
+
+    settings: Settings
+    evse_uid: str
+    roles: Roles
+    actuator: Actuator
+    keeper: SessionKeeper
+    book: FaultBook
+    connector: Connector
+    device_names: frozenset[str]
+    free_token: TokenRef | None  # authorisation = "free": who is written down
+    save_latches: Callable[[str, tuple[Latch, ...]], None]
+    token: TokenRef | None = None
+    auth_method: str = "WHITELIST"
+    prepared: bool = False  # the board was told once what it must do when the agent dies
+    guarded: bool = True  # until the board says otherwise
+    in_service: bool = True
+    shutting_down: bool = False
+    stepped_s: float = 0.0
+    steps: int = 0
+    inputs: Inputs = field(default_factory=Inputs)
+    opened_s: float | None = None
+    stopped: bool = False  # free charging was stopped by hand: wait for the unplug
+    resets: frozenset[Reset] = frozenset()
+    reasons: list[tuple[float, str]] = field(default_factory=list)  # newest last
+
+    def start(self, token: TokenRef, auth_method: str) -> None:
+        """A person or the backend wants this connector to charge."""
+        self.token, self.auth_method, self.stopped = token, auth_method, False
+
+    def stop(self) -> None:
+        """End the session; the vehicle may stay plugged."""
+        self.token, self.stopped = None, True
+
+    def wishes(self) -> Wishes:
+        """What is wanted now; resets count for one step."""
+        resets, self.resets = self.resets, frozenset()
+        return Wishes(
+            authorised=self._authorised(),
+            in_service=self.in_service and self.prepared and not self.shutting_down,
+            resets=resets,
+        )
+
+    def step(self, inputs: Inputs, now_s: float) -> bool:
+        """One round of the core; True when something changed that others should know."""
+        self.inputs = inputs
+        self.connector, effects = machine.step(self.settings, self.connector, inputs, now_s)
+        self.stepped_s, self.steps = now_s, self.steps + 1
+        self.actuator.want(machine.outputs(self.connector))
+        for effect in effects:
+            self._apply(effect, inputs, now_s)
+        self._forget_when_gone(inputs)
+        outputs = machine.outputs(self.connector)
+        reported = self.keeper.observe(
+            inputs,
+            now_s,
+            closed=outputs.closed,
+        )
+        return reported or bool(effects)
+
+    def due_s(self, now_s: float) -> float | None:
+        """When the next step is due even if no reading arrives."""
+        return machine.next_deadline_s(self.settings, self.connector, self.inputs, now_s)
+
+    @property
+    def charging_wanted(self) -> bool:
+        """Somebody was let in, or everybody is."""
+        return self.token is not None or (self.free_token is not None and not self.stopped)
+
+    def _authorised(self) -> bool:
+        """A session may begin once the board is prepared; on the way out every session ends."""
+        known = self.prepared or self.keeper.running is not None
+        return self.charging_wanted and known and not self.shutting_down
+
+    def _forget_when_gone(self, inputs: Inputs) -> None:
+        """An unplugged vehicle takes its authorisation with it, also one not used yet."""
+        ended = self.keeper.running is None and self.connector.life.state is State.AVAILABLE
+        if ended and inputs.pilot is not None and inputs.pilot.value is Pilot.A:
+            self.stopped = False
+
+    def _apply(self, effect: Effect, inputs: Inputs, now_s: float) -> None:
+        """Carry out or write down one effect."""
+        match effect:
+            case ContactorCommanded() | LimitCommanded() | StateChanged():
+                self._note_move(effect, now_s)
+            case FaultRaised() | FaultUpdated() | FaultCleared():
+                self._note_fault(effect, now_s)
+            case SessionBegun():
+                self._begin_session(inputs, now_s)
+            case SessionEnded(reason=reason):
+                self._end_session(reason, now_s)
+            case LatchesChanged(latches=latches):
+                self.save_latches(self._id, latches)
+
+    @property
+    def _id(self) -> str:
+        return self.settings.connector
+
+    def _note_move(
+        self, effect: ContactorCommanded | LimitCommanded | StateChanged, now_s: float
+    ) -> None:
+        match effect:
+            case ContactorCommanded(closed=True, reason=reason):
+                self.opened_s = None
+                log.info("contactor_closing", connector=self._id, reason=reason)
+            case ContactorCommanded(reason=reason):
+                self.opened_s = now_s
+                log.info("contactor_opening", connector=self._id, reason=reason)
+            case LimitCommanded(limit_a=limit_a, reason=reason):
+                log.info("limit_set", connector=self._id, limit_a=limit_a, reason=reason)
+            case StateChanged(before=before, after=after, reason=reason):
+                self.reasons = [*self.reasons, (now_s, f"{after.value}: {reason}")][-20:]
+                log.info(
+                    "state_changed",
+                    connector=self._id,
+                    before=before.value,
+                    after=after.value,
+                    reason=reason,
+                )
+
+    def _note_fault(self, effect: FaultRaised | FaultUpdated | FaultCleared, now_s: float) -> None:
+        wall = self.keeper.wall_at(now_s)
+        if isinstance(effect, FaultCleared):
+            code, subject = effect.code, effect.subject
+            log.info("fault_cleared", connector=self._id, code=code, subject=subject)
+            self.book.cleared(self._id, code, subject, wall)
+            return
+        fault = effect.fault
+        log.warning(
+            "fault_raised" if isinstance(effect, FaultRaised) else "fault_updated",
+            connector=self._id,
+            code=fault.code,
+            subject=fault.subject,
+            act=fault.act.name.lower(),
+            evidence=fault.evidence,
+            locked_out=fault.locked_out,
+        )
+        self.book.raised(self._id, fault, wall)
+
+    def _begin_session(self, inputs: Inputs, now_s: float) -> None:
+        token = self.token or self.free_token
+        if token is None:
+            log.error("session_without_token", connector=self._id)
+            return
+        self.keeper.begin(token, self.auth_method, inputs, now_s)
+
+    def _end_session(self, reason: str, now_s: float) -> None:
+        """A clean stop of the agent keeps the session: the next start resumes it."""
+        if self.shutting_down:
+            return
+        closed = machine.outputs(self.connector).closed
+        self.keeper.end(reason, now_s, opened_s=None if closed else (self.opened_s or now_s))
+        self.token, self.stopped = None, True

@@ -1,0 +1,150 @@
+"""Builds lines, devices and roles from the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from laddvakt_agent.config import Config, ConnectorConfig, LineConfig
+from laddvakt_agent.core.model import DeviceHealth, LineHealth, Role
+from laddvakt_agent.inputs import Roles
+from laddvakt_hal import adapters
+from laddvakt_hal.boards import BoardContactor
+from laddvakt_hal.bus import Bus, SerialSettings, TcpSettings
+from laddvakt_hal.device import Device
+from laddvakt_hal.plan import Periods
+from laddvakt_hal.poll import Poller
+from laddvakt_hal.profile import load_profile
+from laddvakt_hal.relays import RelayContactor
+
+HOLD_S = 2.0  # dead-man time of a relay contactor: killed → open within 2.5 s
+
+
+@dataclass(slots=True, kw_only=True)
+class Hardware:
+    """Every line with its devices, as configured."""
+
+    buses: dict[str, Bus]
+    devices: dict[str, Device]
+    line_of: dict[str, str]
+    pollers: dict[str, Poller]
+    roles: dict[str, Roles]
+    role_names: dict[str, dict[Role, str]]
+
+    def line_health(self, connector: str) -> tuple[LineHealth, ...]:
+        """The lines one connector depends on."""
+        names = {self.line_of[name] for name in self.role_names[connector].values()}
+        return tuple(
+            LineHealth(
+                name=name,
+                up=self.buses[name].up,
+                reason="" if self.buses[name].up else self.buses[name].down_reason,
+            )
+            for name in sorted(names)
+        )
+
+    def device_health(self, connector: str) -> tuple[DeviceHealth, ...]:
+        """Each role of one connector with its device's last sign of life."""
+        return tuple(
+            DeviceHealth(
+                name=name,
+                role=role,
+                line=self.line_of[name],
+                heard_s=self.devices[name].heard_s,
+            )
+            for role, name in self.role_names[connector].items()
+        )
+
+    def all_device_health(self) -> tuple[DeviceHealth, ...]:
+        """Every device any connector depends on."""
+        return tuple(health for name in self.role_names for health in self.device_health(name))
+
+
+def build(
+    config: Config, clock: Callable[[], float], on_update: Callable[[Device], None]
+) -> Hardware:
+    """Set everything up without touching a port yet.
+
+    Raises:
+        ProfileError: a device cannot play its role; the message says why.
+    """
+    buses = {line.name: Bus(_settings(line), clock=clock) for line in config.line}
+    devices = {
+        part.name: Device(
+            load_profile(part.profile), buses[part.line], part.unit, part.name, clock=clock
+        )
+        for part in config.device
+    }
+    roles = {part.id: _roles(part, devices) for part in config.connector}
+    played = [role for part in roles.values() for role in part.all()]
+    return Hardware(
+        buses=buses,
+        devices=devices,
+        line_of={part.name: part.line for part in config.device},
+        pollers={
+            line.name: Poller(
+                buses[line.name],
+                adapters.watches(played, buses[line.name]),
+                on_update,
+                periods=_periods(config, line),
+                clock=clock,
+            )
+            for line in config.line
+        },
+        roles=roles,
+        role_names={part.id: _role_names(part) for part in config.connector},
+    )
+
+
+def _settings(line: LineConfig) -> SerialSettings | TcpSettings:
+    if line.port is None:
+        return TcpSettings(name=line.name, host=line.host or "", port=line.tcp_port)
+    return SerialSettings(
+        name=line.name,
+        port=line.port,
+        baud=line.baud,
+        parity=line.format[1],
+        stop_bits=int(line.format[2]),
+    )
+
+
+def _periods(config: Config, line: LineConfig) -> Periods:
+    agent = config.agent
+    usual_s = agent.safety_period_s if line.port else agent.tcp_safety_period_s
+    return Periods(
+        safety_s=line.safety_period_s or usual_s,
+        normal_s=agent.energy_period_s,
+    )
+
+
+def _roles(part: ConnectorConfig, devices: dict[str, Device]) -> Roles:
+    monitor, stop = part.residual_monitor, part.emergency_stop
+    return Roles(
+        board=adapters.board(devices[part.board]),
+        meter=adapters.meter(devices[part.meter]),
+        contactor=_contactor(part, devices),
+        emergency_stop=adapters.digital_input(devices[stop.device], stop.input) if stop else None,
+        residual_monitor=adapters.residual_monitor(devices[monitor]) if monitor else None,
+    )
+
+
+def _contactor(
+    part: ConnectorConfig, devices: dict[str, Device]
+) -> RelayContactor | BoardContactor:
+    relay = part.contactor
+    if relay is None:
+        return adapters.board_contactor(devices[part.board])
+    return adapters.relay_contactor(
+        devices[relay.device], relay.coil, relay.mirror_input, hold_s=HOLD_S
+    )
+
+
+def _role_names(part: ConnectorConfig) -> dict[Role, str]:
+    names = {
+        Role.BOARD: part.board,
+        Role.METER: part.meter,
+        Role.CONTACTOR: part.contactor.device if part.contactor else None,
+        Role.EMERGENCY_STOP: part.emergency_stop.device if part.emergency_stop else None,
+        Role.RESIDUAL_MONITOR: part.residual_monitor,
+    }
+    return {role: name for role, name in names.items() if name is not None}

@@ -1,0 +1,227 @@
+"""Writes down what must survive and reads it back at the start; never makes protection wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from laddvakt_agent.core import session as core
+from laddvakt_agent.core.catalogue import Act, FaultRule, rule_for
+from laddvakt_agent.core.model import ActiveFault, Latch
+from laddvakt_agent.faultbook import Entry
+from laddvakt_agent.ledger.ledger import Ledger
+from laddvakt_agent.ledger.rows import CommandRow, FaultRow, SessionRow
+from laddvakt_agent.ledger.thread import LedgerThread
+from laddvakt_agent.published import CdrRecord
+from laddvakt_agent.sessions import Kept
+from laddvakt_agent.wall import Wall
+
+FLUSH_TIMEOUT_S = 1.0  # a slow disk delays a closing by this much, never an opening
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, kw_only=True)
+class Journal:
+    """The shell's way into the ledger."""
+
+    ledger: Ledger
+    thread: LedgerThread
+    wall: Wall
+    boot_id: str
+    now_s: Callable[[], float]
+    rules: Mapping[str, FaultRule]
+    unsaved: dict[str, tuple[SessionRow, CdrRecord]] = field(default_factory=dict)
+    _known_faults: set[str] = field(default_factory=set)
+
+    async def flushed(self) -> None:
+        """Wait until everything noted so far is on the disk, but not for a disk that hangs."""
+        try:
+            async with asyncio.timeout(FLUSH_TIMEOUT_S):
+                await self.thread.call(_done)
+        except TimeoutError:
+            log.error("ledger_slow", backlog=self.thread.backlog, waited_s=FLUSH_TIMEOUT_S)
+
+    def session(self, kept: Kept) -> None:
+        """Begin, checkpoint or end of a session."""
+        self.thread.post(self.ledger.save_session, self._session_row(kept))
+
+    def session_closed(self, kept: Kept, cdr: CdrRecord) -> None:
+        """A settled session and its CDR: kept in memory too until the disk has them."""
+        self.unsaved[cdr.id] = (self._session_row(kept), cdr)
+        self.retry_unsaved()
+
+    def retry_unsaved(self) -> None:
+        """Offer the ledger again what it has not taken yet."""
+        for row, cdr in tuple(self.unsaved.values()):
+            self.thread.post(self._close, row, cdr)
+
+    def heartbeat(self, kept: list[Kept]) -> None:
+        """A sign of life with the open sessions' meter values: one commit for all."""
+        rows = tuple(self._session_row(part) for part in kept)
+        now_s = self.now_s()
+        self.thread.post(self.ledger.heartbeat, now_s, self.wall.at(now_s), rows)
+
+    def fault(self, entry: Entry) -> None:
+        """A fault was raised, changed or cleared."""
+        row = self._fault_row(entry)
+        if entry.cleared_at is not None:
+            self._known_faults.discard(entry.id)
+            self.thread.post(self._clear, row)
+        elif entry.id in self._known_faults:
+            self.thread.post(self.ledger.update_fault, row)
+        else:
+            self._known_faults.add(entry.id)
+            self.thread.post(self.ledger.raise_fault, row)
+
+    def latches(self, connector: str, latches: tuple[Latch, ...]) -> None:
+        """Lock-outs and used-up retries: on disk before the next closing."""
+        self.thread.post(self.ledger.save_latches, connector, latches, self.now_s())
+
+    def status(self, evse_uid: str, status: str, at_s: float) -> None:
+        """The status of an EVSE from now on."""
+        self.thread.post(
+            self.ledger.change_status, evse_uid, status, "own", at_s, self.wall.at(at_s)
+        )
+
+    def command(self, *, who: str, verb: str, connector: str, detail: str, outcome: str) -> None:
+        """What somebody asked for, and what came of it."""
+        now_s = self.now_s()
+        row = CommandRow(
+            source="local",
+            who=who,
+            verb=verb,
+            connector=connector,
+            detail=detail,
+            outcome=outcome,
+            at_s=now_s,
+            at_wall=self.wall.at(now_s),
+        )
+        self.thread.post(self.ledger.add_command, row)
+
+    def inherited_faults(self) -> tuple[Entry, ...]:
+        """The faults that stood when the agent last stopped."""
+        rows = self.ledger.open_faults()
+        self._known_faults.update(row.id for row in rows)
+        return tuple(self._entry(row) for row in rows)
+
+    def inherited_sessions(self, connector: str) -> tuple[Kept, ...]:
+        """The sessions this connector had open, in this boot's seconds, oldest first."""
+        rows = [row for row in self.ledger.open_sessions() if row.connector == connector]
+        return tuple(self._kept(row) for row in rows)
+
+    def _close(self, row: SessionRow, cdr: CdrRecord) -> None:
+        self.ledger.close_session_with_cdr(row, cdr)
+        self.unsaved.pop(cdr.id, None)
+
+    def _clear(self, row: FaultRow) -> None:
+        self.ledger.update_fault(row)
+        if row.cleared_s is not None and row.cleared_wall is not None:
+            self.ledger.clear_fault(row.id, at_s=row.cleared_s, at_wall=row.cleared_wall)
+
+    def _session_row(self, kept: Kept) -> SessionRow:
+        session = kept.session
+        return SessionRow(
+            id=session.id,
+            connector=session.connector,
+            evse_uid=kept.evse_uid,
+            token=kept.token,
+            auth_method=kept.auth_method,
+            boot_id=self.boot_id,
+            begun_s=session.begun_s,
+            begun_wall=self.wall.at(session.begun_s),
+            start_wh=session.start_wh,
+            last_wh=session.last_wh,
+            last_taken_s=session.last_taken_s,
+            last_wall=self._at(session.last_taken_s),
+            ended_s=session.ended_s,
+            ended_wall=self._at(session.ended_s),
+            end_wh=session.end_wh,
+            end_reason=session.end_reason,
+            settled=session.settled,
+            estimated=session.estimated,
+            periods=msgspec.json.encode(session.periods).decode(),
+        )
+
+    def _kept(self, row: SessionRow) -> Kept:
+        """A session from the ledger; of another boot, moved by what the wall clock says."""
+        session = core.Session(
+            id=row.id,
+            connector=row.connector,
+            begun_s=row.begun_s,
+            periods=msgspec.json.decode(row.periods, type=tuple[core.Period, ...]),
+            start_wh=row.start_wh,
+            last_wh=row.last_wh,
+            last_taken_s=row.last_taken_s,
+            ended_s=row.ended_s,
+            end_wh=row.end_wh,
+            end_reason=row.end_reason,
+            settled=row.settled,
+            estimated=row.estimated,
+        )
+        if row.boot_id != self.boot_id:
+            gone_s = (self.wall.at(self.now_s()) - row.begun_wall).total_seconds()
+            session = core.shift(session, self.now_s() - max(gone_s, 0.0) - row.begun_s)
+        return Kept(
+            session=session,
+            evse_uid=row.evse_uid,
+            token=row.token,
+            auth_method=row.auth_method,
+            changed_at=self.wall.at(self.now_s()),
+            published_s=self.now_s(),
+            checkpoint_s=self.now_s(),
+        )
+
+    def _fault_row(self, entry: Entry) -> FaultRow:
+        rule, fault = rule_for(self.rules, entry.fault.code), entry.fault
+        return FaultRow(
+            id=entry.id,
+            code=fault.code,
+            subject=fault.subject,
+            severity=rule.severity.value,
+            connector=",".join(sorted(entry.connectors)) or None,
+            act=fault.act.name.lower(),
+            evidence=fault.evidence,
+            cause=entry.cause,
+            symptoms=entry.symptoms,
+            locked_out=fault.locked_out,
+            mrec=rule.mrec,
+            ocpp16=rule.ocpp16,
+            boot_id=self.boot_id,
+            since_s=fault.since_s,
+            since_wall=entry.started_at,
+            cleared_s=None if entry.cleared_at is None else self.now_s(),
+            cleared_wall=entry.cleared_at,
+            changed_wall=entry.changed_at,
+        )
+
+    def _entry(self, row: FaultRow) -> Entry:
+        fault = ActiveFault(
+            code=row.code,
+            subject=row.subject,
+            since_s=row.since_s if row.boot_id == self.boot_id else self.now_s(),
+            act=Act[row.act.upper()],
+            locked_out=row.locked_out,
+            evidence=row.evidence,
+        )
+        return Entry(
+            id=row.id,
+            fault=fault,
+            connectors=frozenset(),
+            started_at=row.since_wall,
+            changed_at=row.changed_wall,
+            cause=row.cause,
+            symptoms=row.symptoms,
+        )
+
+    def _at(self, boot_s: float | None) -> datetime | None:
+        return None if boot_s is None else self.wall.at(boot_s)
+
+
+def _done() -> None:
+    """Everything posted before this has been carried out."""

@@ -1,0 +1,240 @@
+"""What the agent says about itself: the OCPI station for the uplink, the status for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+
+from laddvakt_agent import __version__
+from laddvakt_agent.core import machine
+from laddvakt_agent.core.catalogue import rule_for
+from laddvakt_agent.core.status import ocpi_status
+from laddvakt_agent.faultbook import Entry, FaultBook
+from laddvakt_agent.guard import Guard
+from laddvakt_agent.hardware import Hardware
+from laddvakt_agent.published import CdrRecord, EvseState, EvseStatus, Station
+from laddvakt_agent.wall import Wall
+from laddvakt_hal.reading import Reading
+from laddvakt_hal.stats import DeviceStats
+
+JsonObject = dict[str, object]
+HISTORY = 100  # statuses and reasons kept for the screen; the ledger has them all
+
+
+@dataclass(slots=True, kw_only=True)
+class Publisher:
+    """Builds snapshots and remembers since when each EVSE has its status."""
+
+    guards: dict[str, Guard]
+    book: FaultBook
+    hardware: Hardware
+    wall: Wall
+    clock: Callable[[], float]
+    note_status: Callable[[str, str, float], None]  # EVSE uid, status, since boot second
+    cdrs: list[CdrRecord] = field(default_factory=list)  # until a backend has them
+    evses: dict[str, EvseState] = field(default_factory=dict)
+    history: dict[str, list[str]] = field(default_factory=dict)  # statuses of each EVSE, in order
+    since_s: dict[str, float] = field(default_factory=dict)  # boot second of each status
+
+    def add_cdr(self, cdr: CdrRecord) -> None:
+        """One more for the backend."""
+        self.cdrs.append(cdr)
+
+    def forget_cdrs(self, delivered: frozenset[str]) -> None:
+        """The backend has these."""
+        self.cdrs = [cdr for cdr in self.cdrs if cdr.id not in delivered]
+
+    def station(self) -> Station:
+        """The station as the backend should see it now."""
+        now_s = self.clock()
+        for guard in self.guards.values():
+            self._follow(guard, now_s)
+        return Station(
+            evses=tuple(self.evses.values()),
+            sessions=tuple(r for g in self.guards.values() for r in g.keeper.records()),
+            faults=self.book.reports(),
+            cdrs=tuple(self.cdrs),
+        )
+
+    def _follow(self, guard: Guard, now_s: float) -> None:
+        status = EvseStatus(ocpi_status(guard.connector, now_s).value)
+        known = self.evses.get(guard.evse_uid)
+        if known is not None and known.status is status:
+            return
+        self.evses[guard.evse_uid] = EvseState(
+            uid=guard.evse_uid,
+            connector_id=guard.settings.connector,
+            status=status,
+            changed_at=self.wall.at(now_s),
+        )
+        said = self.history.setdefault(guard.evse_uid, [])
+        self.history[guard.evse_uid] = [*said, status.value][-HISTORY:]
+        self.since_s[guard.evse_uid] = now_s
+        self.note_status(guard.evse_uid, status.value, now_s)
+
+    def status(self, *, ready: bool, uplink: JsonObject | None) -> JsonObject:
+        """Everything about the station now, for `laddvakt status --json`."""
+        now_s = self.clock()
+        self.station()
+        return {
+            "version": __version__,
+            "ready": ready,
+            "now_s": now_s,
+            "connectors": [self._connector(guard, now_s) for guard in self.guards.values()],
+            "lines": self._lines(),
+            "devices": self._devices(now_s),
+            "faults": [fault for fault in self.faults() if fault["cleared_at"] is None],
+            "uplink": uplink,
+        }
+
+    def faults(self) -> list[JsonObject]:
+        """Standing faults and the latest cleared ones, newest last."""
+        return [self._fault(entry) for entry in (*self.book.recent, *self.book.entries.values())]
+
+    def _connector(self, guard: Guard, now_s: float) -> JsonObject:
+        outputs = machine.outputs(guard.connector)
+        readings = _readings(guard)
+        session = guard.keeper.running
+        energy = [r.energy_wh for r in guard.keeper.records() if r.ended_at is None]
+        return {
+            "id": guard.settings.connector,
+            "evse_uid": guard.evse_uid,
+            "status": self.evses[guard.evse_uid].status.value,
+            "status_history": self.history[guard.evse_uid],
+            "status_since_s": self.since_s[guard.evse_uid],
+            "state": guard.connector.life.state.value,
+            "reason": guard.reasons[-1][1] if guard.reasons else "starting",
+            "closed_commanded": outputs.closed,
+            "limit_a": outputs.limit_a,
+            "guarded": guard.guarded,
+            "session": None if session is None else session.session.id,
+            "session_energy_wh": round(energy[-1], 1) if energy else None,
+            "current_a": _shown(readings["current_a"]),
+            "power_w": _shown(readings["power_w"]),
+            "steps": guard.steps,
+            "readings": {name: _reading(part, now_s) for name, part in readings.items()},
+            "faults": [entry.fault.code for entry in self.book.of(guard.settings.connector)],
+            "history": [{"at_s": at_s, "what": what} for at_s, what in guard.reasons],
+        }
+
+    def _lines(self) -> list[JsonObject]:
+        return [
+            {
+                "name": name,
+                "up": bus.up,
+                "reason": bus.down_reason,
+                "late": bus.late,
+                "notes": list(bus.link_notes),
+                "safety_period_s": self.hardware.pollers[name].safety_period_s,
+                "longest_transaction_s": self.hardware.pollers[name].longest_transaction_s,
+            }
+            for name, bus in self.hardware.buses.items()
+        ]
+
+    def _devices(self, now_s: float) -> list[JsonObject]:
+        rows: list[JsonObject] = []
+        for name, device in self.hardware.devices.items():
+            stats = self.hardware.buses[self.hardware.line_of[name]].stats.get(device.unit)
+            heard_s = device.heard_s
+            rows.append(
+                {
+                    "name": name,
+                    "line": self.hardware.line_of[name],
+                    "unit": device.unit,
+                    "profile": device.profile.id,
+                    "heard_ago_s": None if heard_s is None else round(now_s - heard_s, 3),
+                    "stats": None if stats is None else _stats(stats),
+                }
+            )
+        return rows
+
+    def _fault(self, entry: Entry) -> JsonObject:
+        rule, fault = rule_for(self.book.rules, entry.fault.code), entry.fault
+        return {
+            "id": entry.id,
+            "code": fault.code,
+            "subject": fault.subject,
+            "connectors": sorted(entry.connectors),
+            "title": rule.title,
+            "severity": rule.severity.value,
+            "evidence": fault.evidence,
+            "act": fault.act.name.lower(),
+            "cause": entry.cause,
+            "symptoms": list(entry.symptoms),
+            "locked_out": fault.locked_out,
+            "retries": f"{fault.retries_used} of {fault.retries_allowed} used",
+            "next": self._next(entry),
+            "started_at": _iso(entry.started_at),
+            "cleared_at": None if entry.cleared_at is None else _iso(entry.cleared_at),
+        }
+
+    def _next(self, entry: Entry) -> str:
+        """What happens now, or who must do something."""
+        fault, recovery = entry.fault, rule_for(self.book.rules, entry.fault.code).recovery.value
+        if entry.cleared_at is not None:
+            return "over"
+        if fault.locked_out:
+            who = {"local": "--local, at the charger", "manual": "", "unplug": ""}
+            option = who.get(recovery, "--service, repaired and tested")
+            return f"locked out: laddvakt connector N reset {option}".rstrip()
+        if fault.retry_at_s is not None:
+            return (
+                f"tries again in {max(0.0, fault.retry_at_s - self.clock()):.0f} s once it is gone"
+            )
+        waits = {"auto": "clears itself once the condition is gone", "unplug": "unplug the vehicle"}
+        return waits.get(recovery, f"needs a {recovery} reset once the condition is gone")
+
+
+def _stats(stats: DeviceStats) -> JsonObject:
+    """The counters, and the latency's median and 95th percentile in milliseconds."""
+    counters = {f.name: getattr(stats, f.name) for f in fields(stats) if f.name != "latencies_s"}
+    quantiles = {"p50_ms": stats.p50_s, "p95_ms": stats.p95_s}
+    return counters | {k: None if v is None else round(1e3 * v, 1) for k, v in quantiles.items()}
+
+
+def _readings(guard: Guard) -> dict[str, Reading[object]]:
+    roles = guard.roles
+    found: dict[str, Reading[object]] = {
+        "pilot": roles.board.pilot(),
+        "limit_a": roles.board.limit_a(),
+        "voltage_v": roles.meter.voltage_v(),
+        "current_a": roles.meter.current_a(),
+        "power_w": roles.meter.power_w(),
+        "energy_wh": roles.meter.energy_wh(),
+    }
+    if roles.contactor.has_feedback:
+        found["feedback_closed"] = roles.contactor.feedback_closed()
+    if roles.emergency_stop:
+        found["emergency_stop_loop_closed"] = roles.emergency_stop.closed()
+    if roles.residual_monitor:
+        found["residual_dc_a"] = roles.residual_monitor.dc_a()
+    return found
+
+
+def _reading(reading: Reading[object], now_s: float) -> JsonObject:
+    age_s = reading.age_s(now_s)
+    return {
+        "value": _plain(reading.value),
+        "quality": reading.quality.value,
+        "taken_at_s": reading.taken_at_s,
+        "age_s": None if age_s is None else round(age_s, 3),
+    }
+
+
+def _plain(value: object) -> object:
+    """Enums by their value, tuples rounded: what JSON and people want."""
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, float):
+        return round(value, 3)
+    return getattr(value, "value", value)
+
+
+def _shown(reading: Reading[object]) -> object:
+    """The value for a glance, `None` once it is not good any more."""
+    return _plain(reading.value) if reading.quality.value == "good" else None
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
