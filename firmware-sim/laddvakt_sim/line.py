@@ -19,7 +19,6 @@ import socket
 import sys
 from collections import deque
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from laddvakt_sim.clock import now_s
 from laddvakt_sim.firmware.slave import intact, request_length
@@ -224,6 +223,8 @@ class Line:
                 message = self._asker.recv(65536, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return True
+            except ConnectionResetError:  # gone with answers unread
+                return False
             if not message:
                 return False
             self._obey(json.loads(message))
@@ -258,21 +259,22 @@ class Line:
             self._asker.send(json.dumps(message).encode())
 
 
-def _end(_signum: int, _frame: object) -> NoReturn:
-    sys.exit(0)
-
-
 def main() -> None:
     """Run one line; started by the board, not by hand."""
     parser = argparse.ArgumentParser(prog="laddvakt_sim.line")
     for name, kind in (("fd", int), ("baud", int), ("name", str), ("format", str), ("link", str)):
         parser.add_argument(f"--{name}", type=kind, required=True)
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the board, which ends the lines
     # The kernel ends this process when the board dies, should the socket ever be inherited.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     asker = socket.socket(fileno=given.fd)
+
+    def end(_signum: int, _frame: object) -> None:
+        with contextlib.suppress(OSError):  # already closed by the other side
+            asker.shutdown(socket.SHUT_RDWR)  # the line ends in order, as if the board had gone
+
+    signal.signal(signal.SIGTERM, end)
     try:
         Line(LineSpec(given.name, given.baud, given.format, given.link), asker).run()
     except OSError as error:

@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import pytest_asyncio
 
 from laddvakt_sim.firmware.slave import intact, seal
 from sim.rawline import now_s, raw_line, whole
-from sim.running import RunningBoard
+from sim.running import RunningBoard, running_board
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
 STATUS = seal(1, bytes.fromhex("0303e80007"))
 ERRORS = seal(1, bytes.fromhex("0303ef0001"))
@@ -22,8 +23,32 @@ METER = seal(2, bytes.fromhex("0400000012"))
 INPUTS = seal(3, bytes.fromhex("0200000002"))
 MONITOR = seal(100, bytes.fromhex("031f400010"))
 LIMIT_16 = seal(1, bytes.fromhex("1003e80001020010"))
+LIMIT_0 = seal(1, bytes.fromhex("1003e80001020000"))
+OPEN = seal(3, bytes.fromhex("0500000000"))
 FLASH = seal(3, bytes.fromhex("0502000014"))
 POINT = bytes.fromhex("0001000000 06ff0304d0004d".replace(" ", ""))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def one_board(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningBoard]:
+    async with running_board(tmp_path_factory.mktemp("faults")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def board(one_board: RunningBoard) -> RunningBoard:
+    """Hand the module's board over healthy and idle."""
+    await one_board.ask("DELETE", "/faults")
+    await one_board.ask("POST", "/connectors/1/unplug")
+    with raw_line(one_board.port("line1")) as port:
+        await port.ask(OPEN, length=8)
+        await port.ask(LIMIT_0, length=8)
+    await one_board.until("1", lambda view: not view["contactor_closed"])
+    return one_board
+
+
+async def _next_frame(board: RunningBoard) -> int:
+    return int((await board.ask("GET", "/trace?limit=40000"))["next"])
 
 
 async def _charge(board: RunningBoard) -> None:
@@ -61,6 +86,7 @@ async def _ended(reader: asyncio.StreamReader) -> bool:
 async def test_late_reply_comes_after_the_next_request(board: RunningBoard) -> None:
     """Once: one reply comes 300 ms after its request, in full, whatever the master did since."""
     late = {"name": "late_reply", "line": "line1", "unit": 1, "delay_ms": 300}
+    since = await _next_frame(board)
     await board.ask("POST", "/faults", late)
     with raw_line(board.port("line1")) as port:
         asked_s = now_s()
@@ -69,7 +95,7 @@ async def test_late_reply_comes_after_the_next_request(board: RunningBoard) -> N
         assert whole(await port.hear(length=19), unit=1, function=3)
         assert now_s() - asked_s == pytest.approx(0.300 + 27 * 10 / 9600, abs=0.02)
         assert len(await port.ask(STATUS, length=19, timeout_s=0.1)) == 19
-    frames = (await board.ask("GET", "/trace"))["frames"]
+    frames = (await board.ask("GET", f"/trace?since={since}"))["frames"]
     assert [f["note"] for f in frames if f["dir"] == "reply"] == ["", "late", ""]
     assert (await board.ask("GET", "/faults"))["faults"] == []
 
@@ -176,13 +202,14 @@ async def test_trace_names_what_a_reply_shows(
     board: RunningBoard, fault: dict[str, object], line: str, request_frame: bytes, length: int
 ) -> None:
     """The first reply that carries the fault says so, none before it does."""
+    since = await _next_frame(board)
     await _charge(board)
     injected = await board.ask("POST", "/faults", fault)
     with raw_line(board.port(line)) as port:
         for _ in range(12):
             await port.ask(request_frame, length=length)
             await asyncio.sleep(0.05)
-    frames = (await board.ask("GET", "/trace?limit=40000"))["frames"]
+    frames = (await board.ask("GET", f"/trace?since={since}"))["frames"]
     replies = [frame for frame in frames if frame["dir"] == "reply" and frame["line"] == line]
     showing = [frame for frame in replies if fault["name"] in frame["shows"]]
     assert showing
@@ -193,13 +220,14 @@ async def test_trace_names_what_a_reply_shows(
 async def test_weld_shows_after_the_open_command(board: RunningBoard) -> None:
     """While closed is commanded a welded contactor looks healthy."""
     await _charge(board)
+    since = await _next_frame(board)
     await board.ask("POST", "/faults", {"name": "contactor_welded", "connector": "1"})
     with raw_line(board.port("line1")) as port:
         await port.ask(FLASH, length=8)
         await port.ask(INPUTS, length=6)
-        await port.ask(seal(3, bytes.fromhex("0500000000")), length=8)
+        await port.ask(OPEN, length=8)
         reply = await port.ask(INPUTS, length=6)
     assert reply[3] & 1
-    frames = (await board.ask("GET", "/trace"))["frames"]
+    frames = (await board.ask("GET", f"/trace?since={since}"))["frames"]
     shows = [f["shows"] for f in frames if f["dir"] == "reply" and f["fc"] == 2]
     assert shows == [[], ["contactor_welded"]]

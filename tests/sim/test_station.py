@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -200,7 +201,8 @@ def test_unguarded_relay_holds_for_ever(bench: Bench) -> None:
 
 
 def test_heats_with_the_square_of_the_current(bench: Bench) -> None:
-    """The enclosure tends to 25 °C + 0.045 °C/A² · I²."""
+    """The enclosure tends to 25 °C + 0.045 °C/A² · I² with a time constant of 20 min."""
     bench.charge()
-    bench.hold(7200.0)
-    assert bench.station.connectors["1"].temperature_c == pytest.approx(36.5, abs=0.1)
+    bench.hold(1200.0)
+    expected_c = 25.0 + 0.045 * 256.0 * (1.0 - math.exp(-1.0))
+    assert bench.station.connectors["1"].temperature_c == pytest.approx(expected_c, abs=0.1)
