@@ -28,6 +28,17 @@ COIL = 0  # relay output that feeds the contactor coil
 MIRROR_INPUT = 0  # closed: the main contacts are closed
 EMERGENCY_STOP_INPUT = 1  # closed: released
 
+_SDM72_METER = {
+    "update_s": sdm72_firmware.UPDATE_S,
+    "start_wh": sdm72_firmware.START_WH,
+    "resolution_wh": sdm72_firmware.RESOLUTION_WH,
+}
+_CHARX_METER = {
+    "update_s": charx_firmware.UPDATE_S,
+    "start_wh": charx_firmware.START_WH,
+    "resolution_wh": charx_firmware.RESOLUTION_WH,
+}
+
 
 class Station:
     """One charger with two connectors."""
@@ -35,20 +46,8 @@ class Station:
     def __init__(self, *, now_s: float, seed: int) -> None:
         self.now_s = now_s
         self._faults: tuple[Fault, ...] = ()
-        meter1 = Meter(
-            now_s=now_s,
-            update_s=sdm72_firmware.UPDATE_S,
-            start_wh=sdm72_firmware.START_WH,
-            resolution_wh=sdm72_firmware.RESOLUTION_WH,
-            seed=seed,
-        )
-        meter2 = Meter(
-            now_s=now_s,
-            update_s=charx_firmware.UPDATE_S,
-            start_wh=charx_firmware.START_WH,
-            resolution_wh=charx_firmware.RESOLUTION_WH,
-            seed=seed + 1,
-        )
+        meter1 = Meter(now_s=now_s, seed=seed, **_SDM72_METER)
+        meter2 = Meter(now_s=now_s, seed=seed + 1, **_CHARX_METER)
         self._evse = SimpleEvse(name="evse1", unit=1)
         self._sdm = Sdm72Meter(name="meter1", unit=2, meter=meter1)
         self._relay = WaveshareRelay(name="relay1", unit=3)

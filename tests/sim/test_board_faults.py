@@ -231,3 +231,15 @@ async def test_weld_shows_after_the_open_command(board: RunningBoard) -> None:
     frames = (await board.ask("GET", f"/trace?since={since}"))["frames"]
     shows = [f["shows"] for f in frames if f["dir"] == "reply" and f["fc"] == 2]
     assert shows == [[], ["contactor_welded"]]
+
+
+async def test_late_reply_on_tcp(board: RunningBoard) -> None:
+    """Modbus TCP can be late too; the transaction id stays the request's own."""
+    late = {"name": "late_reply", "line": "tcp1", "unit": 255, "delay_ms": 200}
+    await board.ask("POST", "/faults", late)
+    async with _connection(board) as (reader, writer):
+        asked_s = now_s()
+        for number in (b"\x00\x01", b"\x00\x02"):
+            writer.write(number + POINT[2:])
+            assert (await reader.readexactly(163))[:2] == number
+        assert now_s() - asked_s == pytest.approx(0.21, abs=0.03)
