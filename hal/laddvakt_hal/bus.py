@@ -213,7 +213,8 @@ class Bus:
             if isinstance(error, BusDown):
                 raise
         except asyncio.CancelledError:
-            entry.future.cancel()
+            if not entry.future.done():  # cancelling it would cancel the caller, too
+                entry.future.set_exception(BusDown(f"{self.name}: closed"))
             raise
         else:
             stats.count_ok(result.taken_at_s - result.sent_at_s)
