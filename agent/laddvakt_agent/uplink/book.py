@@ -51,7 +51,7 @@ class Entry:
     refusals: Backoff
     acked: Acked | None = None
     told: Content | None = None  # what the receiver confirmed; None: nothing, or in doubt
-    sent: Content | None = None  # what was last sent in this run
+    sent: Content | None = None  # what was last sent in this run; a Location with its times
     sent_at: datetime | None = None  # the `last_updated` it was sent with
 
     @property

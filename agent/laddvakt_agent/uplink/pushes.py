@@ -8,7 +8,7 @@ from laddvakt_agent.uplink.book import Book, Entry, Kind, decode_body
 from laddvakt_agent.uplink.client import join_url
 from laddvakt_agent.uplink.errors import Missing, Rejected, Unreachable, UplinkError
 from laddvakt_agent.uplink.objects import session_patch
-from laddvakt_agent.uplink.stamped import stamped_location
+from laddvakt_agent.uplink.stamped import stamped_location, with_statuses
 from laddvakt_agent.uplink.text import from_date_time, next_stamp
 
 if TYPE_CHECKING:
@@ -90,29 +90,34 @@ class Pushes:
         for uid, evse_stamp in stamps.items():
             if evses[uid].pending:
                 await self._book.sending(evses[uid], statuses[uid], evse_stamp)
-        await self._book.sending(entry, content, stamp)
+        await self._book.sending(entry, body, stamp)
         await self._tell(entry, self._url("locations", entry.object_id), body, changes=None)
         await self._book.confirm(entry, content, stamp, body=body)
         for uid, evse_stamp in stamps.items():
             await self._book.confirm(evses[uid], statuses[uid], evse_stamp)
 
     def _stamped(self, entry: Entry, evses: Mapping[str, Entry]) -> Content:
-        """The Location with its times; sent again unchanged, it keeps the times it had."""
-        known = [item.acked.last_updated for item in (entry, *evses.values()) if item.acked]
-        fresh = next_stamp(self._clock.wall(), max(known, default=None))
-        if entry.sent == entry.content and entry.sent_at is not None:
-            fresh = entry.sent_at
+        """The Location with its times; what the receiver has already keeps the times it has."""
+        acks = {uid: evse.acked for uid, evse in evses.items() if evse.acked is not None}
+        known = [acked.last_updated for acked in acks.values()]
+        known += [] if entry.acked is None else [entry.acked.last_updated]
+        told = {
+            uid: (evse.told["status"], acks[uid].last_updated)
+            for uid, evse in evses.items()
+            if evse.told is not None and uid in acks
+        }
+        wanted = {
+            uid: (evse.content["status"], self._book.stamp(evse, evse.content, evse.changed_at))
+            for uid, evse in evses.items()
+        }
+        before = entry.sent
+        if before is None and entry.acked is not None and entry.acked.acknowledged:
+            before = decode_body(entry.acked)
         return stamped_location(
             entry.content,
-            before=None if entry.acked is None else decode_body(entry.acked),
-            statuses={
-                uid: (
-                    evse.content["status"],
-                    self._book.stamp(evse, evse.content, evse.changed_at),
-                )
-                for uid, evse in evses.items()
-            },
-            fresh=fresh,
+            before=None if before is None else with_statuses(before, told),
+            statuses=wanted,
+            fresh=next_stamp(self._clock.wall(), max(known, default=None)),
         )
 
     async def _evse(self, entry: Entry) -> None:

@@ -26,19 +26,33 @@ def stamped_location(
 ) -> Content:
     """The Location to PUT.
 
-    `content` carries no times; `before` is the last one confirmed; `statuses` gives each EVSE's
-    status with its own `last_updated`; whatever else has changed gets `fresh`.
+    `content` carries no times; `before` is the one the receiver has, `None` when that is in
+    doubt; `statuses` gives each EVSE's status with its own `last_updated`; whatever else is not
+    as before gets `fresh`, which is later than anything sent so far.
     """
     old = before or {}
-    old_evses = {evse["uid"]: evse for evse in _objects(old, "evses")}
+    old_evses = _objects(old, "evses")
+    by_uid = {evse["uid"]: evse for evse in old_evses}
     evses = [
-        _evse(evse, old_evses.get(evse["uid"], {}), statuses.get(str(evse["uid"])), fresh)
+        _evse(evse, by_uid.get(evse["uid"], {}), statuses.get(str(evse["uid"])), fresh)
         for evse in _objects(content, "evses")
     ]
-    is_same = _bare(content, "evses") == _bare(old, "evses") and len(evses) == len(old_evses)
+    is_same = _bare(content, "evses") == _bare(old, "evses") and evses == old_evses
     own = str(old["last_updated"]) if is_same else date_time(fresh)
     stamps = [own, *(str(evse["last_updated"]) for evse in evses)]
     return {**content, "evses": list[Json](evses), "last_updated": max(stamps)}
+
+
+def with_statuses(location: Content, statuses: Mapping[str, tuple[Json, datetime]]) -> Content:
+    """A Location as the receiver has it after these EVSE statuses were told one by one."""
+    evses: list[Content] = []
+    for evse in _objects(location, "evses"):
+        told = statuses.get(str(evse["uid"]))
+        if told is not None:
+            evse = {**evse, "status": told[0], "last_updated": date_time(told[1])}  # noqa: PLW2901 - the newer one
+        evses.append(evse)
+    stamps = [str(location["last_updated"]), *(str(evse["last_updated"]) for evse in evses)]
+    return {**location, "evses": list[Json](evses), "last_updated": max(stamps)}
 
 
 def _evse(

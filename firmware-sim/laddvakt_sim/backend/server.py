@@ -60,6 +60,10 @@ class Server:
         app.router.add_route("*", "/ocpi/{path:.*}", self._ocpi)
         return app
 
+    def behave(self, wish: Json) -> None:
+        """Misbehave from now on as `POST /behaviour` would; BehaviourError as there."""
+        self._behaviour.set(wish)
+
     async def _page(self, request: web.Request) -> web.Response:
         del request
         objects = {module: self._storage.objects(module) for module in MODULES}
@@ -80,7 +84,7 @@ class Server:
 
     async def _set_behaviour(self, request: web.Request) -> web.Response:
         try:
-            self._behaviour.set(_parsed_or_text(await _text(request)))
+            self.behave(_parsed_or_text(await _text(request)))
         except BehaviourError as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response({"ok": True})

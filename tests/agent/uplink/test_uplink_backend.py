@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
+T1 = T0 + timedelta(seconds=1)
+
 
 @pytest.fixture
 async def backend(tmp_path: Path) -> AsyncIterator[BackendProcess]:
@@ -236,16 +238,20 @@ async def test_a_restart_with_nothing_new_tells_the_location_alone_and_unchanged
 ) -> None:
     """The Location is PUT at each start; without a change its times stay as they were."""
     store = MemoryStore()
-    state = station(evse(EvseStatus.CHARGING), sessions=(session(),), faults=(fault(),))
+    state = station(evse(EvseStatus.CHARGING, at=T1), sessions=(session(),), faults=(fault(),))
+    kept: list[dict[str, list[dict[str, Any]]]] = []
     for wall in (T0, T0 + timedelta(hours=2)):
         sync = make(backend, store, TestClock(wall))
-        sync.offer(state)
+        sync.offer(state if kept else station())
         async with running(sync):
             await in_sync(sync)
+            sync.offer(state)
+            await in_sync(sync)
+        kept.append(await backend.read("/objects"))
     news = await backend.news()
     assert lines(news)[-1] == "PUT locations LOC1 1000"
-    assert len(news) == 4
-    assert news[0]["body"] == news[-1]["body"]
+    assert len(news) == 5
+    assert kept[0] == kept[1]
 
 
 async def test_a_backend_that_lost_its_memory_gets_the_location_again(

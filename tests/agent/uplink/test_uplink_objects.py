@@ -127,7 +127,7 @@ def test_the_location_is_valid_and_its_times_move_upwards() -> None:
     late = {**early, "evse-2": ("CHARGING", LATER)}
     second = stamped_location(content, before=first, statuses=late, fresh=LATER + MILLISECOND)
     assert problems("Location", second, stamped=False) == []
-    assert second["last_updated"] == date_time(LATER)
+    assert second["last_updated"] == date_time(LATER + MILLISECOND)
     times = [evse["last_updated"] for evse in evses_of(second)]
     assert times == [date_time(T0), date_time(LATER)]
 
