@@ -18,6 +18,7 @@ from laddvakt_agent.core.model import Latch
 from laddvakt_agent.ledger import files, intervals, tables
 from laddvakt_agent.ledger.latch_keeper import LatchKeeper
 from laddvakt_agent.ledger.rows import AckRow, CommandRow, FaultRow, IntervalRow, SessionRow
+from laddvakt_agent.ledger.salvage import salvage
 from laddvakt_agent.ledger.store import Store
 from laddvakt_agent.published import CdrRecord
 
@@ -31,6 +32,7 @@ class Ledger:
         self._lock = lock
         self.damaged_aside: Path | None = None
         self.damage = ""  # what was wrong with it
+        self.salvaged = 0  # rows saved from it
 
     @classmethod
     def open(cls, directory: Path, *, boot: Boot, clock: Clock | None = None) -> Ledger:
@@ -52,6 +54,7 @@ class Ledger:
                 store.begin_run(stamp)
                 intervals.end_left_open(store, stamp)
             ledger = cls(store, LatchKeeper(store, directory, boot), lock)
+            ledger.salvaged = salvage(aside, store) if aside is not None else 0
             undo.pop_all()
         ledger.damaged_aside, ledger.damage = aside, damage
         return ledger

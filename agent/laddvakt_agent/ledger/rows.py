@@ -6,8 +6,7 @@ times are aware UTC. What is not a number or a text is kept as JSON.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TypeAlias, TypeVar
@@ -130,17 +129,16 @@ def to_columns(row: object) -> dict[str, SqlValue]:
     return {name: _to_sql(value) for name, value in plain.items()}
 
 
-def from_columns(row_type: type[Row], record: sqlite3.Row) -> Row:
+def from_columns(row_type: type[Row], record: Mapping[str, SqlValue]) -> Row:
     """A row read back.
 
     Raises:
         msgspec.ValidationError: the record is not of this type.
     """
-    names: Iterable[str] = record.keys()
     json_names = _JSON_COLUMNS.get(row_type, frozenset())
     plain = {
-        name: msgspec.json.decode(record[name]) if name in json_names else record[name]
-        for name in names
+        name: msgspec.json.decode(value) if name in json_names and isinstance(value, str) else value
+        for name, value in record.items()
     }
     return msgspec.convert(plain, row_type, strict=False)
 

@@ -100,7 +100,8 @@ class Store:
             StorageError: the disk does not give it, or what it gives is no such row.
         """
         try:
-            return tuple(from_columns(row_type, record) for record in self.read(sql, parameters))
+            found = self.read(sql, parameters)
+            return tuple(from_columns(row_type, dict(record)) for record in found)
         except msgspec.DecodeError as error:
             raise StorageError(StorageKind.DAMAGED, self.path, str(error)) from error
 

@@ -63,14 +63,13 @@ def test_a_broken_file_is_set_aside_and_kept(tmp_path: Path, case: str) -> None:
     assert ledger.damaged_aside.read_bytes() == broken
     assert told in ledger.damage
     assert ledger.damage
-    assert ledger.open_faults() == ()
-    ledger.raise_fault(fault_row())
+    ledger.raise_fault(fault_row("new"))
     assert ledger.load_latches() == ({"1": (latch(),)}, False)  # they have copies of their own
     ledger.close()
 
     ledger = open_ledger(tmp_path, FakeTime())
     assert ledger.damaged_aside is None
-    assert ledger.open_faults() == (fault_row(),)
+    assert fault_row("new") in ledger.open_faults()
     ledger.close()
 
 
