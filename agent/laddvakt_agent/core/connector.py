@@ -46,9 +46,9 @@ def deadlines_s(settings: Settings, life: Life, faults: Summary) -> Iterator[flo
 
 
 def _once(c: Context, trail: Trail) -> tuple[Life, Trail]:
-    c = replace(c, life=_noted(c))
+    c = _with(c, _noted(c))
     life, trail = _session(c, trail)
-    c = replace(c, life=life)
+    c = _with(c, life)
     for name, guard, target in LIFE_ROWS[life.state]:
         if guard(c):
             if target is not life.state:
@@ -57,7 +57,13 @@ def _once(c: Context, trail: Trail) -> tuple[Life, Trail]:
                 held_s = c.now_s if target is State.FAULTED else life.held_since_s
                 life = replace(life, state=target, reason=name, held_since_s=held_s)
             break
-    return _powered(replace(c, life=life)), trail
+    return _powered(_with(c, life)), trail
+
+
+def _with(c: Context, life: Life) -> Context:
+    if life is c.life:
+        return c
+    return Context(c.settings, life, c.view, c.faults, c.now_s)
 
 
 def _noted(c: Context) -> Life:

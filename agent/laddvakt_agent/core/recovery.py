@@ -73,13 +73,15 @@ def _raised(track: Track, finding: Finding, around: Surroundings, now_s: float) 
         phase=Phase.ACTIVE,
         since_s=now_s,
         raised_s=now_s,
-        locked=rule.recovery is Recovery.SERVICE or early or not budget_left(track, now_s),
+        locked=rule.recovery is Recovery.SERVICE or early,
         spread_s=rule.spread_s * around.spread,
         evidence=finding.evidence,
     )
 
 
 def _stand(track: Track, finding: Finding, around: Surroundings, now_s: float) -> Track:
+    if not track.locked and not budget_left(track, now_s):
+        track = replace(track, locked=True, acknowledged=False)
     gone = finding.present is False
     if gone and track.phase is Phase.ACTIVE:
         track = replace(track, phase=Phase.CLEARING, since_s=now_s)

@@ -1,0 +1,340 @@
+"""The whole machine with real readings: what must hold after any step, on random days."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import TypeAlias
+
+from agent.core import core_explore_connector, core_explore_tracks
+from agent.core.core_explore import Count
+from agent.core.core_world import ONE, TWO, World
+from laddvakt_agent.core import machine
+from laddvakt_agent.core.catalogue import CATALOGUE, rule_for, with_overrides
+from laddvakt_agent.core.freshness import guards, meter_guards
+from laddvakt_agent.core.life import Power
+from laddvakt_agent.core.model import (
+    ContactorCommanded,
+    Effect,
+    FaultCleared,
+    Inputs,
+    LatchesChanged,
+    Pilot,
+    Reset,
+    Settings,
+    State,
+)
+from laddvakt_agent.core.overrides import reclosing
+from laddvakt_agent.core.rules import Act, FaultRule, Recovery
+
+Known: TypeAlias = tuple[
+    set[core_explore_connector.Key], Mapping[str, set[core_explore_tracks.Key]]
+]
+
+SHORT_RULES = with_overrides(
+    {
+        "residual_current_dc": {"reclose": "us", "clear_s": 5, "backoff_s": 5},
+        "meter_lost": {"confirm_s": 3, "ramp_after_s": 2, "backoff_s": 1},
+        "contactor_did_not_close": {"backoff_s": 10},
+        "contactor_opened_alone": {"backoff_s": 10},
+        "board_error": {"clear_s": 5, "backoff_s": 10},
+        "power_lost": {"clear_s": 5, "backoff_s": 5, "spread_s": 10},
+        "phase_lost": {"clear_s": 5, "backoff_s": 5, "spread_s": 10},
+    }
+)
+
+
+def explored() -> tuple[Known, dict[str, Count]]:
+    """Every state of the tables and of each row's track, found by exploration."""
+    lives, count = core_explore_connector.explore()
+    counts = {"connector": count}
+    tracks: dict[str, set[core_explore_tracks.Key]] = {}
+    rows: dict[str, FaultRule] = dict(CATALOGUE)
+    rows["residual_current_dc, reclosing"] = reclosing(CATALOGUE["residual_current_dc"])
+    rows["unknown"] = rule_for({}, "unknown")
+    for name, rule in rows.items():
+        tracks[name], counts[name] = core_explore_tracks.explore(rule)
+    return (lives, tracks), counts
+
+
+def broken(
+    settings: Settings,
+    inputs: Inputs,
+    after: machine.Connector,
+    now_s: float,
+    slack_s: float = 0.0,
+) -> Iterator[str]:
+    """The safety properties that do not hold after a step.
+
+    `slack_s`: how late steps came lately; what takes several of them may be late by as much.
+    """
+    life, acts = after.life, [t.act for t in after.tracks if t.standing]
+    act = max(acts, default=Act.NONE)
+    if machine.outputs(after).closed:
+        yield from _broken_closed(settings, inputs, after, act, now_s, slack_s)
+    if (life.state is State.FAULTED) is not (act >= Act.RAMP):
+        yield "FAULTED if and only if a fault blocks"
+    deadline_s = machine.next_deadline_s(settings, after, inputs, now_s)
+    if deadline_s is not None and not deadline_s > now_s:
+        yield "the next deadline lies ahead"
+
+
+def _broken_closed(
+    settings: Settings,
+    inputs: Inputs,
+    after: machine.Connector,
+    act: Act,
+    now_s: float,
+    slack_s: float,
+) -> Iterator[str]:
+    life = after.life
+    if act is Act.TRIP or (act is Act.RAMP and life.power is not Power.RAMPING):
+        yield "closed only without a tripping fault, and with a ramping one only while it ramps"
+    if life.power is Power.RAMPING and not now_s < life.ramp_since_s + 6.0:
+        yield "no ramp older than 6 s"
+    if life.power is Power.CLOSED and not (inputs.authorised and life.session):
+        yield "closed with an offer only when authorised"
+    yield from _broken_freshness(settings, inputs, life.power, now_s, slack_s)
+    yield from _broken_readings(settings, inputs, now_s)
+
+
+def _broken_freshness(
+    settings: Settings, inputs: Inputs, power: Power, now_s: float, slack_s: float
+) -> Iterator[str]:
+    lost_s = rule_for(settings.rules, "device_lost").confirm_s
+    grace_s = lost_s if power is Power.CLOSED else lost_s + 6.0 + slack_s
+    for role, sample in guards(settings, inputs):
+        if sample is None or not now_s < sample.taken_s + grace_s:
+            yield f"closed only with a {role.value} reading within {grace_s:g} s"
+    meter = rule_for(settings.rules, "meter_lost")
+    meter_s = meter.confirm_s + meter.stages[-1][0] + 6.0 + slack_s
+    for reading in meter_guards(inputs):
+        if reading is None or not now_s < reading.taken_s + meter_s:
+            yield f"closed only with a meter reading within {meter_s:g} s"
+
+
+def _broken_readings(settings: Settings, inputs: Inputs, now_s: float) -> Iterator[str]:
+    pilot, age_s = inputs.pilot, settings.sample_max_age_s
+    if pilot is not None and now_s < pilot.taken_s + age_s and pilot.value in (Pilot.A, Pilot.B):
+        yield "never closed at pilot A or B"
+    residual = inputs.residual_tripped if settings.has_residual_monitor else None
+    for alarm in (inputs.emergency_stop, residual):
+        if alarm is not None and alarm.value and now_s < alarm.taken_s + age_s:
+            yield "never closed with an alarm in a fresh reading"
+
+
+def strange(known: Known, after: machine.Connector, now_s: float) -> Iterator[str]:
+    """States of the whole that the separate explorations never saw."""
+    lives, tracks = known
+    if core_explore_connector.key(after.life) not in lives:
+        yield f"unexplored: {after.life}"
+    for track in after.tracks:
+        name = track.rule.code
+        if name == "residual_current_dc" and track.rule.recovery is Recovery.AUTO:
+            name += ", reclosing"
+        if core_explore_tracks.key(track, now_s) not in tracks.get(name, tracks["unknown"]):
+            yield f"unexplored: {track}"
+
+
+@dataclass
+class Reclosures:
+    """An independent count: closings after a blocking fault was left with its session open."""
+
+    rules: Mapping[str, FaultRule]
+    left: set[str] = field(default_factory=set)
+    closed_s: dict[str, list[float]] = field(default_factory=dict)
+
+    def note(self, effects: tuple[Effect, ...], world: World) -> Iterator[str]:
+        """Codes whose budget was exceeded."""
+        session = world.connector.life.session
+        if not session:
+            self.left.clear()
+        if world.resets & {Reset.LOCAL, Reset.SERVICE}:
+            self.left.clear()
+            self.closed_s.clear()  # a person looked at it: budgets may be whole again
+        for effect in effects:
+            match effect:
+                case FaultCleared(code=code) if session:
+                    self.left.add(code)
+                case ContactorCommanded(closed=True):
+                    for code in self.left:
+                        self.closed_s.setdefault(code, []).append(world.now_s)
+                    self.left.clear()
+                case _:
+                    pass
+        yield from self._over(world.now_s)
+
+    def _over(self, now_s: float) -> Iterator[str]:
+        for code, times in self.closed_s.items():
+            rule = rule_for(self.rules, code)
+            if rule.retries is None or rule.window_s is None or rule.recovery is not Recovery.AUTO:
+                continue
+            recent = [at_s for at_s in times if at_s > now_s - rule.window_s]
+            if len(recent) > rule.retries:
+                yield f"{code}: {len(recent)} reclosures in {rule.window_s:g} s"
+
+
+def _pick(world: World, dice: Random) -> None:
+    """Turn one knob."""
+    turn = dice.choice(_KNOBS)
+    turn(world, dice)
+
+
+def _silence(world: World, dice: Random) -> None:
+    names = (
+        "pilot",
+        "feedback_closed",
+        "emergency_stop",
+        "residual_tripped",
+        "current_a",
+        "energy_wh",
+        "voltage_v",
+        "power_w",
+        "evse1",
+        "relay1",
+        "rcm1",
+    )
+    world.silent = set(dice.sample(names, dice.choice((0, 0, 1, 1, 2, 5))))
+
+
+def _set(name: str, *values: object) -> Callable[[World, Random], None]:
+    return lambda world, dice: setattr(world, name, dice.choice(values))
+
+
+def _health(world: World, dice: Random) -> None:
+    """Everything well again: without this most of a random day is spent in fault."""
+    world.silent, world.lines_down, world.mirror = set(), set(), None
+    world.stop_pressed = world.residual = False
+    world.errors, world.readback_a, world.follows = (), None, True
+    world.draw_a, world.voltage_v = (15.0, 15.1, 15.2), (230.0, 231.0, 229.0)
+    world.count_energy = world.guarded = world.in_service = True
+    world.resets = frozenset({dice.choice((Reset.LOCAL, Reset.SERVICE))})
+
+
+def _drive(world: World, dice: Random) -> None:
+    """Plugged, authorised, asking."""
+    _health(world, dice)
+    world.pilot, world.authorised = Pilot.C, True
+
+
+_KNOBS: tuple[Callable[[World, Random], None], ...] = (
+    *(_drive,) * 24,
+    *(_health,) * 4,
+    *(_set("pilot", *Pilot, Pilot.B, Pilot.C, Pilot.C),) * 4,
+    *(_set("authorised", True, True, False),) * 3,
+    _set("in_service", True, True, False),
+    _set("guarded", True, True, True, False),
+    _set("follows", True, True, False),
+    _set("mirror", None, None, True, False),
+    _set("draw_a", (0.0, 0.0, 0.0), (15.0, 0.0, 0.0), (19.0, 15.0, 15.0), (40.0, 0.0, 0.0)),
+    _set(
+        "voltage_v",
+        (230.0, 231.0, 232.0),
+        (0.0, 0.0, 0.0),
+        (230.0, 20.0, 230.0),
+        (None, 230.0, float("nan")),
+    ),
+    _set("stop_pressed", False, True),
+    _set("residual", False, True),
+    _set("errors", (), (), ("bit3",)),
+    _set("readback_a", None, None, 32.0),
+    _set("count_energy", True, False),
+    _set("lines_down", set(), set(), {"line1"}, {"line2"}),
+    _set("resets", frozenset(), *(frozenset({reset}) for reset in Reset)),
+    _silence,
+    _silence,
+)
+_FINE_S = (0.0, 0.1, 0.25, 0.25, 0.25, 0.5, 1.0)  # as a shell steps
+_COARSE_S = (0.0, 0.25, 0.25, 0.25, 0.25, 1.0, 2.0, 7.0, 31.0, 400.0)  # as a simulation jumps
+
+
+@dataclass
+class Day:
+    """Random steps with everything checked after each."""
+
+    seed: int
+    known: Known
+    slack_s: float = 0.0
+    steps: int = 0
+    closings: int = 0
+    violations: list[str] = field(default_factory=list)
+
+    def run(self, steps: int, limit: int = 5) -> Day:
+        """Take this many steps, or fewer when `limit` violations were found."""
+        dice = Random(self.seed)
+        while self.steps < steps and len(self.violations) < limit:
+            shape = dice.choice((ONE, TWO))
+            rules = dice.choice((CATALOGUE, SHORT_RULES))
+            settings = Settings(
+                **{
+                    name: getattr(shape, name)
+                    for name in (
+                        "connector",
+                        "max_current_a",
+                        "meter_name",
+                        "has_feedback",
+                        "has_residual_monitor",
+                    )
+                },
+                rules=rules,
+                spread=dice.random(),
+                voltage_load_side=dice.random() < 0.3,
+                unattended_current_a=dice.choice((None, 8.0)),
+            )
+            self._life(World(settings=settings), dice, min(400, steps - self.steps))
+        return self
+
+    def _life(self, world: World, dice: Random, steps: int) -> None:
+        waits_s = dice.choice((_FINE_S, _COARSE_S))
+        self.slack_s = 3 * max(waits_s) if waits_s is _FINE_S else math.inf
+        reclosures = Reclosures(rules=world.settings.rules)
+        for number in range(steps):
+            if dice.random() < 0.12:
+                _pick(world, dice)
+            self._step(world, dice.choice(waits_s), reclosures, again=number % 8 == 0)
+            world.resets = frozenset()
+
+    def _step(self, world: World, wait_s: float, reclosures: Reclosures, *, again: bool) -> None:
+        self.steps += 1
+        effects = world.advance(wait_s)
+        now_s, after = world.now_s, world.connector
+        names = [
+            *broken(world.settings, world.inputs, after, now_s, self.slack_s),
+            *strange(self.known, after, now_s),
+            *reclosures.note(effects, world),
+            *_disordered(effects),
+            *_unready(world, effects),
+        ]
+        if again and machine.step(world.settings, after, world.inputs, now_s) != (after, ()):
+            names.append("equal inputs again change nothing")
+        self.closings += sum(e == "close" for e in map(_kind, effects))
+        self.violations += [f"{name} (seed {self.seed}, step {self.steps})" for name in names]
+
+
+def _kind(effect: Effect) -> str:
+    match effect:
+        case ContactorCommanded(closed=closed):
+            return "close" if closed else "open"
+        case LatchesChanged():
+            return "latches"
+        case _:
+            return "other"
+
+
+def _disordered(effects: tuple[Effect, ...]) -> Iterator[str]:
+    kinds = [_kind(effect) for effect in effects]
+    if "open" in kinds and kinds.index("open") != 0:
+        yield "opening comes first"
+    if "latches" in kinds and "close" in kinds[: kinds.index("latches")]:
+        yield "what must survive is written before anything closes"
+
+
+def _unready(world: World, effects: tuple[Effect, ...]) -> Iterator[str]:
+    if "close" not in map(_kind, effects):
+        return
+    settings, inputs = world.settings, world.inputs
+    for role, sample in guards(settings, inputs):
+        if sample is None or not world.now_s < sample.taken_s + settings.sample_max_age_s:
+            yield f"closes only with a fresh {role.value} reading"
