@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from laddvakt_hal.plan import ReadClass
 
 __all__ = [
+    "Adapter",
     "board",
     "board_contactor",
     "digital_input",

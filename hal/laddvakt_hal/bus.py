@@ -208,25 +208,23 @@ class Bus:
             result = await self._link.exchange(request, timing)
         except HalError as error:
             stats.count_error(error)
-            if not entry.future.done():
-                entry.future.set_exception(error)
+            _settle(entry.future, error)
             if isinstance(error, BusDown):
                 raise
         except asyncio.CancelledError:
-            if not entry.future.done():  # cancelling it would cancel the caller, too
-                entry.future.set_exception(BusDown(f"{self.name}: closed"))
+            # Cancelling the future instead would cancel the caller, too.
+            _settle(entry.future, BusDown(f"{self.name}: closed"))
             raise
         else:
             stats.count_ok(result.taken_at_s - result.sent_at_s)
-            if not entry.future.done():
-                entry.future.set_result(
-                    Reply(
-                        words=result.payload.words,
-                        bits=result.payload.bits,
-                        sent_at_s=result.sent_at_s,
-                        taken_at_s=result.taken_at_s,
-                    )
-                )
+            payload = result.payload
+            reply = Reply(
+                words=payload.words,
+                bits=payload.bits,
+                sent_at_s=result.sent_at_s,
+                taken_at_s=result.taken_at_s,
+            )
+            _settle(entry.future, reply)
         finally:
             self.progress_s = self._clock()
             if timing.min_delay_s:
@@ -255,7 +253,7 @@ class Bus:
                 stats.requests += 1
                 error = BusDown(f"{self.name}: {reason}")
                 stats.count_error(error)
-                entry.future.set_exception(error)
+                _settle(entry.future, error)
         if changed:
             self._report()
 
@@ -265,6 +263,16 @@ class Bus:
 
     def _wake_up(self) -> None:
         self._wake.set()
+
+
+def _settle(future: asyncio.Future[Reply], outcome: Reply | HalError) -> None:
+    """Tell the caller, if it still waits."""
+    if future.done():
+        return
+    if isinstance(outcome, HalError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 def _link_for(
