@@ -147,10 +147,7 @@ class Book:
             location_url=None if before is None else before.location_url,
         )
         entry.sent, entry.sent_at, entry.told = content, last_updated, None
-        entry.acked = acked
-        # Not compared with `before`: after `unsent` the store knows more than the entry.
-        if acked != self._kept.get((entry.kind.value, entry.object_id)):
-            await self._save(entry, acked)
+        await self._save(entry, acked)
 
     def unsent(self, entry: Entry, before: Acked | None, told: Content | None) -> None:
         """Take `sending` back: there was no connection, so nothing arrived.
@@ -189,22 +186,27 @@ class Book:
             acknowledged=True,
             location_url=location_url,
         )
+        await self._save(entry, acked)
         entry.told = content
         entry.refusals.succeeded()
-        await self._save(entry, acked)
 
     async def _save(self, entry: Entry, acked: Acked) -> None:
-        """Keep in memory what the disk does not take: telling the receiver goes on."""
-        entry.acked = acked
-        self._kept[entry.kind.value, entry.object_id] = acked
+        """Keep in memory what the disk does not take: telling the receiver goes on.
+
+        What the store has already is not written again: an outage must not wear the disk.
+        """
+        key = (entry.kind.value, entry.object_id)
         try:
-            await self._store.save(entry.kind.value, entry.object_id, acked)
+            if self._kept.get(key) != acked:
+                await self._store.save(*key, acked)
         except StorageError as error:
             if not self._store_failing:
                 _log.error("acknowledgement_not_kept", kind=entry.kind.value, reason=str(error))
             self._store_failing = True
         else:
             self._store_failing = False
+        entry.acked = acked
+        self._kept[key] = acked
 
 
 def decode_body(acked: Acked) -> Content | None:

@@ -73,6 +73,7 @@ class Synchroniser:
         self._last_success_s: float | None = None
         self._pushed = 0
         self._loaded = False
+        self._reported = asyncio.Event()
 
     def offer(self, station: Station) -> None:
         """Take the newest state; returns at once. Call it from the event loop's thread."""
@@ -87,15 +88,27 @@ class Synchroniser:
     def health(self) -> UplinkHealth:
         """How it is doing now."""
         entries = [entry for kind in Kind for entry in self._book.entries(kind)]
+        unread = self._offered is not None and not self._loaded
         return UplinkHealth(
             reachable=self._reachable,
             last_success_s=self._last_success_s,
             refused=any(link.refused for link in self._links.values())
             or any(entry.refusals.failing for entry in entries)
             or bool(self._unbuildable),
-            pending=sum(entry.pending for entry in entries) + len(self._unbuildable),
+            pending=sum(entry.pending for entry in entries) + len(self._unbuildable) + unread,
             pushed=self._pushed,
         )
+
+    async def settle(self, timeout_s: float) -> bool:
+        """Wait until the backend knows everything offered; False when it takes longer."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.health().pending:
+                    self._reported.clear()
+                    await self._reported.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def run(self) -> None:
         """Keep the backend up to date until cancelled.
@@ -162,6 +175,7 @@ class Synchroniser:
         if outcome.confirmed:
             self._last_success_s = self._clock.now_s()
             self._pushed += 1
+        self._reported.set()
         for lane in self._lanes:
             lane.wake()
 

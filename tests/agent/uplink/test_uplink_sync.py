@@ -131,6 +131,19 @@ async def test_nothing_is_sent_at_rest(tmp_path: Path) -> None:
         assert sync.health().pushed == 1
 
 
+async def test_a_stop_can_wait_for_the_last_word(tmp_path: Path) -> None:
+    """Within limits: a silent backend must not hold up the end of the agent."""
+    async with pair(tmp_path, MemoryStore()) as (sync, server, storage):
+        sync.offer(station())
+        assert await sync.settle(5.0)
+        sync.offer(station(evse(EvseStatus.INOPERATIVE)))
+        assert await sync.settle(5.0)
+        assert storage.latest(1)[0]["method"] == "PATCH"
+        server.behave({"mode": "silent"})
+        sync.offer(station(evse(EvseStatus.UNKNOWN)))
+        assert not await sync.settle(0.05)
+
+
 async def test_a_full_disk_does_not_stop_the_uplink(tmp_path: Path) -> None:
     """The backend is told all the same; the log says once what was not kept."""
     with capture_logs() as logs:
