@@ -8,6 +8,7 @@ reply can never reach somebody else.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import itertools
 from dataclasses import dataclass, field
@@ -116,7 +117,8 @@ class Bus:
         """End; whoever waits gets `BusDown`."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait([self._task])
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
             self._task = None
         self._go_down("closed")
 
@@ -155,6 +157,7 @@ class Bus:
                 backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
         finally:
             self._link.close()
+            self._go_down("stopped")  # whatever ended us: nobody may wait for ever
 
     async def _serve(self) -> None:
         while True:

@@ -12,6 +12,7 @@ import os
 import struct
 import termios
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from laddvakt_hal.errors import BusDown, LineSetupError
@@ -27,6 +28,7 @@ _BOTHER = 0o010000
 _CBAUD = 0o010017
 _CIBAUD = _CBAUD << 16
 _CMSPAR = 0o10000000000
+_SYSFS = Path("/sys/class/tty")
 _PTY_MAJORS = range(136, 144)
 _BAUD_TOLERANCE = 0.02  # receivers lose the last bit of a character beyond about 4 % in sum
 _GONE = (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO)
@@ -104,8 +106,21 @@ def _claim(fd: int, settings: SerialSettings) -> Port:
             f"{settings.port}: the port does not take {', '.join(hard)}; "
             "use settings this adapter can do, or another adapter"
         )
-    notes = ("pseudo-terminal: parity is not on the wire",) if refused else ()
-    return Port(fd=fd, is_pty=is_pty, notes=notes)
+    notes = ["pseudo-terminal: parity is not on the wire"] if refused else []
+    notes += _latency_notes(settings.port)
+    return Port(fd=fd, is_pty=is_pty, notes=tuple(notes))
+
+
+def _latency_notes(port: str) -> list[str]:
+    """FTDI adapters hold characters back for `latency_timer` ms, 16 as they come."""
+    timer = _SYSFS / Path(port).resolve().name / "device/latency_timer"
+    try:
+        latency_ms = int(timer.read_text())
+    except (OSError, ValueError):
+        return []  # no such adapter
+    if latency_ms <= 1:
+        return []
+    return [f"the adapter holds characters back for {latency_ms} ms: write 1 to {timer}"]
 
 
 _Termios2 = tuple[int, int, int, int, int, bytes, int, int]

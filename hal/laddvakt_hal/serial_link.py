@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 # A hole inside a frame: USB adapters deliver in batches of up to 16 ms, busy hosts add theirs.
 HOLE_S = 0.05
+LONGEST_FRAME = 256  # Modbus over Serial Line V1.02, 2.5.1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -177,7 +178,8 @@ class SerialLink:
             if isinstance(verdict, Found):
                 return verdict
             deadline_s = self._deadline_s(turn, verdict.count)
-            if not await self._stream.more(verdict.count, deadline_s):
+            chatter = len(buffer) > 2 * LONGEST_FRAME
+            if chatter or not await self._stream.more(verdict.count, deadline_s):
                 break
         if buffer:
             raise judge(buffer, turn.request)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from laddvakt_hal.settings import SerialSettings
 
 
+# A line that chatters on for so long has a wrong rate, swapped wires or a device gone mad.
+MAX_CHATTER_S = 2.0
+
+
 class SerialStream:
     """An open or closed port and what it delivered since the last `discard`."""
 
@@ -93,11 +97,16 @@ class SerialStream:
         """Throw characters away until there were none for `silence_s`.
 
         Raises:
-            BusDown: the port is gone.
+            BusDown: the port is gone, or the line never falls silent.
         """
         self._require().wake_at(1)
         self.discard()
-        while self._clock() < (until_s := self.last_character_s + silence_s):
+        give_up_s = self._clock() + silence_s + MAX_CHATTER_S
+        while (now_s := self._clock()) < (until_s := self.last_character_s + silence_s):
+            if now_s > give_up_s:
+                raise self._lose(
+                    "the line never falls silent; check baud rate, wiring, termination"
+                )
             await self._wait(until_s)
             self.discard()
 

@@ -295,3 +295,23 @@ async def test_port_that_vanishes_while_idle_is_noticed(tmp_path: Path) -> None:
         slave.unplug()
         assert await until(lambda: not bus.up) < 0.5
         assert "port" in bus.down_reason
+
+
+async def test_line_that_never_falls_silent_is_named_and_comes_back(tmp_path: Path) -> None:
+    """A wrong baud rate or a device gone mad: callers are told, nobody waits for ever."""
+    async with serial_bus(tmp_path, lambda frame: []) as (bus, slave):
+
+        async def chatter() -> None:
+            while True:
+                slave.send(b"\x5a" * 8)
+                await asyncio.sleep(0.01)
+
+        noise = asyncio.create_task(chatter())
+        async with asyncio.timeout(4):
+            assert isinstance(await outcome(bus, holding(1)), Garbled | BusDown)
+            await until(lambda: not bus.up)
+        assert "never falls silent" in bus.down_reason
+        noise.cancel()
+        slave.script = reply_after(0.002)
+        await until(lambda: bus.up, 3.0)
+        assert await outcome(bus, holding(1)) == (1, 2)

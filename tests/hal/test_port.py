@@ -147,3 +147,22 @@ def test_lock_is_given_back_with_the_port(pty: tuple[int, str]) -> None:
     fd = os.open(pty[1], os.O_RDWR | os.O_NOCTTY)
     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(fd)
+
+
+@pytest.mark.parametrize(("latency_ms", "notes"), [("1\n", 0), ("16\n", 1), ("x", 0), (None, 0)])
+def test_slow_usb_adapter_is_mentioned(
+    pty: tuple[int, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    latency_ms: str | None,
+    notes: int,
+) -> None:
+    """The kernel's file of an FTDI adapter, written by the test: not verified on hardware."""
+    folder = tmp_path / Path(pty[1]).name / "device"
+    folder.mkdir(parents=True)
+    if latency_ms is not None:
+        (folder / "latency_timer").write_text(latency_ms)
+    monkeypatch.setattr(port, "_SYSFS", tmp_path)
+    opened = open_port(line(pty[1]))
+    opened.close()
+    assert len(opened.notes) == notes
