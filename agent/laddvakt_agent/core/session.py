@@ -93,9 +93,12 @@ def observe(
     if session.ended_s is not None:
         return session
     period = Period(start_s=now_s, start_wh=session.last_wh, charging=charging)
-    *earlier, last = session.periods
-    kept = earlier if last.start_s == now_s else session.periods
-    return replace(session, periods=(*kept, period))
+    *kept, last = session.periods
+    if last.start_s < now_s:
+        kept.append(last)
+    if not kept or kept[-1].charging is not charging:
+        kept.append(period)
+    return replace(session, periods=tuple(kept))
 
 
 def end(session: Session, reason: str, now_s: float) -> Session:

@@ -1,0 +1,433 @@
+"""How faults are left: budgets, back-off, lock-outs, resets – and what survives a restart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from agent.core.core_world import ONE, START_S, World
+from laddvakt_agent.core import connector as tables
+from laddvakt_agent.core import machine
+from laddvakt_agent.core.catalogue import Act, Recovery, rule_for, with_overrides
+from laddvakt_agent.core.effects import differences
+from laddvakt_agent.core.life import Trail
+from laddvakt_agent.core.model import (
+    ContactorCommanded,
+    FaultCleared,
+    FaultRaised,
+    FaultUpdated,
+    Latch,
+    LatchesChanged,
+    Pilot,
+    Reset,
+    SessionEnded,
+    Settings,
+    State,
+)
+
+DEMO = with_overrides(
+    {
+        "residual_current_dc": {"reclose": "us", "clear_s": 5, "backoff_s": 5},
+        "meter_lost": {"confirm_s": 3, "ramp_after_s": 2},
+    }
+)
+
+
+def reset(world: World, kind: Reset) -> None:
+    world.resets = frozenset({kind})
+    world.step(0.25)
+
+
+def residual(world: World, seconds: float = 1.0) -> None:
+    world.residual = True
+    world.run(seconds)
+    world.residual = False
+
+
+def test_residual_waits_for_the_plug() -> None:
+    world = World().charge()
+    world.run(10.0)
+    residual(world)
+    world.run(61.0)
+    assert world.faults["residual_current_dc"].locked_out is False
+    world.pilot = Pilot.A
+    world.run(1.0)
+    assert world.faults == {}
+    assert world.at(State.AVAILABLE)
+
+
+def test_the_plug_may_leave_before_the_clear_time() -> None:
+    world = World().charge()
+    world.run(10.0)
+    residual(world)
+    world.pilot = Pilot.A
+    world.run(2.0)
+    world.pilot, world.authorised = Pilot.B, False
+    world.run(60.0)
+    assert world.faults == {}
+
+
+def test_a_second_vehicle_trips_for_service() -> None:
+    """The fault followed the station, not the vehicle: a test is due."""
+    world = World()
+    for lock in (False, True):
+        world.charge()
+        world.run(10.0)
+        residual(world)
+        assert world.faults["residual_current_dc"].locked_out is lock
+        world.pilot = Pilot.A
+        world.run(62.0)
+    assert "residual_current_dc" in world.faults
+    reset(world, Reset.LOCAL)
+    assert "residual_current_dc" in world.faults
+    reset(world, Reset.SERVICE)
+    assert world.faults == {}
+
+
+def test_an_early_residual_trip_locks_out() -> None:
+    world = World(settings=replace(ONE, rules=DEMO)).charge()
+    residual(world)
+    assert world.faults["residual_current_dc"].locked_out
+    assert world.faults["residual_current_dc"].retry_at_s is None
+
+
+def test_demo_profile_recloses() -> None:
+    """`reclose = "us"`: opens, waits 5 s, goes on in the same session."""
+    world = World(settings=replace(ONE, rules=DEMO)).charge()
+    world.run(10.0)
+    tripped_s = world.now_s + 0.25
+    residual(world)
+    assert world.faults["residual_current_dc"].retry_at_s == pytest.approx(tripped_s + 5.0)
+    world.run(8.0)
+    assert world.at(State.CHARGING)
+    assert world.since(SessionEnded) == []
+    (latched_s, latched), *_ = world.since(LatchesChanged, tripped_s + 1.0)
+    closed_s, _ = world.since(ContactorCommanded, tripped_s + 1.0)[0]
+    assert isinstance(latched, LatchesChanged)
+    assert latched_s <= closed_s
+    assert len(latched.latches[0].spent_s) == 1
+
+
+def test_settings_can_ask_for_reclosing() -> None:
+    for rules in ({}, DEMO):
+        world = World(settings=replace(ONE, residual_reclose=True, rules=rules)).charge()
+        world.run(10.0)
+        residual(world)
+        assert world.faults["residual_current_dc"].retries_allowed == 3
+
+
+def test_demo_meter() -> None:
+    """3 s silent: no new session; 2 s later: ramp; three good replies and 10 s: goes on."""
+    world = World(settings=replace(ONE, rules=DEMO), draw_a=(0.5, 0.5, 0.5)).charge()
+    silent_s = world.now_s
+    world.silent = {"current_a", "energy_wh"}
+    world.run(3.0)
+    assert world.faults["meter_lost"].act is Act.FINISH
+    assert world.at(State.CHARGING)
+    world.run(2.0)
+    assert world.faults["meter_lost"].act is Act.RAMP
+    assert [at for at, _ in world.since(FaultUpdated)] == [pytest.approx(silent_s + 5.0)]
+    world.silent = set()
+    world.run(0.5)
+    assert "meter_lost" in world.faults  # two good replies are not three
+    world.run(20.0)
+    assert world.at(State.CHARGING)
+
+
+def test_a_meter_of_nonsense_is_lost() -> None:
+    world = World(settings=replace(ONE, rules=DEMO)).charge()
+    world.energy_wh, world.count_energy = float("nan"), False
+    world.run(3.5)
+    assert world.faults["meter_lost"].evidence == "it answers, but not with numbers"
+
+
+def test_no_new_session_while_the_meter_is_lost() -> None:
+    world = World(settings=replace(ONE, rules=DEMO)).run(6.0)
+    world.silent = {"current_a", "energy_wh"}
+    world.run(3.5)
+    world.pilot, world.authorised = Pilot.C, True
+    world.run(1.0)
+    assert world.at(State.PREPARING)
+    assert not world.connector.life.session
+
+
+def test_the_start_value_is_known_before_the_first_wh() -> None:
+    world = World().run(6.0)
+    world.silent = {"energy_wh"}
+    world.run(3.5)
+    world.pilot, world.authorised = Pilot.C, True
+    world.run(6.0)
+    assert world.connector.life.session
+    assert not world.closed
+    world.silent = set()
+    world.run(1.0)
+    assert world.at(State.CHARGING)
+
+
+@pytest.mark.parametrize("name", ["pilot", "feedback_closed", "emergency_stop", "residual_tripped"])
+def test_no_closing_on_a_stale_guard(name: str) -> None:
+    world = World().run(6.0)
+    world.pilot, world.authorised = Pilot.B, True
+    world.run(6.0)
+    world.silent = {name}
+    world.run(1.5)
+    world.pilot = Pilot.C
+    world.run(1.25)
+    assert not world.closed
+    assert world.faults == {}
+
+
+def test_budget_then_lockout() -> None:
+    """Three reclosures in an hour, the fourth raise locks out until a person at the charger."""
+    world = World().charge()
+    for used in range(4):
+        world.follows = False
+        world.run(4.0)
+        fault = world.faults["contactor_did_not_close" if used else "contactor_opened_alone"]
+        assert not fault.locked_out
+        world.run(34.0)
+    world.run(120.0)
+    fault = world.faults["contactor_did_not_close"]
+    assert fault.locked_out
+    assert fault.retries_used == 3
+    assert world.since(SessionEnded)
+    reset(world, Reset.MANUAL)
+    assert "contactor_did_not_close" in world.faults
+    reset(world, Reset.LOCAL)
+    assert world.faults == {}
+    last = world.since(LatchesChanged)[-1][1]
+    assert isinstance(last, LatchesChanged)
+    assert [latch.code for latch in last.latches] == ["contactor_opened_alone"]
+
+
+def test_a_spent_pilot_budget_waits_for_the_plug() -> None:
+    rules = with_overrides({"pilot_fault": {"retries": 0}})
+    world = World(settings=replace(ONE, rules=rules)).charge()
+    world.pilot = Pilot.INVALID
+    world.run(1.0)
+    world.pilot = Pilot.B
+    world.run(60.0)
+    assert world.faults["pilot_fault"].locked_out is False
+    world.pilot = Pilot.A
+    world.run(1.0)
+    assert world.faults == {}
+
+
+def test_a_budget_per_session_ends_with_it() -> None:
+    world = World().charge()
+    world.readback_a, world.authorised = None, True
+    world.voltage_v = (0.0, 0.0, 0.0)
+    world.run(8.0)
+    assert "vehicle_keeps_drawing" in world.faults
+    world.voltage_v = (230.0, 230.0, 230.0)
+    world.run(50.0)
+    spent = {t.rule.code: t.spent_s for t in world.connector.tracks}
+    assert len(spent["vehicle_keeps_drawing"]) == 1
+    world.pilot = Pilot.A
+    world.run(1.0)
+    assert "vehicle_keeps_drawing" not in {t.rule.code for t in world.connector.tracks}
+
+
+@pytest.mark.parametrize(("spread", "wait_s"), [(0.0, 30.0), (0.5, 330.0)])
+def test_streets_do_not_reclose_together(spread: float, wait_s: float) -> None:
+    world = World(settings=replace(ONE, spread=spread), draw_a=(0.5, 0.5, 0.5)).charge()
+    world.voltage_v = (0.0, 0.0, 0.0)
+    world.run(10.0)
+    world.voltage_v = (230.0, 230.0, 230.0)
+    back_s = world.now_s + 0.25
+    world.run(wait_s - 1.0)
+    assert world.since(FaultCleared) == []
+    world.run(3.0)
+    assert world.since(FaultCleared)[0][0] == pytest.approx(back_s + wait_s)
+
+
+def test_the_back_off_doubles() -> None:
+    world = World(draw_a=(0.5, 0.5, 0.5)).charge()
+    waits_s = []
+    for _ in range(3):
+        world.voltage_v = (230.0, 3.0, 230.0)
+        world.run(3.0)
+        fault = world.faults["phase_lost"]
+        assert fault.retry_at_s is not None
+        waits_s.append(fault.retry_at_s - fault.since_s)
+        world.voltage_v = (230.0, 231.0, 230.0)
+        world.run(waits_s[-1] + 70.0)
+    assert waits_s == [60.0, 120.0, 240.0]
+
+
+@pytest.mark.parametrize(("turn", "hold_s"), [("errors", 1800.0), ("voltage_v", 3600.0)])
+def test_a_held_session_ends_in_the_end(turn: str, hold_s: float) -> None:
+    world = World(draw_a=(0.5, 0.5, 0.5)).charge()
+    setattr(world, turn, ("bit1",) if turn == "errors" else (0.0, 0.0, 0.0))
+    world.run(hold_s - 10.0, 5.0)
+    assert world.connector.life.session
+    world.run(20.0, 5.0)
+    assert not world.connector.life.session
+
+
+def test_emergency_stop_needs_a_person_and_restarts_nothing() -> None:
+    world = World().charge()
+    world.stop_pressed = True
+    world.run(2.0)
+    reset(world, Reset.LOCAL)  # still pressed: no reset
+    world.stop_pressed = False
+    world.run(8.0)
+    assert "emergency_stop" in world.faults
+    reset(world, Reset.MANUAL)
+    world.run(6.0)
+    assert "emergency_stop" in world.faults
+    reset(world, Reset.LOCAL)
+    world.run(10.0)
+    assert world.faults == {}
+    assert world.at(State.FINISHING)
+
+
+def test_a_reset_counts_during_the_clear_time() -> None:
+    world = World().charge()
+    world.stop_pressed = True
+    world.run(1.0)
+    world.stop_pressed = False
+    world.run(0.5)
+    reset(world, Reset.LOCAL)
+    world.run(6.0)
+    assert world.faults == {}
+
+
+def test_unknown_is_not_gone() -> None:
+    """The monitor falls silent during the clear time: the fault stays."""
+    world = World().charge()
+    world.run(10.0)
+    residual(world)
+    world.pilot = Pilot.A
+    world.run(30.0)
+    world.silent = {"residual_tripped"}
+    world.run(100.0)
+    assert "residual_current_dc" in world.faults
+
+
+def test_a_fault_outlives_its_subject() -> None:
+    """A device that disappears from the inputs has not recovered."""
+    world = World().charge()
+    world.lines_down = {"line1"}
+    world.run(4.0)
+    world.lines_down, world.override = set(), {"lines": ()}
+    world.run(10.0)
+    assert "bus_down" in world.faults
+    world.override = {}
+    world.run(4.0)
+    assert "bus_down" not in world.faults
+
+
+def restart(world: World, **options: bool) -> World:
+    """Another run of the agent with what the last one wrote down."""
+    changes = [e for _, e in world.effects if isinstance(e, LatchesChanged)]
+    latches = changes[-1].latches if changes else ()
+    after = World(settings=world.settings, now_s=world.now_s + 60.0, pilot=world.pilot)
+    after.authorised = world.authorised
+    after.connector = machine.initial(after.settings, latches, after.now_s, **options)
+    return after
+
+
+def test_lockouts_survive() -> None:
+    world = World().charge()
+    residual(world)
+    after = restart(world)
+    after.pilot = Pilot.A
+    after.run(120.0)
+    fault = after.faults["residual_current_dc"]
+    assert fault.locked_out
+    assert fault.evidence == "stood before the restart"
+    assert after.since(FaultRaised) == []
+    reset(after, Reset.SERVICE)
+    assert after.faults == {}
+
+
+def test_spent_budgets_survive() -> None:
+    world = World(settings=replace(ONE, rules=DEMO)).charge()
+    world.run(10.0)
+    residual(world)
+    world.run(8.0)
+    after = restart(world).charge()
+    after.run(10.0)
+    residual(after)
+    assert after.faults["residual_current_dc"].retries_used == 1
+
+
+def test_times_of_a_later_boot_count_as_now() -> None:
+    """A budget spent at 99999 s of another boot is as good as spent just now."""
+    latch = Latch(
+        code="over_current", subject="1", locked_out=False, active=False, spent_s=(99999.0,) * 3
+    )
+    connector = machine.initial(ONE, (latch,), 50.0)
+    assert connector.tracks[0].spent_s == (50.0,) * 3
+
+
+def test_lost_latches_count_as_used_up() -> None:
+    world = World()
+    world.connector = machine.initial(ONE, (), START_S, latches_lost=True)
+    world.charge()
+    world.draw_a = (20.0, 15.0, 15.0)
+    world.run(8.0)
+    assert world.faults["over_current"].locked_out
+
+
+def test_an_unknown_latch_blocks() -> None:
+    latch = Latch(code="from_tomorrow", subject="1", locked_out=True, active=True)
+    world = World()
+    world.connector = machine.initial(ONE, (latch,), START_S)
+    world.run(10.0)
+    assert world.at(State.FAULTED)
+    assert rule_for({}, "from_tomorrow").recovery is Recovery.SERVICE
+
+
+def test_a_session_goes_on_after_a_restart() -> None:
+    world = restart(World().charge(), session_open=True)
+    world.run(10.0)
+    assert world.at(State.CHARGING)
+    names = [type(effect).__name__ for _, effect in world.effects]
+    assert "SessionBegun" not in names
+    assert "SessionEnded" not in names
+
+
+def test_a_session_ends_when_the_vehicle_left_during_the_restart() -> None:
+    before = World().charge()
+    before.pilot = Pilot.A
+    world = restart(before, session_open=True)
+    world.run(1.0)
+    assert [e.reason for _, e in world.effects if isinstance(e, SessionEnded)] == ["unplugged"]
+
+
+def test_unavailable_until_everything_was_read() -> None:
+    world = World(silent={"feedback_closed"}, pilot=Pilot.C, authorised=True).run(2.5)
+    assert world.at(State.UNAVAILABLE)
+    world.run(1.0)
+    assert world.faults["device_lost"].subject == "relay1"
+    world.silent = set()
+    world.run(12.0)
+    assert world.at(State.CHARGING)
+
+
+def test_guards_without_a_device_have_their_role_as_subject() -> None:
+    world = World(override={"devices": ()}, silent={"pilot", "residual_tripped"}).run(4.0)
+    subjects = {f.subject for f in machine.active_faults(world.connector)}
+    assert subjects == {"board", "residual_monitor"}
+
+
+def test_bounded_even_if_nothing_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should tables ever chase each other, a step still ends, on the last state reached."""
+    monkeypatch.setattr(tables, "_MOVES_MAX", 1)
+    monkeypatch.setattr(machine, "_PASSES_MAX", 1)
+    world = World()
+    world.advance(0.25)
+    assert world.at(State.AVAILABLE)
+
+
+def test_no_difference_no_effect() -> None:
+    connector = World().connector
+    same = (connector.life, connector.tracks)
+    assert differences(same, same, connector.summary, (Trail(),)) == ()
+
+
+def test_settings_are_the_default_catalogue() -> None:
+    assert Settings(connector="1", max_current_a=16.0).rules == {}
