@@ -105,6 +105,7 @@ class SerialLink:
             raise
         except Garbled as error:
             paid = error.kind == "crc" and has_reply_shape(self._stream.buffer, request)
+            self._stream.buffer.clear()
             await self._stream.drain(HOLE_S if paid else timing.worst_latency_s)
             raise
         if request.echoes and self._echo is None:
