@@ -22,6 +22,7 @@ from laddvakt_agent.core.model import (
     SessionEnded,
     StateChanged,
 )
+from laddvakt_agent.core.rules import Act
 from laddvakt_agent.core.tracks import Summary, Track, as_fault, as_latch
 
 
@@ -37,12 +38,12 @@ def differences(
     if was.closed and not now.closed:
         effects.append(ContactorCommanded(closed=False, reason=_reason(now, faults)))
     if now.limit_a < was.limit_a:
-        effects.append(LimitCommanded(limit_a=now.limit_a, reason=_reason(now, faults)))
+        effects.append(LimitCommanded(limit_a=now.limit_a, reason=_offer_reason(was, now, faults)))
     latches = _latches(new_tracks)
     if latches != _latches(old_tracks):
         effects.append(LatchesChanged(latches=latches))
     if now.limit_a > was.limit_a:
-        effects.append(LimitCommanded(limit_a=now.limit_a, reason=_reason(now, faults)))
+        effects.append(LimitCommanded(limit_a=now.limit_a, reason=_offer_reason(was, now, faults)))
     if now.closed and not was.closed:
         effects.append(ContactorCommanded(closed=True, reason=now.reason))
     effects += _faults(old_tracks, new_tracks)
@@ -51,7 +52,14 @@ def differences(
 
 
 def _reason(life: Life, faults: Summary) -> str:
-    return f"{life.power_reason}: {faults.code}" if faults.code else life.power_reason
+    blocked = faults.act >= Act.RAMP
+    return f"{life.power_reason}: {faults.code}" if blocked else life.power_reason
+
+
+def _offer_reason(was: Life, now: Life, faults: Summary) -> str:
+    if was.limit_a > 0.0 and now.limit_a > 0.0:
+        return f"derated: {faults.code}" if now.limit_a < was.limit_a else "restored"
+    return _reason(now, faults)
 
 
 def _latches(tracks: tuple[Track, ...]) -> tuple[Latch, ...]:

@@ -6,7 +6,7 @@ A sample from the future or with a number that is none is no reading: it counts 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -127,16 +127,19 @@ def known_time(at_s: float | None) -> float:
 
 
 def _vehicle(settings: Settings, state: Pilot | None) -> Vehicle:
-    match state:
-        case None:
-            return Vehicle.UNKNOWN
-        case Pilot.A:
-            return Vehicle.ABSENT
-        case Pilot.B:
-            return Vehicle.CONNECTED
-        case Pilot.C:
-            return Vehicle.ASKING
-        case Pilot.D:
-            return Vehicle.ASKING if settings.state_d_allowed else Vehicle.VENTILATION
-        case Pilot.E | Pilot.F | Pilot.INVALID:
-            return Vehicle.BAD
+    if state is None:
+        return Vehicle.UNKNOWN
+    if state is Pilot.D and settings.state_d_allowed:
+        return Vehicle.ASKING
+    return _VEHICLES[state]
+
+
+_VEHICLES: Mapping[Pilot, Vehicle] = {
+    Pilot.A: Vehicle.ABSENT,
+    Pilot.B: Vehicle.CONNECTED,
+    Pilot.C: Vehicle.ASKING,
+    Pilot.D: Vehicle.VENTILATION,
+    Pilot.E: Vehicle.BAD,
+    Pilot.F: Vehicle.BAD,
+    Pilot.INVALID: Vehicle.BAD,
+}

@@ -6,7 +6,7 @@ connector; the connector sees only the join of all tracks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from laddvakt_agent.core.model import Reset
@@ -21,6 +21,13 @@ from laddvakt_agent.core.tracks import (
     leave_at_s,
     spent_in_window,
 )
+
+_RANKS: Mapping[Recovery, Reset] = {  # the least a person must be to lift it
+    Recovery.UNPLUG: Reset.LOCAL,
+    Recovery.MANUAL: Reset.MANUAL,
+    Recovery.LOCAL: Reset.LOCAL,
+    Recovery.SERVICE: Reset.SERVICE,
+}
 
 
 def advance(track: Track, finding: Finding, around: Surroundings, now_s: float) -> Track:
@@ -111,30 +118,24 @@ def _clearing(track: Track, around: Surroundings, now_s: float) -> Track:
 
 
 def _acknowledges(needs: Recovery, around: Surroundings) -> bool:
+    if needs is Recovery.AUTO:
+        return True
+    if needs is Recovery.UNPLUG and around.vehicle_gone:
+        return True
     rank = max((reset.value for reset in around.resets), default=0)
-    match needs:
-        case Recovery.AUTO:
-            return True
-        case Recovery.UNPLUG:
-            return around.vehicle_gone or rank >= Reset.LOCAL.value
-        case Recovery.MANUAL:
-            return rank >= Reset.MANUAL.value
-        case Recovery.LOCAL:
-            return rank >= Reset.LOCAL.value
-        case Recovery.SERVICE:
-            return rank >= Reset.SERVICE.value
+    return rank >= _RANKS[needs].value
 
 
 def _left(track: Track, around: Surroundings, now_s: float) -> Track:
+    needs, limited = track.needs, track.rule.retries is not None
     spent_s = spent_in_window(track, now_s)
-    match track.needs:
-        case Recovery.AUTO:
-            # A retry is a reclosure: leaving a fault that held nothing back costs nothing.
-            counts = track.rule.retries is not None and track.blocked and around.session
-        case Recovery.UNPLUG:
-            counts = track.rule.recovery is Recovery.UNPLUG and track.rule.retries is not None
-        case Recovery.MANUAL | Recovery.LOCAL | Recovery.SERVICE:
-            counts, spent_s = False, ()  # a person looked at it: the budget is whole again
+    if needs is Recovery.AUTO:
+        # A retry is a reclosure: leaving a fault that held nothing back costs nothing.
+        counts = limited and track.blocked and around.session
+    elif needs is Recovery.UNPLUG:
+        counts = limited and track.rule.recovery is Recovery.UNPLUG
+    else:
+        counts, spent_s = False, ()  # a person looked at it: the budget is whole again
     if counts:
         spent_s = (*spent_s, now_s)
     return Track(rule=track.rule, subject=track.subject, spent_s=spent_s)

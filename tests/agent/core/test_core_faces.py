@@ -11,7 +11,7 @@ from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.catalogue import with_overrides
 from laddvakt_agent.core.diagnose import causes
-from laddvakt_agent.core.model import ActiveFault, DeviceHealth, Pilot, Reset, Role
+from laddvakt_agent.core.model import ActiveFault, DeviceHealth, Pilot, Reset, Role, Settings
 from laddvakt_agent.core.rules import Act
 from laddvakt_agent.core.status import EvseStatus, ocpi_status
 from laddvakt_agent.published import EvseStatus as PublishedStatus
@@ -23,7 +23,7 @@ def _idle() -> World:
     return World().run(6.0)
 
 
-def _charging(settings: machine.Settings = ONE) -> World:
+def _charging(settings: Settings = ONE) -> World:
     return World(settings=settings).charge().run(10.0)
 
 

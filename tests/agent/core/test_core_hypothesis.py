@@ -126,13 +126,12 @@ ILLEGAL: st.SearchStrategy[Inputs] = st.builds(
 NOWS_S = st.one_of(st.floats(1000.0, 1100.0), ANY_FLOAT)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(shape=SHAPES, steps=st.lists(st.tuples(ILLEGAL, NOWS_S), max_size=6))
 def test_no_input_raises(shape: Settings, steps: list[tuple[Inputs, float]]) -> None:
     """Not a number, from the future, twice the same name: a step always ends, and never closes
     on what is not fresh."""
-    world = World(settings=shape).charge()
-    connector = world.connector
+    connector = World(settings=shape).run(1.0, 0.5).connector
     for inputs, now_s in steps:
         connector, _ = machine.step(shape, connector, inputs, now_s)
         machine.next_deadline_s(shape, connector, inputs, now_s)

@@ -1,4 +1,4 @@
-"""How faults are left: budgets, back-off, lock-outs, resets – and what survives a restart."""
+"""How faults are left: budgets, back-off, lock-outs and resets."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from agent.core.core_world import ONE, START_S, World
+from agent.core.core_world import ONE, World
 from laddvakt_agent.core import connector as tables
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.catalogue import Act, Recovery, rule_for, with_overrides
+from laddvakt_agent.core.catalogue import Act, with_overrides
 from laddvakt_agent.core.effects import differences
 from laddvakt_agent.core.life import Trail
 from laddvakt_agent.core.model import (
     ContactorCommanded,
     FaultCleared,
-    FaultRaised,
     FaultUpdated,
-    Latch,
     LatchesChanged,
+    LimitCommanded,
     Pilot,
     Reset,
     SessionEnded,
@@ -126,8 +125,10 @@ def test_demo_meter() -> None:
     assert world.faults["meter_lost"].act is Act.FINISH
     assert world.at(State.CHARGING)
     world.run(2.0)
-    assert world.faults["meter_lost"].act is Act.RAMP
-    assert [at for at, _ in world.since(FaultUpdated)] == [pytest.approx(silent_s + 5.0)]
+    ((updated_s, updated),) = world.since(FaultUpdated)
+    assert isinstance(updated, FaultUpdated)
+    assert updated.fault.act is Act.RAMP
+    assert updated_s == pytest.approx(silent_s + 5.0)
     world.silent = set()
     world.run(0.5)
     assert "meter_lost" in world.faults  # two good replies are not three
@@ -319,101 +320,6 @@ def test_a_fault_outlives_its_subject() -> None:
     assert "bus_down" not in world.faults
 
 
-def restart(world: World, **options: bool) -> World:
-    """Another run of the agent with what the last one wrote down."""
-    changes = [e for _, e in world.effects if isinstance(e, LatchesChanged)]
-    latches = changes[-1].latches if changes else ()
-    after = World(settings=world.settings, now_s=world.now_s + 60.0, pilot=world.pilot)
-    after.authorised = world.authorised
-    after.connector = machine.initial(after.settings, latches, after.now_s, **options)
-    return after
-
-
-def test_lockouts_survive() -> None:
-    world = World().charge()
-    residual(world)
-    after = restart(world)
-    after.pilot = Pilot.A
-    after.run(120.0)
-    fault = after.faults["residual_current_dc"]
-    assert fault.locked_out
-    assert fault.evidence == "stood before the restart"
-    assert after.since(FaultRaised) == []
-    reset(after, Reset.SERVICE)
-    assert after.faults == {}
-
-
-def test_spent_budgets_survive() -> None:
-    world = World(settings=replace(ONE, rules=DEMO)).charge()
-    world.run(10.0)
-    residual(world)
-    world.run(8.0)
-    after = restart(world).charge()
-    after.run(10.0)
-    residual(after)
-    assert after.faults["residual_current_dc"].retries_used == 1
-
-
-def test_times_of_a_later_boot_count_as_now() -> None:
-    """A budget spent at 99999 s of another boot is as good as spent just now."""
-    latch = Latch(
-        code="over_current", subject="1", locked_out=False, active=False, spent_s=(99999.0,) * 3
-    )
-    connector = machine.initial(ONE, (latch,), 50.0)
-    assert connector.tracks[0].spent_s == (50.0,) * 3
-
-
-def test_lost_latches_count_as_used_up() -> None:
-    world = World()
-    world.connector = machine.initial(ONE, (), START_S, latches_lost=True)
-    world.charge()
-    world.draw_a = (20.0, 15.0, 15.0)
-    world.run(8.0)
-    assert world.faults["over_current"].locked_out
-
-
-def test_an_unknown_latch_blocks() -> None:
-    latch = Latch(code="from_tomorrow", subject="1", locked_out=True, active=True)
-    world = World()
-    world.connector = machine.initial(ONE, (latch,), START_S)
-    world.run(10.0)
-    assert world.at(State.FAULTED)
-    assert rule_for({}, "from_tomorrow").recovery is Recovery.SERVICE
-
-
-def test_a_session_goes_on_after_a_restart() -> None:
-    world = restart(World().charge(), session_open=True)
-    world.run(10.0)
-    assert world.at(State.CHARGING)
-    names = [type(effect).__name__ for _, effect in world.effects]
-    assert "SessionBegun" not in names
-    assert "SessionEnded" not in names
-
-
-def test_a_session_ends_when_the_vehicle_left_during_the_restart() -> None:
-    before = World().charge()
-    before.pilot = Pilot.A
-    world = restart(before, session_open=True)
-    world.run(1.0)
-    assert [e.reason for _, e in world.effects if isinstance(e, SessionEnded)] == ["unplugged"]
-
-
-def test_unavailable_until_everything_was_read() -> None:
-    world = World(silent={"feedback_closed"}, pilot=Pilot.C, authorised=True).run(2.5)
-    assert world.at(State.UNAVAILABLE)
-    world.run(1.0)
-    assert world.faults["device_lost"].subject == "relay1"
-    world.silent = set()
-    world.run(12.0)
-    assert world.at(State.CHARGING)
-
-
-def test_guards_without_a_device_have_their_role_as_subject() -> None:
-    world = World(override={"devices": ()}, silent={"pilot", "residual_tripped"}).run(4.0)
-    subjects = {f.subject for f in machine.active_faults(world.connector)}
-    assert subjects == {"board", "residual_monitor"}
-
-
 def test_bounded_even_if_nothing_settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should tables ever chase each other, a step still ends, on the last state reached."""
     monkeypatch.setattr(tables, "_MOVES_MAX", 1)
@@ -421,6 +327,26 @@ def test_bounded_even_if_nothing_settled(monkeypatch: pytest.MonkeyPatch) -> Non
     world = World()
     world.advance(0.25)
     assert world.at(State.AVAILABLE)
+
+
+def test_reasons_name_their_fault_only_where_it_decided() -> None:
+    settings = replace(ONE, unattended_current_a=8.0)
+    world = World(settings=settings, guarded=False, draw_a=(7.0, 7.0, 7.0)).charge()
+    world.silent = {"energy_wh"}
+    world.run(11.0)
+    world.pilot = Pilot.B
+    world.step(0.25)
+    world.guarded = True
+    reset(world, Reset.SERVICE)
+    world.run(6.0)
+    limits = [e.reason for _, e in world.effects if isinstance(e, LimitCommanded)]
+    switched = [e.reason for _, e in world.effects if isinstance(e, ContactorCommanded)]
+    assert limits == ["offer", "restored"]
+    assert switched == ["vehicle asks", "vehicle paused"]
+    world.guarded = False
+    world.run(6.0)
+    limits = [e.reason for _, e in world.effects if isinstance(e, LimitCommanded)]
+    assert limits[-1] == "derated: unguarded_board"
 
 
 def test_no_difference_no_effect() -> None:

@@ -416,3 +416,26 @@ def test_a_lower_offer_is_followed_before_it_is_judged() -> None:
     assert world.connector.memory.gross.count == 0
     world.run(3.0)
     assert "over_current_gross" in world.faults
+
+
+def test_a_live_load_side_speaks_for_a_broken_mirror() -> None:
+    world = World(settings=BOTH_WITNESSES, mirror=False).charge()
+    world.run(10.0)
+    assert world.faults == {}
+
+
+def test_a_board_without_offer_opens_by_itself() -> None:
+    """The board says its PWM is off: that explains the open mirror, no contactor fault."""
+    world = World().charge()
+    world.mirror = False
+    for _ in range(12):
+        world.override = {"pwm_on": Sample(value=False, taken_s=world.now_s + 0.25)}
+        world.step(0.25)
+    assert world.faults == {}
+
+
+def test_a_station_without_a_loop() -> None:
+    settings = replace(ONE, has_emergency_stop=False)
+    world = World(settings=settings, silent={"emergency_stop"}, stop_pressed=True).charge()
+    world.run(10.0)
+    assert world.faults == {}

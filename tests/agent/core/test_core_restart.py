@@ -1,0 +1,131 @@
+"""What survives a restart of the agent, and what the first readings after it must bring."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent.core.core_world import ONE, START_S, World
+from laddvakt_agent.core import machine
+from laddvakt_agent.core.catalogue import Recovery, rule_for, with_overrides
+from laddvakt_agent.core.model import (
+    FaultRaised,
+    Latch,
+    LatchesChanged,
+    Pilot,
+    Reset,
+    SessionEnded,
+    State,
+)
+
+DEMO = with_overrides(
+    {
+        "residual_current_dc": {"reclose": "us", "clear_s": 5, "backoff_s": 5},
+        "meter_lost": {"confirm_s": 3, "ramp_after_s": 2},
+    }
+)
+
+
+def reset(world: World, kind: Reset) -> None:
+    world.resets = frozenset({kind})
+    world.step(0.25)
+
+
+def residual(world: World, seconds: float = 1.0) -> None:
+    world.residual = True
+    world.run(seconds)
+    world.residual = False
+
+
+def restart(world: World, **options: bool) -> World:
+    """Another run of the agent with what the last one wrote down."""
+    changes = [e for _, e in world.effects if isinstance(e, LatchesChanged)]
+    latches = changes[-1].latches if changes else ()
+    after = World(settings=world.settings, now_s=world.now_s + 60.0, pilot=world.pilot)
+    after.authorised = world.authorised
+    after.connector = machine.initial(after.settings, latches, after.now_s, **options)
+    return after
+
+
+def test_lockouts_survive() -> None:
+    world = World().charge()
+    residual(world)
+    after = restart(world)
+    after.pilot = Pilot.A
+    after.run(120.0)
+    fault = after.faults["residual_current_dc"]
+    assert fault.locked_out
+    assert fault.evidence == "stood before the restart"
+    assert after.since(FaultRaised) == []
+    reset(after, Reset.SERVICE)
+    assert after.faults == {}
+
+
+def test_spent_budgets_survive() -> None:
+    world = World(settings=replace(ONE, rules=DEMO)).charge()
+    world.run(10.0)
+    residual(world)
+    world.run(8.0)
+    after = restart(world).charge()
+    after.run(10.0)
+    residual(after)
+    assert after.faults["residual_current_dc"].retries_used == 1
+
+
+def test_times_of_a_later_boot_count_as_now() -> None:
+    """A budget spent at 99999 s of another boot is as good as spent just now."""
+    latch = Latch(
+        code="over_current", subject="1", locked_out=False, active=False, spent_s=(99999.0,) * 3
+    )
+    connector = machine.initial(ONE, (latch,), 50.0)
+    assert connector.tracks[0].spent_s == (50.0,) * 3
+
+
+def test_lost_latches_count_as_used_up() -> None:
+    world = World()
+    world.connector = machine.initial(ONE, (), START_S, latches_lost=True)
+    world.charge()
+    world.draw_a = (20.0, 15.0, 15.0)
+    world.run(8.0)
+    assert world.faults["over_current"].locked_out
+
+
+def test_an_unknown_latch_blocks() -> None:
+    latch = Latch(code="from_tomorrow", subject="1", locked_out=True, active=True)
+    world = World()
+    world.connector = machine.initial(ONE, (latch,), START_S)
+    world.run(10.0)
+    assert world.at(State.FAULTED)
+    assert rule_for({}, "from_tomorrow").recovery is Recovery.SERVICE
+
+
+def test_a_session_goes_on_after_a_restart() -> None:
+    world = restart(World().charge(), session_open=True)
+    world.run(10.0)
+    assert world.at(State.CHARGING)
+    names = [type(effect).__name__ for _, effect in world.effects]
+    assert "SessionBegun" not in names
+    assert "SessionEnded" not in names
+
+
+def test_a_session_ends_when_the_vehicle_left_during_the_restart() -> None:
+    before = World().charge()
+    before.pilot = Pilot.A
+    world = restart(before, session_open=True)
+    world.run(1.0)
+    assert [e.reason for _, e in world.effects if isinstance(e, SessionEnded)] == ["unplugged"]
+
+
+def test_unavailable_until_everything_was_read() -> None:
+    world = World(silent={"feedback_closed"}, pilot=Pilot.C, authorised=True).run(2.5)
+    assert world.at(State.UNAVAILABLE)
+    world.run(1.0)
+    assert world.faults["device_lost"].subject == "relay1"
+    world.silent = set()
+    world.run(12.0)
+    assert world.at(State.CHARGING)
+
+
+def test_guards_without_a_device_have_their_role_as_subject() -> None:
+    world = World(override={"devices": ()}, silent={"pilot", "residual_tripped"}).run(4.0)
+    subjects = {f.subject for f in machine.active_faults(world.connector)}
+    assert subjects == {"board", "residual_monitor"}
