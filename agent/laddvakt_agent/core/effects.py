@@ -58,7 +58,7 @@ def _reason(life: Life, faults: Summary) -> str:
 
 def _offer_reason(was: Life, now: Life, faults: Summary) -> str:
     if was.limit_a > 0.0 and now.limit_a > 0.0:
-        return f"derated: {faults.code}" if now.limit_a < was.limit_a else "restored"
+        return "derated" if now.limit_a < was.limit_a else "restored"
     return _reason(now, faults)
 
 

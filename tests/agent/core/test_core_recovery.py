@@ -346,7 +346,7 @@ def test_reasons_name_their_fault_only_where_it_decided() -> None:
     world.guarded = False
     world.run(6.0)
     limits = [e.reason for _, e in world.effects if isinstance(e, LimitCommanded)]
-    assert limits[-1] == "derated: unguarded_board"
+    assert limits[-1] == "derated"
 
 
 def test_no_difference_no_effect() -> None:
