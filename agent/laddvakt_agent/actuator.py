@@ -40,6 +40,7 @@ class Actuator:
     _contactor_changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _limit_changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _written_s: float = field(default=0.0, init=False)
+    _errors: dict[str, str] = field(default_factory=dict, init=False)
     _permitted: bool = field(default=False, init=False)  # asked for this closing, and granted
 
     def want(self, outputs: Outputs) -> None:
@@ -89,17 +90,22 @@ class Actuator:
 
     async def _contactor_once(self) -> float | None:
         try:
-            if not self.wanted.closed:
-                return await self._open()
-            return await self._hold()
+            pause_s = await (self._hold() if self.wanted.closed else self._open())
         except HalError as error:
-            log.warning(
-                "contactor_command_failed",
-                connector=self.connector,
-                closed=self.wanted.closed,
-                error=str(error),
-            )
+            self._note("contactor", str(error))
             return RETRY_S
+        self._note("contactor", "")
+        return pause_s
+
+    def _note(self, what: str, error: str) -> None:
+        """Log when commands begin to fail, fail otherwise, or work again; not every try."""
+        if self._errors.get(what, "") == error:
+            return
+        self._errors[what] = error
+        if error:
+            log.warning("command_failed", connector=self.connector, command=what, error=error)
+        else:
+            log.info("command_works_again", connector=self.connector, command=what)
 
     async def _open(self) -> float | None:
         if self.opened_confirmed_s is None:
@@ -140,13 +146,9 @@ class Actuator:
         try:
             await self.board.set_limit(wanted_a)
         except HalError as error:
-            log.warning(
-                "limit_command_failed",
-                connector=self.connector,
-                limit_a=wanted_a,
-                error=str(error),
-            )
+            self._note("limit", str(error))
             return RETRY_S
+        self._note("limit", "")
         self.written_a, self._written_s = wanted_a, self.clock()
         return REWRITE_S
 

@@ -25,6 +25,7 @@ from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.service import Notifier, ProgressWatchdog, ServiceError
 from laddvakt_agent.uplink_link import UplinkLink
 
+LAST_WORDS_S = 2.0
 EXIT_OK = 0
 EXIT_UNSAFE = 1  # an opening was not confirmed: the dead-man has to do it
 EXIT_SOFTWARE = 70  # sysexits.h EX_SOFTWARE: systemd starts it anew
@@ -72,11 +73,13 @@ class _Agent:
     async def running(self) -> AsyncIterator[None]:
         """Everything open while inside; safe, told and closed on the way out."""
         async with contextlib.AsyncExitStack() as stack:
-            ledger = _open_ledger(self.config, self.clock)
+            ledger, durable = _open_ledger(self.config, self.clock)
             stack.callback(_close_ledger, ledger)
             thread = LedgerThread(lambda error: log.error("ledger_write_failed", error=str(error)))
             stack.push_async_callback(thread.close)
             self._put_together(ledger, thread)
+            for guard in self.parts.supervisor.guards.values():
+                guard.durable = durable
             stack.push_async_callback(self.parts.supervisor.close)
             await self._start_api(stack)
             await self._start_uplink(stack, ledger, thread)
@@ -111,10 +114,17 @@ class _Agent:
             safe = await self.parts.supervisor.open_everything(timeout_s=1.0)
         else:
             safe = await self.parts.supervisor.make_safe()
-        log.info("agent_stopped", safe=safe)
+        await self._tell_the_end()
+        log.info("agent_stopped", safe=safe, not_moved_since=self.watchdog.waiting_for())
         if failed:
             return EXIT_SOFTWARE
         return EXIT_OK if safe else EXIT_UNSAFE
+
+    async def _tell_the_end(self) -> None:
+        """The last status reaches a backend that listens; one that does not is not waited for."""
+        if self.uplink:
+            self.uplink.offer(self.parts.publisher.station())
+            await self.uplink.settle(LAST_WORDS_S)
 
     def _put_together(self, ledger: Ledger, thread: LedgerThread) -> None:
         lines = [line.name for line in self.config.line]
@@ -130,6 +140,7 @@ class _Agent:
         if ledger.damaged_aside:
             log.error(
                 "ledger_set_aside", path=str(ledger.damaged_aside), reason=ledger.damage,
+                salvaged=ledger.salvaged,
                 remedy="send this file to support; a new ledger has been started",
             )  # fmt: skip
 
@@ -183,14 +194,19 @@ class _Agent:
         return None if self.uplink is None else self.uplink.health()
 
 
-def _open_ledger(config: Config, clock: Clock) -> Ledger:
+def _open_ledger(config: Config, clock: Clock) -> tuple[Ledger, bool]:
+    """The ledger, and whether it is on the disk: without, the agent guards but bills nothing."""
     directory = Path(config.agent.state_directory)
     try:
-        return Ledger.open(directory, boot=clock.boot(), clock=clock)
-    except (LedgerInUse, StorageError) as error:
-        raise StartError(f"{error}", EXIT_TEMPORARY) from error
+        try:
+            return Ledger.open(directory, boot=clock.boot(), clock=clock), True
+        except StorageError as error:
+            log.error("ledger_unavailable", error=str(error), effect="no new sessions")
+            return Ledger.without_disk(directory, boot=clock.boot(), clock=clock), False
+    except LedgerInUse as error:
+        raise StartError(str(error), EXIT_TEMPORARY) from error
     except LedgerError as error:
-        raise StartError(f"{error}", EXIT_CONFIG) from error
+        raise StartError(str(error), EXIT_CONFIG) from error
 
 
 def _close_ledger(ledger: Ledger) -> None:

@@ -6,8 +6,6 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from laddvakt_hal.device import Device
-
 from laddvakt_agent.actuator import Actuator
 from laddvakt_agent.clock import Clock
 from laddvakt_agent.config import Config, ConnectorConfig
@@ -28,6 +26,7 @@ from laddvakt_agent.sessions import Kept, SessionKeeper
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.supervisor import Supervisor
 from laddvakt_agent.wall import Wall
+from laddvakt_hal.device import Device
 
 METER_MISSES = 3.0  # a meter value older than this many periods is not judged
 MIN_METER_AGE_S = 3.0
@@ -55,7 +54,9 @@ def put_together(
     """Build everything; nothing moves and no port is open yet."""
     wall = Wall(wall_at=clock.wall_at)
     rules = with_overrides(config.fault)
+    cdrs = list(ledger.cdrs(unacknowledged_only=True))
     journal = Journal(
+        publish_cdr=cdrs.append,
         ledger=ledger,
         thread=thread,
         wall=wall,
@@ -100,7 +101,7 @@ def put_together(
         wall=wall,
         clock=clock.now_s,
         note_status=journal.status,
-        cdrs=list(ledger.cdrs(unacknowledged_only=True)),
+        cdrs=cdrs,
     )
     return Parts(supervisor=supervisor, publisher=publisher, journal=journal, wall=wall)
 

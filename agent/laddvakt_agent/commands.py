@@ -101,6 +101,11 @@ class Commands:
             raise NotPossible(
                 f"connector {name} has a session already", f"stop it first: connector {name} stop"
             )
+        if not guard.durable:
+            raise NotPossible(
+                "the ledger cannot be written, no session would be billed",
+                "see the log for ledger_unavailable; free or remount the disk, restart the agent",
+            )
         if not guard.in_service:
             raise NotPossible(
                 f"connector {name} is out of service", f"put it back: connector {name} in"

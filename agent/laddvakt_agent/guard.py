@@ -56,6 +56,7 @@ class Guard:
     auth_method: str = "WHITELIST"
     prepared: bool = False  # the board was told once what it must do when the agent dies
     guarded: bool = True  # until the board says otherwise
+    durable: bool = True  # False: no disk takes a session, so none begins
     in_service: bool = True
     shutting_down: bool = False
     stepped_s: float = 0.0
@@ -79,7 +80,7 @@ class Guard:
         resets, self.resets = self.resets, frozenset()
         return Wishes(
             authorised=self._authorised(),
-            in_service=self.in_service and self.prepared and not self.shutting_down,
+            in_service=self.in_service and self._able() and not self.shutting_down,
             resets=resets,
         )
 
@@ -110,9 +111,12 @@ class Guard:
         return self.token is not None or (self.free_token is not None and not self.stopped)
 
     def _authorised(self) -> bool:
-        """A session may begin once the board is prepared; on the way out every session ends."""
-        known = self.prepared or self.keeper.running is not None
-        return self.charging_wanted and known and not self.shutting_down
+        """Begins only where it can be guarded and billed; on the way out every session ends."""
+        going_on = self.keeper.running is not None
+        return self.charging_wanted and (self._able() or going_on) and not self.shutting_down
+
+    def _able(self) -> bool:
+        return self.prepared and self.durable
 
     def _forget_when_gone(self, inputs: Inputs) -> None:
         """An unplugged vehicle takes its authorisation with it, also one not used yet."""

@@ -36,6 +36,7 @@ class Journal:
     boot_id: str
     now_s: Callable[[], float]
     rules: Mapping[str, FaultRule]
+    publish_cdr: Callable[[CdrRecord], None]
     unsaved: dict[str, tuple[SessionRow, CdrRecord]] = field(default_factory=dict)
     _known_faults: set[str] = field(default_factory=set)
 
@@ -54,6 +55,7 @@ class Journal:
     def session_closed(self, kept: Kept, cdr: CdrRecord) -> None:
         """A settled session and its CDR: kept in memory too until the disk has them."""
         self.unsaved[cdr.id] = (self._session_row(kept), cdr)
+        self.publish_cdr(cdr)
         self.retry_unsaved()
 
     def retry_unsaved(self) -> None:

@@ -9,13 +9,16 @@ from datetime import datetime
 from laddvakt_agent import __version__
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.catalogue import rule_for
+from laddvakt_agent.core.model import Settings
 from laddvakt_agent.core.status import ocpi_status
 from laddvakt_agent.faultbook import Entry, FaultBook
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.hardware import Hardware
+from laddvakt_agent.inputs import Roles
 from laddvakt_agent.published import CdrRecord, EvseState, EvseStatus, Station
 from laddvakt_agent.wall import Wall
-from laddvakt_hal.reading import Reading
+from laddvakt_hal.device import Device
+from laddvakt_hal.reading import Quality, Reading
 from laddvakt_hal.stats import DeviceStats
 
 JsonObject = dict[str, object]
@@ -32,18 +35,14 @@ class Publisher:
     wall: Wall
     clock: Callable[[], float]
     note_status: Callable[[str, str, float], None]  # EVSE uid, status, since boot second
-    cdrs: list[CdrRecord] = field(default_factory=list)  # until a backend has them
+    cdrs: list[CdrRecord]  # until a backend has them
     evses: dict[str, EvseState] = field(default_factory=dict)
     history: dict[str, list[str]] = field(default_factory=dict)  # statuses of each EVSE, in order
     since_s: dict[str, float] = field(default_factory=dict)  # boot second of each status
 
-    def add_cdr(self, cdr: CdrRecord) -> None:
-        """One more for the backend."""
-        self.cdrs.append(cdr)
-
     def forget_cdrs(self, delivered: frozenset[str]) -> None:
         """The backend has these."""
-        self.cdrs = [cdr for cdr in self.cdrs if cdr.id not in delivered]
+        self.cdrs[:] = [cdr for cdr in self.cdrs if cdr.id not in delivered]
 
     def station(self) -> Station:
         """The station as the backend should see it now."""
@@ -94,7 +93,7 @@ class Publisher:
 
     def _connector(self, guard: Guard, now_s: float) -> JsonObject:
         outputs = machine.outputs(guard.connector)
-        readings = _readings(guard)
+        readings = _readings(guard.roles, guard.settings)
         session = guard.keeper.running
         energy = [r.energy_wh for r in guard.keeper.records() if r.ended_at is None]
         return {
@@ -110,8 +109,8 @@ class Publisher:
             "guarded": guard.guarded,
             "session": None if session is None else session.session.id,
             "session_energy_wh": round(energy[-1], 1) if energy else None,
-            "current_a": _shown(readings["current_a"]),
-            "power_w": _shown(readings["power_w"]),
+            "current_a": _glance(readings["current_a"], now_s),
+            "power_w": _glance(readings["power_w"], now_s),
             "steps": guard.steps,
             "readings": {name: _reading(part, now_s) for name, part in readings.items()},
             "faults": [entry.fault.code for entry in self.book.of(guard.settings.connector)],
@@ -193,32 +192,60 @@ def _stats(stats: DeviceStats) -> JsonObject:
     return counters | {k: None if v is None else round(1e3 * v, 1) for k, v in quantiles.items()}
 
 
-def _readings(guard: Guard) -> dict[str, Reading[object]]:
-    roles = guard.roles
-    found: dict[str, Reading[object]] = {
-        "pilot": roles.board.pilot(),
-        "limit_a": roles.board.limit_a(),
-        "voltage_v": roles.meter.voltage_v(),
-        "current_a": roles.meter.current_a(),
-        "power_w": roles.meter.power_w(),
-        "energy_wh": roles.meter.energy_wh(),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """A reading, the device it comes from, and how old the core lets it get."""
+
+    reading: Reading[object]
+    device: Device
+    good_for_s: float
+
+
+def _readings(roles: Roles, settings: Settings) -> dict[str, _Shown]:
+    board, meter, monitor, stop = (
+        roles.board,
+        roles.meter,
+        roles.residual_monitor,
+        roles.emergency_stop,
+    )
+    guarding: dict[str, tuple[Reading[object], Device]] = {
+        "pilot": (board.pilot(), board.device),
+        "limit_a": (board.limit_a(), board.device),
     }
     if roles.contactor.has_feedback:
-        found["feedback_closed"] = roles.contactor.feedback_closed()
-    if roles.emergency_stop:
-        found["emergency_stop_loop_closed"] = roles.emergency_stop.closed()
-    if roles.residual_monitor:
-        found["residual_dc_a"] = roles.residual_monitor.dc_a()
-    return found
-
-
-def _reading(reading: Reading[object], now_s: float) -> JsonObject:
-    age_s = reading.age_s(now_s)
+        contact = roles.contactor.feedback_closed()
+        guarding["feedback_closed"] = (contact, roles.contactor.device)
+    if stop:
+        guarding["emergency_stop_loop_closed"] = (stop.closed(), stop.device)
+    if monitor:
+        guarding["residual_dc_a"] = (monitor.dc_a(), monitor.device)
+    metered: dict[str, Reading[object]] = {
+        "voltage_v": meter.voltage_v(),
+        "current_a": meter.current_a(),
+        "power_w": meter.power_w(),
+        "energy_wh": meter.energy_wh(),
+    }
+    guard_s, meter_s = settings.sample_max_age_s, settings.meter_max_age_s
     return {
-        "value": _plain(reading.value),
-        "quality": reading.quality.value,
-        "taken_at_s": reading.taken_at_s,
+        name: _Shown(reading=reading, device=device, good_for_s=guard_s)
+        for name, (reading, device) in guarding.items()
+    } | {
+        name: _Shown(reading=reading, device=meter.device, good_for_s=meter_s)
+        for name, reading in metered.items()
+    }
+
+
+def _reading(shown: _Shown, now_s: float) -> JsonObject:
+    age_s, quality = shown.reading.age_s(now_s), shown.reading.quality
+    if quality is Quality.GOOD and age_s is not None and age_s > shown.good_for_s:
+        quality = Quality.STALE  # nobody has failed to read it, but it is past its time
+    return {
+        "value": _plain(shown.reading.value),
+        "quality": quality.value,
+        "device": shown.device.name,
+        "taken_at_s": shown.reading.taken_at_s,
         "age_s": None if age_s is None else round(age_s, 3),
+        "good_for_s": shown.good_for_s,
     }
 
 
@@ -231,9 +258,10 @@ def _plain(value: object) -> object:
     return getattr(value, "value", value)
 
 
-def _shown(reading: Reading[object]) -> object:
+def _glance(shown: _Shown, now_s: float) -> object:
     """The value for a glance, `None` once it is not good any more."""
-    return _plain(reading.value) if reading.quality.value == "good" else None
+    reading = _reading(shown, now_s)
+    return reading["value"] if reading["quality"] == Quality.GOOD.value else None
 
 
 def _iso(moment: datetime) -> str:

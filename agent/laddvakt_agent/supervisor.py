@@ -53,6 +53,7 @@ class Supervisor:
     def device_updated(self, device: Device) -> None:
         """A reply or a failure was stored: step every connector that depends on the device."""
         self.on_progress(self.hardware.line_of[device.name])
+        self._note_ready()
         for guard in self._by_device.get(device.name, ()):
             self.step(guard)
 
@@ -74,16 +75,18 @@ class Supervisor:
 
     async def run(self) -> None:
         """Everything that must run for as long as the agent guards; any end of it is fatal."""
+        for bus in self.hardware.buses.values():
+            await bus.start()
+        while not all(bus.tried for bus in self.hardware.buses.values()):  # noqa: ASYNC110 - once
+            await asyncio.sleep(0.005)
         async with asyncio.TaskGroup() as group:
-            for name, bus in self.hardware.buses.items():
-                await bus.start()
+            for name in self.hardware.buses:
                 group.create_task(self.hardware.pollers[name].run(), name=f"poll {name}")
             for guard in self.guards.values():
                 group.create_task(guard.actuator.run_contactor(), name="contactor")
                 group.create_task(guard.actuator.run_limit(), name="limit")
                 group.create_task(self._keep_prepared(guard), name="prepare")
             group.create_task(self._upkeep(), name="upkeep")
-            group.create_task(self._announce_ready(), name="ready")
 
     async def make_safe(self) -> bool:
         """Ramp, open every contactor and wait for the confirmations; False when one is missing."""
@@ -137,9 +140,11 @@ class Supervisor:
             delay_s = max(due_s - now_s, 0.001)
             self._timers[name] = loop.call_later(delay_s, self.step, guard)
 
-    async def _announce_ready(self) -> None:
-        for poller in self.hardware.pollers.values():
-            await poller.first_round.wait()
+    def _note_ready(self) -> None:
+        """Ready: every device was heard once, or it is known why not."""
+        devices = self.hardware.devices.values()
+        if self.ready.is_set() or not all(_known(device) for device in devices):
+            return
         self.ready.set()
         log.info("agent_ready", after_s=round(self.clock() - self.started_s, 3))
 
@@ -205,3 +210,9 @@ class Supervisor:
         """A durable sign of life with every running session's meter value."""
         running = [guard.keeper.running for guard in self.guards.values()]
         self.journal.heartbeat([kept for kept in running if kept is not None])
+
+
+def _known(device: Device) -> bool:
+    """Whether a device has answered, or is silent, or sits on a line that is down."""
+    down = device.bus.tried and not device.bus.up
+    return device.heard_s is not None or device.silent or down

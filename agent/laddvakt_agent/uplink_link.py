@@ -87,6 +87,10 @@ class UplinkLink:
         """How the uplink is doing."""
         return asdict(self._sync.health())
 
+    async def settle(self, timeout_s: float) -> bool:
+        """Wait until the backend has everything offered; False when it did not in time."""
+        return await self._sync.settle(timeout_s)
+
     async def close(self) -> None:
         """Stop; what is not confirmed stays in the ledger."""
         self._task.cancel()
@@ -147,7 +151,7 @@ def settings_from(config: Config, uplink: UplinkConfig, token: str) -> UplinkSet
 def _evse(part: ConnectorConfig) -> EvseSettings:
     return EvseSettings(
         uid=part.evse_uid,
-        evse_id=part.evse_id or part.evse_uid,
+        evse_id=part.evse_id,
         physical_reference=part.physical_reference,
         connectors=(
             ConnectorSettings(

@@ -16,7 +16,7 @@ CHECKS = (
     "pushes_of_the_unchanged", "rejected_by_backend", "statuses_in_order_1",
     "statuses_in_order_2", "meter_lost_to_open", "meter_recovered", "cdrs_received",
     "cdrs_per_session", "cdr_energy_first", "cdr_energy_second", "readings_without_a_reply",
-    "readings_past_their_time", "killed_to_open", "tracebacks", "duration",
+    "readings_past_their_time", "machine_stalls", "killed_to_open", "tracebacks", "duration",
 )  # fmt: skip
 
 

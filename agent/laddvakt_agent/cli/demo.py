@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 
 from laddvakt_agent.cli.codes import Exit, fail
+from laddvakt_agent.demo.check import Check
 from laddvakt_agent.demo.checks import all_checks
 from laddvakt_agent.demo.play import play, shortened
 from laddvakt_agent.demo.stage import Stage, StageError, now_s
-from laddvakt_agent.demo.view import Check, open_view, result_lines
+from laddvakt_agent.demo.view import open_view, result_lines
 
 
 @click.command()

@@ -77,10 +77,10 @@ class ConnectorConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     evse_uid: str
+    evse_id: str
     board: str
     meter: str
     max_current_a: float
-    evse_id: str | None = None
     physical_reference: str | None = None
     contactor: ContactorConfig | None = None
     emergency_stop: InputConfig | None = None

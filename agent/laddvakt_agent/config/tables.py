@@ -81,7 +81,7 @@ CONNECTOR = Table(
     keys={
         "id": _REQUIRED_NAME,
         "evse_uid": _REQUIRED_NAME,
-        "evse_id": Key(pattern=r"[!-~]{1,48}", hint="like SE*LAD*E1"),
+        "evse_id": Key(required=True, pattern=r"[!-~]{1,48}", hint="like SE*LAD*E1"),
         "physical_reference": Key(pattern=r".{1,16}", hint="at most 16 characters"),
         "board": _REQUIRED_NAME,
         "meter": _REQUIRED_NAME,

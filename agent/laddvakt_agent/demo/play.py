@@ -10,7 +10,7 @@ from pathlib import Path
 
 from laddvakt_agent.demo.stage import JsonObject, Stage, now_s, stage, wait_for
 from laddvakt_agent.demo.view import View
-from laddvakt_agent.demo.watch import Seen, Watcher, objects_in, statuses
+from laddvakt_agent.demo.watch import Seen, StallWatch, Watcher, objects_in, statuses
 
 TOKEN_UID = "04A1B2C3D4E5F6"
 PAST_EARLY_TRIP_S = 10.5  # a residual trip within 10 s of closing locks out at once
@@ -44,7 +44,9 @@ class Play:
         """
         self._start()
         watcher = Watcher(stage=self.stage, seen=self.seen, view=self.view)
+        stalls = StallWatch(stalls=self.seen.stalls)
         watcher.start()
+        stalls.start()
         try:
             for act in (
                 self._charge,
@@ -57,6 +59,7 @@ class Play:
             ):
                 act()
         finally:
+            stalls.stop()
             watcher.stop()
         return self.seen
 
@@ -170,6 +173,7 @@ class Play:
 
     def _collect(self) -> None:
         """Fetch the whole trace and everything the backend received."""
+        self._note("collected_s", now_s())
         since = 0
         while True:
             page = self.stage.board.ask("GET", f"/trace?since={since}&limit=2000")

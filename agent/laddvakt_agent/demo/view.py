@@ -5,25 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from laddvakt_agent.demo.check import Check
 
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
     from laddvakt_agent.demo.stage import JsonObject
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing the demo promised and what it measured."""
-
-    name: str
-    ok: bool
-    measured: float | str | None
-    expected: str
-    unit: str
 
 
 class View(Protocol):

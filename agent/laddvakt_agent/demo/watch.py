@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from laddvakt_agent.demo.stage import JsonObject, Stage, StageError
+from laddvakt_agent.demo import wire
+from laddvakt_agent.demo.stage import JsonObject, Stage, StageError, now_s
 from laddvakt_agent.demo.view import View
 
 WATCH_EVERY_S = 0.2
+GUARDING = ("pilot", "feedback_closed", "emergency_stop_loop_closed", "residual_dc_a")
+STALL_LOOK_S = 0.005
+STALL_S = 0.020  # oversleeping by this much counts as a stall
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,7 +25,36 @@ class Seen:
     statuses: list[JsonObject] = field(default_factory=list)  # of the agent, five a second
     trace: list[JsonObject] = field(default_factory=list)  # every frame on every line
     received: list[JsonObject] = field(default_factory=list)  # every request at the backend
+    stalls: list[tuple[float, float]] = field(default_factory=list)  # of this machine
     noise_changes: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class StallWatch:
+    """Notices when this machine lets a sleeping thread oversleep: nobody is to blame then."""
+
+    stalls: list[tuple[float, float]]  # (from, to), boot seconds
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin watching in a thread of its own."""
+        self._thread = threading.Thread(target=self._watch, name="stalls", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+
+    def _watch(self) -> None:
+        before_s = now_s()
+        while not self._stop.wait(STALL_LOOK_S):
+            woken_s = now_s()
+            if woken_s - before_s > STALL_LOOK_S + STALL_S:
+                self.stalls.append((before_s, woken_s))
+            before_s = woken_s
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,3 +108,53 @@ def objects_in(answer: JsonObject, key: str) -> list[JsonObject]:
     """The objects of a list inside an answer, none where there is no list."""
     found = answer.get(key)
     return [part for part in found if isinstance(part, dict)] if isinstance(found, list) else []
+
+
+def connectors_in(status: JsonObject) -> list[JsonObject]:
+    """The connectors of one status."""
+    return objects_in(status, "connectors")
+
+
+def shown_as_good(seen: Seen) -> Iterator[wire.Shown]:
+    """Each reading the agent showed as good, up to when the trace was collected."""
+    for status in _until_collected(seen):
+        for connector in connectors_in(status):
+            for reading in _readings(status, connector):
+                if reading.quality == "good":
+                    yield reading
+
+
+def guarding_while_closed(seen: Seen) -> Iterator[wire.Shown]:
+    """Each reading an opening depends on, of a connector commanded closed, whatever its quality."""
+    for status in _until_collected(seen):
+        for connector in connectors_in(status):
+            if connector.get("closed_commanded") is True:
+                for reading in _readings(status, connector):
+                    if reading.name.split()[1] in GUARDING:
+                        yield reading
+
+
+def _until_collected(seen: Seen) -> Iterator[JsonObject]:
+    """What was read later is not in the trace."""
+    collected_s = seen.times["collected_s"]
+    return (s for s in seen.statuses if float(str(s["now_s"])) < collected_s)
+
+
+def _readings(status: JsonObject, connector: JsonObject) -> Iterator[wire.Shown]:
+    places = {
+        str(part["name"]): (str(part["line"]), int(str(part["unit"])))
+        for part in objects_in(status, "devices")
+    }
+    parts = connector.get("readings")
+    for name, reading in parts.items() if isinstance(parts, dict) else ():
+        if isinstance(reading, dict) and reading.get("taken_at_s") is not None:
+            line, unit = places[str(reading["device"])]
+            yield wire.Shown(
+                name=f"{connector['id']} {name}",
+                quality=str(reading["quality"]),
+                line=line,
+                unit=unit,
+                taken_s=float(str(reading["taken_at_s"])),
+                age_s=float(str(reading["age_s"])),
+                good_for_s=float(str(reading["good_for_s"])),
+            )

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from laddvakt_agent.demo.stage import JsonObject, StageError
 
-TAKEN_LATE_S = 0.05  # a busy machine may look at a reply this long after its last character
-TAKEN_EARLY_S = 0.005  # and the simulator may stamp its last character this much too late
+TAKEN_LATE_S = 0.1  # a busy machine may look at a reply this long after its last character
+STALL_NEAR_S = 0.5
+TAKEN_EARLY_S = 0.02  # and the simulator may stamp its last character this much too late
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,19 @@ class Frame:
     def wire_s(self) -> float:
         """How long its characters took."""
         return self.last_s - self.first_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A reading as the agent showed it: whose, when taken, how old, how old it may get."""
+
+    name: str
+    quality: str
+    line: str
+    unit: int
+    taken_s: float
+    age_s: float
+    good_for_s: float
 
 
 def first_showing(trace: Iterable[JsonObject], fault: str, *, after_s: float) -> Frame:
@@ -63,16 +77,30 @@ def first_open_command(trace: Iterable[JsonObject], *, after_s: float) -> Frame:
 
 
 def without_reply(
-    readings: Iterable[tuple[str, float, float, float]], trace: Iterable[JsonObject]
-) -> list[str]:
-    """The readings whose time is not that of the end of any reply on any line."""
-    ends = sorted(_frame(f).last_s for f in trace if f.get("dir") == "reply")
-    foreign: list[str] = []
-    for name, taken_s, _age_s, _limit_s in readings:
-        place = bisect_left(ends, taken_s - TAKEN_LATE_S)
-        if place == len(ends) or ends[place] > taken_s + TAKEN_EARLY_S:
-            foreign.append(name)
-    return foreign
+    readings: Iterable[Shown], trace: Iterable[JsonObject], stalls: Iterable[tuple[float, float]]
+) -> list[Shown]:
+    """The readings whose time is not that of the end of any reply of their device.
+
+    A stall of the machine just before lets the agent look that much later.
+    """
+    ends: dict[tuple[str, int], list[float]] = {}
+    for frame in trace:
+        if frame.get("dir") == "reply":
+            device = (str(frame["line"]), int(str(frame["unit"])))
+            ends.setdefault(device, []).append(_frame(frame).last_s)
+    for times in ends.values():
+        times.sort()
+    pauses = list(stalls)
+    return [reading for reading in readings if not _replied(reading, ends, pauses)]
+
+
+def _replied(
+    reading: Shown, ends: dict[tuple[str, int], list[float]], stalls: list[tuple[float, float]]
+) -> bool:
+    times = ends.get((reading.line, reading.unit), [])
+    near = (to_s - from_s for from_s, to_s in stalls if abs(to_s - reading.taken_s) < STALL_NEAR_S)
+    place = bisect_left(times, reading.taken_s - TAKEN_LATE_S - sum(near))
+    return place < len(times) and times[place] <= reading.taken_s + TAKEN_EARLY_S
 
 
 def float32_step(value: float) -> float:
