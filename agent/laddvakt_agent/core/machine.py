@@ -77,9 +77,11 @@ def step(
     for _ in range(_PASSES_MAX):
         passed, trail = _pass(settings, connector, inputs, now_s)
         trails.append(trail)
-        if passed == connector:
-            break
+        # Detectors and tracks are still for equal inputs while the life is: only it starts them.
+        settled = passed.life == connector.life
         connector = passed
+        if settled:
+            break
     effects = differences(
         (before.life, before.tracks), (connector.life, connector.tracks), connector.summary, trails
     )

@@ -27,7 +27,7 @@ from laddvakt_agent.core.model import FaultRaised, Pilot, State
 from laddvakt_agent.core.overrides import reclosing
 from laddvakt_agent.core.tracks import Finding, Surroundings, Track, spent_in_window
 
-STEPS_SHORT = 32_000
+STEPS_SHORT = 100_000
 STEPS = int(os.environ.get("LADDVAKT_EXPLORE_STEPS", STEPS_SHORT))  # 1000000 for the long form
 LIMITED = {
     **{code: rule for code, rule in CATALOGUE.items() if rule.retries is not None},
