@@ -86,9 +86,9 @@ def _heard(scene: Scene, started_s: float) -> dict[str, tuple[float, frozenset[R
         names.setdefault(device.role, device.name)
         at_s = _since_start_s(device.heard_s, scene.now_s, started_s)
         _add(heard, device.name, device.role, at_s)
-    for role, sample in guards(scene.settings, scene.inputs):
-        taken_s = None if sample is None else sample.taken_s
-        at_s = _since_start_s(taken_s, scene.now_s, started_s)
+    roles = (role for role, _ in guards(scene.settings, scene.inputs))
+    for role, heard_s in zip(roles, scene.memory.heard_s, strict=False):  # the meter's come last
+        at_s = _since_start_s(heard_s, scene.now_s, started_s)
         _add(heard, names.get(role, role.value), role, at_s)
     return heard
 
@@ -107,8 +107,8 @@ def _since_start_s(taken_s: float | None, now_s: float, started_s: float) -> flo
 
 
 def _meter_heard_s(scene: Scene, started_s: float) -> float:
-    taken = (None if s is None else s.taken_s for s in meter_guards(scene.inputs))
-    return min(_since_start_s(taken_s, scene.now_s, started_s) for taken_s in taken)
+    heard = scene.memory.heard_s[-len(meter_guards(scene.inputs)) :]
+    return min(_since_start_s(heard_s, scene.now_s, started_s) for heard_s in heard)
 
 
 def _device_silent_s(scene: Scene) -> float:

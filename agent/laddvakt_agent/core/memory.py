@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from laddvakt_agent.core.freshness import (
+    AHEAD_MAX_S,
     currents_a,
     feedback,
     fresh,
+    guards,
+    meter_guards,
     number,
     voltages_v,
 )
@@ -54,6 +57,7 @@ class Memory:
     replies: Run = field(default_factory=lambda: Run(count=METER_REPLIES))
     energy: Unchanged | None = None  # `None` while not under load
     alike: Unchanged | None = None
+    heard_s: tuple[float | None, ...] = ()  # when each guard was last read, as `guarding` orders
 
 
 def remember(
@@ -72,6 +76,7 @@ def remember(
         replies=_replies(settings, memory, inputs, now_s),
         energy=energy,
         alike=alike,
+        heard_s=_heard_s(settings, memory, inputs, now_s),
     )
 
 
@@ -89,6 +94,18 @@ def weld_wait_s(settings: Settings) -> float:
 def gross_above_a(limit_a: float) -> float:
     """Beyond this no tolerance of meter or vehicle explains the current."""
     return max(1.5 * limit_a, limit_a + 6.0)
+
+
+def _heard_s(
+    settings: Settings, memory: Memory, inputs: Inputs, now_s: float
+) -> tuple[float | None, ...]:
+    """A single refused or implausible reply is no value, but no long silence either."""
+    samples = [*(sample for _, sample in guards(settings, inputs)), *meter_guards(inputs)]
+    before = memory.heard_s or (None,) * len(samples)
+    return tuple(
+        heard_s if sample is None or not sample.taken_s <= now_s + AHEAD_MAX_S else sample.taken_s
+        for sample, heard_s in zip(samples, before, strict=True)
+    )
 
 
 def _counted(run: Run, taken_s: float | None, hit: bool, enough: int) -> Run:

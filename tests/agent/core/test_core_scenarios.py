@@ -418,6 +418,30 @@ def test_a_lower_offer_is_followed_before_it_is_judged() -> None:
     assert "over_current_gross" in world.faults
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "after_s"),
+    [
+        ("pilot", "device_lost", 3.0),
+        ("feedback_closed", "device_lost", 3.0),
+        ("emergency_stop", "device_lost", 3.0),
+        ("residual_tripped", "device_lost", 3.0),
+        ("current_a", "meter_lost", 10.0),
+        ("energy_wh", "meter_lost", 10.0),
+    ],
+)
+def test_refused_replies_are_silence_from_the_last_good_one(
+    name: str, code: str, after_s: float
+) -> None:
+    """No value at all, though the device answers: timed like silence, not judged at once."""
+    world = World().charge()
+    gone_s = world.now_s
+    world.override = {name: None}
+    world.run(after_s - 0.25)
+    assert code not in world.faults
+    world.run(0.25)
+    assert world.faults[code].since_s == pytest.approx(gone_s + after_s)
+
+
 def test_a_live_load_side_speaks_for_a_broken_mirror() -> None:
     world = World(settings=BOTH_WITNESSES, mirror=False).charge()
     world.run(10.0)
