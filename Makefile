@@ -11,7 +11,8 @@ demo: $(STAMP)
 	@$(BIN)/laddvakt demo
 
 test: $(STAMP)
-	@echo "== test: everything, the demo once included"
+	@tests/needs.sh
+	@echo "== test: everything, the demo once included (about seven minutes)"
 	@$(BIN)/pytest -q
 
 check: $(STAMP)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from laddvakt_agent.actuator import Actuator
 from laddvakt_agent.clock import Clock
@@ -81,6 +82,7 @@ def put_together(
         )
         for part in config.connector
     }  # fmt: skip
+    _show_restored(guards, book, wall.at(clock.now_s()))
     supervisor = Supervisor(
         config=config,
         hardware=hardware,
@@ -104,6 +106,13 @@ def put_together(
         cdrs=cdrs,
     )
     return Parts(supervisor=supervisor, publisher=publisher, journal=journal, wall=wall)
+
+
+def _show_restored(guards: Mapping[str, Guard], book: FaultBook, at: datetime) -> None:
+    """What the latches brought back stands already: the core does not raise it anew."""
+    for name, guard in guards.items():
+        for fault in machine.active_faults(guard.connector):
+            book.raised(name, fault, at)
 
 
 def _report(late: list[Supervisor], device: Device) -> None:

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 from agent.core.core_product import explored
-
 from bench.rows import Row
 
 

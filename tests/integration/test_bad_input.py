@@ -5,53 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from integration.acting import charge, closed, connectors, faults, run_agent
 from laddvakt_agent.demo.play import TOKEN_UID, template
-from laddvakt_agent.demo.stage import JsonObject, Stage, wait_for
+from laddvakt_agent.demo.stage import Stage, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
-
-
-def run_agent(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "laddvakt_agent", *args],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-
-
-def connectors(scene: Stage) -> dict[str, JsonObject]:
-    parts = scene.agent.ask("GET", "/status")["connectors"]
-    assert isinstance(parts, list)
-    return {str(p["id"]): p for p in parts if isinstance(p, dict)}
-
-
-def faults(scene: Stage) -> dict[str, JsonObject]:
-    parts = scene.agent.ask("GET", "/status")["faults"]
-    assert isinstance(parts, list)
-    return {str(p["code"]): p for p in parts if isinstance(p, dict)}
-
-
-def charge(scene: Stage, connector: str = "1") -> None:
-    scene.board.ask("POST", f"/connectors/{connector}/plug", {"phases": 3, "max_current_a": 16})
-    wait_for("preparing", 5, lambda: connectors(scene)[connector]["state"] == "preparing")
-    scene.agent.ask("POST", f"/connectors/{connector}/start", {"token": TOKEN_UID})
-    wait_for("charging", 15, lambda: connectors(scene)[connector]["state"] == "charging")
-
-
-def closed(scene: Stage, connector: str = "1") -> bool:
-    parts = scene.board.ask("GET", "/state")["connectors"]
-    assert isinstance(parts, dict)
-    part = parts[connector]
-    assert isinstance(part, dict)
-    return part["contactor_closed"] is True
 
 
 def test_a_wrong_configuration_ends_with_78_and_every_mistake(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def _cross_checks(config: Config, known_profile: Callable[[str], bool]) -> Itera
     if config.station.authorisation == "token" and not config.token:
         yield Problem(
             path=("station",),
-            message='no [[token]] is listed, nobody could charge: add one or authorisation = "free"',
+            message='no [[token]] is listed, nobody could charge: add one, or set "free" here',
         )
     if config.uplink and config.uplink.retry_max_s < config.uplink.retry_min_s:
         yield Problem(
