@@ -14,7 +14,7 @@ from laddvakt_agent.demo.play import TOKEN_UID, template
 from laddvakt_agent.demo.stage import JsonObject, Stage, now_s, stage, wait_for
 
 STARTS = 3
-TRIPS = 12
+TRIPS = 10
 KILLS = 3
 STEADY_S = 60.0
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
