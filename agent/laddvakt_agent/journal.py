@@ -174,8 +174,6 @@ class Journal:
             evse_uid=row.evse_uid,
             token=row.token,
             auth_method=row.auth_method,
-            changed_at=self.wall.at(self.now_s()),
-            published_s=self.now_s(),
             checkpoint_s=self.now_s(),
         )
 

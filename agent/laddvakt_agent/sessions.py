@@ -34,8 +34,8 @@ class Kept:
     auth_method: str
     opened_s: float | None = None  # when the contactor opened for good
     checkpoint_s: float = 0.0
-    published_s: float = 0.0
-    changed_at: datetime
+    told: SessionRecord | None = None  # as the backend was last told
+    told_s: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,10 +63,9 @@ class SessionKeeper:
             evse_uid=self.evse_uid,
             token=token,
             auth_method=auth_method,
-            changed_at=self.wall_at(now_s),
             checkpoint_s=now_s,
-            published_s=now_s,
         )
+        self.running = self._tell(self.running, now_s)
         self.save(self.running)
         log.info("session_begun", connector=self.connector, session=session.id)
 
@@ -75,7 +74,7 @@ class SessionKeeper:
         if self.running is None:
             return
         session = core.end(self.running.session, reason, now_s)
-        kept = replace(self.running, session=session, opened_s=opened_s)
+        kept = self._tell(replace(self.running, session=session, opened_s=opened_s), now_s)
         self.running = None
         self.ending.append(kept)
         self.save(kept)
@@ -96,9 +95,13 @@ class SessionKeeper:
         return changed
 
     def records(self) -> tuple[SessionRecord, ...]:
-        """The sessions the backend should know of, newest last."""
-        alive = [self.running] if self.running else []
-        return (*self.recent, *(self._record(kept) for kept in (*self.ending, *alive)))
+        """The sessions as the backend should know them, newest last."""
+        alive = [*self.ending, self.running] if self.running else self.ending
+        return (*self.recent, *(kept.told for kept in alive if kept.told is not None))
+
+    def energy_wh(self) -> float | None:
+        """What the running session has drawn so far, by the latest reading."""
+        return core.totals(self.running.session).energy_wh if self.running else None
 
     def _observe_running(self, inputs: Inputs, now_s: float, *, closed: bool) -> bool:
         kept = self.running
@@ -112,11 +115,13 @@ class SessionKeeper:
         if switched or begun or now_s - kept.checkpoint_s >= CHECKPOINT_S:
             kept = replace(kept, checkpoint_s=now_s)
             self.save(kept)
-        report = switched or begun or (closed and now_s - kept.published_s >= self.report_s)
-        if report:
-            kept = replace(kept, published_s=now_s, changed_at=self.wall_at(now_s))
-        self.running = kept
+        due = kept.told is None or (closed and now_s - kept.told_s >= self.report_s)
+        report = switched or begun or due
+        self.running = self._tell(kept, now_s) if report else kept
         return report
+
+    def _tell(self, kept: Kept, now_s: float) -> Kept:
+        return replace(kept, told=self._record(kept, now_s), told_s=now_s)
 
     def _settle(self, place: int, inputs: Inputs, now_s: float) -> bool:
         kept = self.ending[place]
@@ -132,8 +137,8 @@ class SessionKeeper:
         if not session.settled:
             return False
         del self.ending[place]
-        kept = replace(kept, session=session, changed_at=self.wall_at(now_s))
-        record = self._record(kept)
+        kept = replace(kept, session=session)
+        record = self._record(kept, now_s)
         cdr = self._cdr(kept, record, now_s)
         self.recent = [*self.recent, record][-10:]
         self.save_closed(kept, cdr)
@@ -146,7 +151,7 @@ class SessionKeeper:
         )
         return True
 
-    def _record(self, kept: Kept) -> SessionRecord:
+    def _record(self, kept: Kept, now_s: float) -> SessionRecord:
         session = kept.session
         return SessionRecord(
             id=session.id,
@@ -162,7 +167,7 @@ class SessionKeeper:
             start_wh=session.start_wh,
             energy_wh=core.totals(session).energy_wh,
             periods=self._periods(session),
-            changed_at=kept.changed_at,
+            changed_at=self.wall_at(now_s),
         )
 
     def _periods(self, session: core.Session) -> tuple[PeriodRecord, ...]:

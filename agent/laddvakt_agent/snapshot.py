@@ -95,7 +95,7 @@ class Publisher:
         outputs = machine.outputs(guard.connector)
         readings = _readings(guard.roles, guard.settings)
         session = guard.keeper.running
-        energy = [r.energy_wh for r in guard.keeper.records() if r.ended_at is None]
+        energy_wh = guard.keeper.energy_wh()
         return {
             "id": guard.settings.connector,
             "evse_uid": guard.evse_uid,
@@ -108,7 +108,7 @@ class Publisher:
             "limit_a": outputs.limit_a,
             "guarded": guard.guarded,
             "session": None if session is None else session.session.id,
-            "session_energy_wh": round(energy[-1], 1) if energy else None,
+            "session_energy_wh": None if energy_wh is None else round(energy_wh, 1),
             "current_a": _glance(readings["current_a"], now_s),
             "power_w": _glance(readings["power_w"], now_s),
             "steps": guard.steps,

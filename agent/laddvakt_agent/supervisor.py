@@ -67,9 +67,12 @@ class Supervisor:
             devices=self.hardware.device_health(name),
             lines=self.hardware.line_health(name),
         )
+        before = guard.connector
         changed = guard.step(inputs, now_s)
         self.on_progress("core")
-        self._set_alarm(guard, now_s)
+        # Fresher readings alone only move the next deadline away: the alarm set before still does.
+        if guard.connector is not before or name not in self._timers:
+            self._set_alarm(guard, now_s)
         if changed:
             self.on_change()
 
@@ -138,7 +141,12 @@ class Supervisor:
         if due_s is not None:
             loop = asyncio.get_running_loop()
             delay_s = max(due_s - now_s, 0.001)
-            self._timers[name] = loop.call_later(delay_s, self.step, guard)
+            self._timers[name] = loop.call_later(delay_s, self._alarm, guard)
+
+    def _alarm(self, guard: Guard) -> None:
+        """Time alone may have changed something."""
+        del self._timers[guard.settings.connector]
+        self.step(guard)
 
     def _note_ready(self) -> None:
         """Ready: every device was heard once, or it is known why not."""
@@ -150,6 +158,7 @@ class Supervisor:
 
     async def _keep_prepared(self, guard: Guard) -> None:
         """Arm the board's watchdog at the start and again whenever the board was away."""
+        await self.ready.wait()  # a board that wants pauses must not hold up everybody's first read
         device = self.hardware.devices[guard.roles.board.name]
         armed_now = False
         while True:

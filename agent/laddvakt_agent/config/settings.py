@@ -33,7 +33,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     safety_period_s: float = 0.25
     tcp_safety_period_s: float = 0.2
     energy_period_s: float = 1.0
-    session_report_s: float = 60.0
+    session_report_s: float = 600.0
 
 
 class LineConfig(msgspec.Struct, frozen=True, kw_only=True):
