@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.laddvakt-ready
+EXPLORE := tests/agent/core/test_core_exploration.py
 
 .PHONY: demo test check bench clean
 
@@ -12,8 +13,11 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@tests/needs.sh
-	@echo "== test: everything, the demo once included (about seven minutes)"
-	@$(BIN)/pytest -q
+	@echo "== test: the core, every line and branch of it"
+	@$(BIN)/pytest -q tests/agent/core --ignore=$(EXPLORE) \
+	  --cov=laddvakt_agent.core --cov-branch --cov-fail-under=100 --cov-report=term:skip-covered
+	@echo "== test: everything else, the demo once included (about seven minutes)"
+	@$(BIN)/pytest -q --ignore-glob='*/core/test_core_[!e]*.py'
 
 check: $(STAMP)
 	@echo "== check: ruff, format, import contracts, mypy"

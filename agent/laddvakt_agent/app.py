@@ -10,6 +10,7 @@ import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -18,12 +19,13 @@ from laddvakt_agent.assemble import Parts, put_together
 from laddvakt_agent.clock import Clock
 from laddvakt_agent.commands import Commands
 from laddvakt_agent.config import Config
-from laddvakt_agent.diagnostics.api import JsonObject, LocalApi
 from laddvakt_agent.ledger.errors import LedgerError, LedgerInUse, StorageError
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.service import Notifier, ProgressWatchdog, ServiceError
-from laddvakt_agent.uplink_link import UplinkLink
+
+if TYPE_CHECKING:
+    from laddvakt_agent.uplink_link import UplinkLink
 
 LAST_WORDS_S = 2.0
 EXIT_OK = 0
@@ -72,6 +74,9 @@ class _Agent:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Everything open while inside; safe, told and closed on the way out."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
         async with contextlib.AsyncExitStack() as stack:
             ledger, durable = _open_ledger(self.config, self.clock)
             stack.callback(_close_ledger, ledger)
@@ -81,19 +86,17 @@ class _Agent:
             for guard in self.parts.supervisor.guards.values():
                 guard.durable = durable
             stack.push_async_callback(self.parts.supervisor.close)
+            self.work = asyncio.create_task(self.parts.supervisor.run(), name="supervisor")
+            stack.push_async_callback(_end_task, self.work)
+            await asyncio.sleep(0)  # the lines fall silent while the web stack is loaded
             await self._start_api(stack)
             await self._start_uplink(stack, ledger, thread)
             publish = asyncio.create_task(self._publish(), name="publish")
             stack.push_async_callback(_end_task, publish)
-            self.work = asyncio.create_task(self.parts.supervisor.run(), name="supervisor")
-            stack.push_async_callback(_end_task, self.work)
             yield
 
     async def until_told(self) -> int:
         """Run until a signal or a failure, then make the charger safe."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop.set)
         told = asyncio.create_task(self.stop.wait(), name="told")
         ready = asyncio.create_task(self.parts.supervisor.ready.wait(), name="ready")
         try:
@@ -148,6 +151,8 @@ class _Agent:
         self.watchdog.progressed(part, self.clock.now_s())
 
     async def _start_api(self, stack: contextlib.AsyncExitStack) -> None:
+        from laddvakt_agent.diagnostics.api import LocalApi, SocketInUse  # noqa: PLC0415 - see running
+
         answers = Commands(
             config=self.config,
             supervisor=self.parts.supervisor,
@@ -159,8 +164,10 @@ class _Agent:
         api = LocalApi(path, answers)
         try:
             await api.start()
+        except SocketInUse as error:
+            raise StartError(str(error), EXIT_TEMPORARY) from error
         except OSError as error:
-            message = f"{path}: the local API cannot listen there: {error.strerror}; "
+            message = f"{path}: the local API cannot listen there: {error.strerror or error}; "
             raise StartError(
                 message + "set agent.api_socket to a folder the service may write", EXIT_CONFIG
             ) from error
@@ -172,6 +179,8 @@ class _Agent:
         uplink = self.config.uplink
         if uplink is None:
             return
+        from laddvakt_agent.uplink_link import UplinkLink  # noqa: PLC0415 - see running
+
         try:
             self.uplink = await UplinkLink.start(self.config, uplink, ledger, thread, self.clock)
         except ServiceError as error:
@@ -185,12 +194,18 @@ class _Agent:
                 async with asyncio.timeout(1.0):
                     await self.changed.wait()
             self.changed.clear()
-            station = self.parts.publisher.station()
-            if self.uplink:
-                self.uplink.offer(station)
-                self.parts.publisher.forget_cdrs(self.uplink.delivered())
+            try:
+                self._publish_once()
+            except Exception:
+                log.exception("publishing_failed")
 
-    def _uplink_health(self) -> JsonObject | None:
+    def _publish_once(self) -> None:
+        station = self.parts.publisher.station()
+        if self.uplink:
+            self.uplink.offer(station)
+            self.parts.publisher.forget_cdrs(self.uplink.delivered())
+
+    def _uplink_health(self) -> dict[str, object] | None:
         return None if self.uplink is None else self.uplink.health()
 
 

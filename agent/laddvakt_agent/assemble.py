@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from laddvakt_agent.actuator import Actuator
 from laddvakt_agent.clock import Clock
@@ -17,7 +16,7 @@ from laddvakt_agent.core.model import Latch, Settings
 from laddvakt_agent.core.session import settle_after_s
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.guard import FREE_TOKEN_UID, Guard
-from laddvakt_agent.hardware import build
+from laddvakt_agent.hardware import Hardware, build
 from laddvakt_agent.inputs import Roles
 from laddvakt_agent.journal import Journal
 from laddvakt_agent.ledger.ledger import Ledger
@@ -52,7 +51,12 @@ def put_together(
     on_change: Callable[[], None],
     on_progress: Callable[[str], None],
 ) -> Parts:
-    """Build everything; nothing moves and no port is open yet."""
+    """Build everything; nothing moves and no port is open yet.
+
+    Raises:
+        ProfileError: a device cannot play its role.
+        StorageError: the ledger cannot be read.
+    """
     wall = Wall(wall_at=clock.wall_at)
     rules = with_overrides(config.fault)
     cdrs = list(ledger.cdrs(unacknowledged_only=True))
@@ -65,24 +69,13 @@ def put_together(
         now_s=clock.now_s,
         rules=rules,
     )
-    book = FaultBook(
-        rules=rules,
-        evse_uids={part.id: part.evse_uid for part in config.connector},
-        save=journal.fault,
-    )
-    book.inherit(journal.inherited_faults())
     late: list[Supervisor] = []  # the hardware reports to a supervisor that needs the hardware
     hardware = build(config, clock.now_s, lambda device: _report(late, device))
-    book.devices = hardware.all_device_health()
-    latches, lost = ledger.load_latches()
-    guards = {
-        part.id: _guard(
-            config, part, hardware.roles[part.id], rules, latches.get(part.id, ()), lost=lost,
-            clock=clock, journal=journal, book=book, wall=wall,
-        )
-        for part in config.connector
-    }  # fmt: skip
-    _show_restored(guards, book, wall.at(clock.now_s()))
+    book = _book(config, hardware, journal, rules)
+    workshop = _Workshop(
+        config=config, clock=clock, journal=journal, book=book, wall=wall, rules=rules
+    )
+    guards = workshop.guards(hardware, ledger)
     supervisor = Supervisor(
         config=config,
         hardware=hardware,
@@ -108,75 +101,101 @@ def put_together(
     return Parts(supervisor=supervisor, publisher=publisher, journal=journal, wall=wall)
 
 
-def _show_restored(guards: Mapping[str, Guard], book: FaultBook, at: datetime) -> None:
-    """What the latches brought back stands already: the core does not raise it anew."""
-    for name, guard in guards.items():
-        for fault in machine.active_faults(guard.connector):
-            book.raised(name, fault, at)
-
-
 def _report(late: list[Supervisor], device: Device) -> None:
     for supervisor in late:
         supervisor.device_updated(device)
 
 
-def _guard(
-    config: Config,
-    part: ConnectorConfig,
-    roles: Roles,
-    rules: Mapping[str, FaultRule],
-    latches: tuple[Latch, ...],
-    *,
-    lost: bool,
-    clock: Clock,
-    journal: Journal,
-    book: FaultBook,
-    wall: Wall,
-) -> Guard:
-    settings = _settings(config, part, roles, rules)
-    inherited = journal.inherited_sessions(part.id)
-    running = inherited[-1] if inherited and inherited[-1].session.ended_s is None else None
-    connector = machine.initial(
-        settings,
-        latches,
-        clock.now_s(),
-        latches_lost=lost,
-        session_open=running is not None,
+def _book(
+    config: Config, hardware: Hardware, journal: Journal, rules: Mapping[str, FaultRule]
+) -> FaultBook:
+    book = FaultBook(
+        rules=rules,
+        evse_uids={part.id: part.evse_uid for part in config.connector},
+        save=journal.fault,
+        devices=hardware.all_device_health(),
+        owners=hardware.owners(),
     )
-    keeper = SessionKeeper(
-        connector=part.id,
-        evse_uid=part.evse_uid,
-        meter_id=part.meter,
-        wall_at=wall.at,
-        save=journal.session,
-        save_closed=journal.session_closed,
-        settle_s=settle_after_s(settings),
-        welded=lambda: any(
-            fault.code == "contactor_welded" for fault in machine.active_faults(guard.connector)
-        ),
-        report_s=config.agent.session_report_s,
-    )
-    guard = Guard(
-        settings=settings,
-        evse_uid=part.evse_uid,
-        roles=roles,
-        actuator=Actuator(
+    book.inherit(journal.inherited_faults())
+    return book
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Workshop:
+    """Makes the guards, each from its part of the configuration and of the ledger."""
+
+    config: Config
+    clock: Clock
+    journal: Journal
+    book: FaultBook
+    wall: Wall
+    rules: Mapping[str, FaultRule]
+
+    def guards(self, hardware: Hardware, ledger: Ledger) -> dict[str, Guard]:
+        """One for each connector; what the latches brought back stands in the book already."""
+        latches, lost = ledger.load_latches()
+        guards = {
+            part.id: self._guard(part, hardware.roles[part.id], latches.get(part.id, ()), lost=lost)
+            for part in self.config.connector
+        }
+        for name, guard in guards.items():
+            for fault in machine.active_faults(guard.connector):
+                self.book.raised(name, fault, self.wall.at(self.clock.now_s()))
+        return guards
+
+    def _guard(
+        self, part: ConnectorConfig, roles: Roles, latches: tuple[Latch, ...], *, lost: bool
+    ) -> Guard:
+        settings = _settings(self.config, part, roles, self.rules)
+        inherited = self.journal.inherited_sessions(part.id)
+        running = inherited[-1] if inherited and inherited[-1].session.ended_s is None else None
+        connector = machine.initial(
+            settings,
+            latches,
+            self.clock.now_s(),
+            latches_lost=lost,
+            session_open=running is not None,
+        )
+        guard = Guard(
+            settings=settings,
+            evse_uid=part.evse_uid,
+            roles=roles,
+            actuator=Actuator(
+                connector=part.id,
+                board=roles.board,
+                contactor=roles.contactor,
+                clock=self.clock.now_s,
+                may_close=self.journal.flushed,
+                core_stepped_s=lambda: guard.stepped_s,
+            ),
+            keeper=self._keeper(part, settings, lambda: guard.connector),
+            book=self.book,
+            connector=connector,
+            device_names=frozenset(part.device_names()),
+            free_token=_free_token(self.config),
+            save_latches=self.journal.latches,
+        )
+        _resume(guard, inherited, running)
+        return guard
+
+    def _keeper(
+        self, part: ConnectorConfig, settings: Settings, connector: Callable[[], machine.Connector]
+    ) -> SessionKeeper:
+        def welded() -> bool:
+            faults = machine.active_faults(connector())
+            return any(fault.code == "contactor_welded" for fault in faults)
+
+        return SessionKeeper(
             connector=part.id,
-            board=roles.board,
-            contactor=roles.contactor,
-            clock=clock.now_s,
-            may_close=journal.flushed,
-            core_stepped_s=lambda: guard.stepped_s,
-        ),
-        keeper=keeper,
-        book=book,
-        connector=connector,
-        device_names=frozenset(part.device_names()),
-        free_token=_free_token(config),
-        save_latches=journal.latches,
-    )
-    _resume(guard, inherited, running)
-    return guard
+            evse_uid=part.evse_uid,
+            meter_id=part.meter,
+            wall_at=self.wall.at,
+            save=self.journal.session,
+            save_closed=self.journal.session_closed,
+            settle_s=settle_after_s(settings),
+            welded=welded,
+            report_s=self.config.agent.session_report_s,
+        )
 
 
 def _resume(guard: Guard, inherited: tuple[Kept, ...], running: Kept | None) -> None:

@@ -37,6 +37,7 @@ class FaultBook:
     evse_uids: Mapping[str, str]  # connector id → EVSE uid
     save: Callable[[Entry], None]
     devices: tuple[DeviceHealth, ...] = ()  # which device sits on which line
+    owners: Mapping[str, frozenset[str]] = field(default_factory=dict)  # device, line → connectors
     entries: dict[Identity, Entry] = field(default_factory=dict)
     recent: list[Entry] = field(default_factory=list)  # cleared ones, newest last
 
@@ -137,7 +138,9 @@ class FaultBook:
         )
 
     def _connector(self, entry: Entry, rule: FaultRule) -> str | None:
-        """The connector a fault belongs to; a station's or a shared device's belongs to none."""
+        """The connector a fault belongs to; what several share belongs to none of them."""
+        subject = entry.fault.subject
         if rule.subject_kind is SubjectKind.CONNECTOR:
-            return entry.fault.subject if entry.fault.subject in self.evse_uids else None
-        return next(iter(entry.connectors)) if len(entry.connectors) == 1 else None
+            return subject if subject in self.evse_uids else None
+        owners = self.owners.get(subject, frozenset())
+        return next(iter(owners)) if len(owners) == 1 else None

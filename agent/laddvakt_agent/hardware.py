@@ -59,6 +59,15 @@ class Hardware:
         """Every device any connector depends on."""
         return tuple(health for name in self.role_names for health in self.device_health(name))
 
+    def owners(self) -> dict[str, frozenset[str]]:
+        """Which connectors depend on each device and on each line."""
+        found: dict[str, frozenset[str]] = {}
+        for connector, names in self.role_names.items():
+            for device in names.values():
+                for subject in (device, self.line_of[device]):
+                    found[subject] = found.get(subject, frozenset()) | {connector}
+        return found
+
 
 def build(
     config: Config, clock: Callable[[], float], on_update: Callable[[Device], None]

@@ -6,18 +6,19 @@ needs root or the agent's own user, read from the peer's credentials.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeAlias
 
 import msgspec
 import structlog
 from aiohttp import web
 
-JsonObject: TypeAlias = dict[str, object]
+from laddvakt_agent.diagnostics.answers import Answers, Forbidden, JsonObject, NotPossible
+
 SCHEMA_VERSION = 1
 MAX_BODY_BYTES = 16_384
 _UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
@@ -25,34 +26,8 @@ _UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
 log = structlog.get_logger()
 
 
-class NotPossible(Exception):
-    """What was asked does not apply now; says why and what to do instead."""
-
-    def __init__(self, error: str, remedy: str) -> None:
-        super().__init__(error)
-        self.error, self.remedy = error, remedy
-
-
-class Forbidden(NotPossible):
-    """The caller may not ask this."""
-
-
-class Answers(Protocol):
-    """What the supervisor can be asked."""
-
-    def status(self) -> JsonObject:
-        """Everything about the station now."""
-        ...
-
-    def faults(self) -> list[JsonObject]:
-        """Standing faults and the latest cleared ones."""
-        ...
-
-    def command(
-        self, connector: str, verb: str, body: dict[str, str], *, uid: int, privileged: bool
-    ) -> str:
-        """Do something with a connector; a sentence about what was done."""
-        ...
+class SocketInUse(Exception):
+    """Another agent listens on the socket."""
 
 
 class LocalApi:
@@ -62,13 +37,17 @@ class LocalApi:
         self._path = path
         self._answers = answers
         self._runner: web.AppRunner | None = None
+        self._inode: int | None = None
 
     async def start(self) -> None:
         """Listen; a socket file left by a dead agent is replaced.
 
         Raises:
+            SocketInUse: another agent answers there.
             OSError: the socket cannot be made there.
         """
+        if await _answered(self._path):
+            raise SocketInUse(f"{self._path}: another agent answers there; stop that one first")
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_say_no_plainly])
         app.router.add_get("/status", self._status)
         app.router.add_get("/faults", self._faults)
@@ -82,12 +61,14 @@ class LocalApi:
             await web.UnixSite(self._runner, str(self._path)).start()
         finally:
             os.umask(old_mask)
+        self._inode = self._path.stat().st_ino
 
     async def close(self) -> None:
         """Stop listening and remove the socket."""
         if self._runner:
             await self._runner.cleanup()
-        self._path.unlink(missing_ok=True)
+        if self._path.exists() and self._path.stat().st_ino == self._inode:
+            self._path.unlink()
 
     async def _status(self, request: web.Request) -> web.Response:
         del request
@@ -112,6 +93,17 @@ class LocalApi:
             privileged=uid in (0, os.getuid()),
         )
         return _json({"schema_version": SCHEMA_VERSION, "message": message})
+
+
+async def _answered(path: Path) -> bool:
+    """Whether somebody listens at `path`; a file nobody listens on is a leftover."""
+    try:
+        _reader, writer = await asyncio.open_unix_connection(str(path))
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
 
 
 @web.middleware
