@@ -43,12 +43,16 @@ class EvseState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodRecord:
-    """A stretch of a session in which the vehicle either charged or did not."""
+    """A stretch of a session: it charged, the vehicle paused, or the station held it back.
+
+    Neither `charging` nor `held`: the vehicle paused. Records written before `held` lack it.
+    """
 
     started_at: datetime
     duration_s: float
     energy_wh: float
     charging: bool
+    held: bool = False  # by a fault or by the station; never while charging
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +81,10 @@ class CdrRecord:
     session: SessionRecord
     end_wh: float | None
     charging_s: float
-    parking_s: float
+    parking_s: float  # the vehicle did not want to
     remark: str | None  # why it ended, if not by the driver; "estimated" evidence
     created_at: datetime
+    held_s: float = 0.0  # the station did not let it; older records lack it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,12 +80,12 @@ class SessionKeeper:
         self.save(kept)
         log.info("session_ended", connector=self.connector, session=session.id, reason=reason)
 
-    def observe(self, inputs: Inputs, now_s: float, *, closed: bool) -> bool:
+    def observe(self, inputs: Inputs, now_s: float, *, closed: bool, held: bool = False) -> bool:
         """Take in one step's readings; True when the backend should hear of a change.
 
-        `closed`: the contactor is commanded closed.
+        `closed`: the contactor is commanded closed. `held`: it is not, because of the station.
         """
-        changed = self._observe_running(inputs, now_s, closed=closed)
+        changed = self._observe_running(inputs, now_s, closed=closed, held=held)
         for kept in tuple(self.ending):
             place = self.ending.index(kept)
             session = core.observe(kept.session, inputs.energy_wh, closed, now_s)
@@ -103,14 +103,14 @@ class SessionKeeper:
         """What the running session has drawn so far, by the latest reading."""
         return core.totals(self.running.session).energy_wh if self.running else None
 
-    def _observe_running(self, inputs: Inputs, now_s: float, *, closed: bool) -> bool:
+    def _observe_running(self, inputs: Inputs, now_s: float, *, closed: bool, held: bool) -> bool:
         kept = self.running
         if kept is None:
             return False
         before = kept.session
-        session = core.observe(before, inputs.energy_wh, closed, now_s)
+        session = core.observe(before, inputs.energy_wh, closed, now_s, held=held)
         kept = replace(kept, session=session)
-        switched = len(session.periods) != len(before.periods)
+        switched = session.periods != before.periods
         begun = before.start_wh is None and session.start_wh is not None
         if switched or begun or now_s - kept.checkpoint_s >= CHECKPOINT_S:
             kept = replace(kept, checkpoint_s=now_s)
@@ -177,6 +177,7 @@ class SessionKeeper:
                 duration_s=period.duration_s,
                 energy_wh=period.energy_wh,
                 charging=period.charging,
+                held=period.held,
             )
             for period in core.totals(session).periods
         )
@@ -192,6 +193,7 @@ class SessionKeeper:
             end_wh=kept.session.end_wh,
             charging_s=totals.charging_s,
             parking_s=totals.parking_s,
+            held_s=totals.held_s,
             remark="; ".join(part for part in remarks if part) or None,
             created_at=self.wall_at(now_s),
         )

@@ -65,6 +65,29 @@ def test_the_cdr_carries_the_registers_delta_read_after_the_opening() -> None:
     assert len(desk.closed) == 1
 
 
+def test_a_fault_in_between_is_told_apart_from_a_vehicle_that_pauses() -> None:
+    desk = Desk()
+    keeper = desk.keeper()
+    keeper.begin(TOKEN, "WHITELIST", metered(1000.0, 0.5), 1.0)
+    assert keeper.observe(metered(1000.0, 0.5), 1.0, closed=False, held=True)
+    assert keeper.observe(metered(1000.0, 1.9), 2.0, closed=False)
+    assert keeper.observe(metered(1000.0, 3.9), 4.0, closed=True)
+    assert keeper.observe(metered(1200.0, 9.9), 10.0, closed=False, held=True)
+    assert not keeper.observe(metered(1200.0, 11.9), 12.0, closed=False, held=True)
+    assert keeper.observe(metered(1200.0, 19.9), 20.0, closed=False)
+    keeper.end("stopped", 25.0, opened_s=10.0)
+    keeper.observe(metered(1200.0, 25.0), 25.0, closed=False, held=True)
+    ((_, cdr),) = desk.closed
+    assert [(p.charging, p.held, p.duration_s) for p in cdr.session.periods] == [
+        (False, True, 1.0),
+        (False, False, 2.0),
+        (True, False, 6.0),
+        (False, True, 10.0),
+        (False, False, 5.0),
+    ]
+    assert (cdr.charging_s, cdr.parking_s, cdr.held_s) == (6.0, 7.0, 11.0)
+
+
 def test_without_a_meter_the_last_value_stands_in_and_the_cdr_says_so() -> None:
     desk = Desk()
     keeper = charged(desk)

@@ -1,7 +1,8 @@
 """A charging session from meter readings alone: registers are kept, differences are derived.
 
-Energy is the meter's import register in Wh; periods alternate between contactor closed and open.
-Times are monotonic seconds of the present boot; `shift` moves a session to another boot's time.
+Energy is the meter's import register in Wh. A period is one of three: the contactor is closed, the
+vehicle pauses, or the station holds it back. Times are monotonic seconds of the present boot;
+`shift` moves a session to another boot's time.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from laddvakt_agent.core.freshness import number
 from laddvakt_agent.core.memory import weld_wait_s
-from laddvakt_agent.core.model import Sample, Settings
+from laddvakt_agent.core.model import Sample, Settings, State
 
 START_MAX_AGE_S = 3.0  # an older register value is none of this session's
 _MWH = 1000.0
@@ -18,11 +19,16 @@ _MWH = 1000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """A stretch that begins at this register value; it ends where the next begins."""
+    """A stretch that begins at this register value; it ends where the next begins.
+
+    Neither `charging` nor `held`: the vehicle pauses. `held` was added later: rows without it, and
+    readers that do not know it, go on working.
+    """
 
     start_s: float
     start_wh: float | None
     charging: bool
+    held: bool = False  # by the station; never while charging
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +61,17 @@ class PeriodTotal:
     end_wh: float
     energy_wh: float
     charging: bool
+    held: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What a session comes to."""
+    """What a session comes to; its three times make up all of it."""
 
     energy_wh: float
     charging_s: float
-    parking_s: float
+    parking_s: float  # the vehicle did not want to
+    held_s: float  # the station did not let it
     periods: tuple[PeriodTotal, ...]
 
 
@@ -76,29 +84,61 @@ def begin(
     return observe(session, energy, charging=False, now_s=now_s)
 
 
+def held_back(state: State, *, offered: bool) -> bool:
+    """Whether it is the station that keeps an open contactor open. `offered`: a limit above 0 A."""
+    match state:
+        case State.FAULTED | State.SUSPENDED_STATION | State.UNAVAILABLE:
+            return True
+        case State.PREPARING:
+            return not offered
+        case _:
+            return False
+
+
 def observe(
-    session: Session, energy: Sample[float] | None, charging: bool, now_s: float
+    session: Session,
+    energy: Sample[float] | None,
+    charging: bool,
+    now_s: float,
+    *,
+    held: bool = False,
 ) -> Session:
     """The session after one reading. `charging`: the contactor is commanded closed.
 
-    To be called each round, until it is settled: also after the end, while the current falls.
+    `held`: the station keeps it open; of no meaning while charging. To be called each round, until
+    it is settled: also after the end, while the current falls.
     """
     if session.settled:
         return session
     session = _read(session, energy)
-    if charging is session.conducting:
-        return session
-    opened_wh = session.opened_wh if charging else session.last_wh
-    session = replace(session, conducting=charging, opened_wh=opened_wh)
+    if charging is not session.conducting:
+        opened_wh = session.opened_wh if charging else session.last_wh
+        session = replace(session, conducting=charging, opened_wh=opened_wh)
     if session.ended_s is not None:
         return session
-    period = Period(start_s=now_s, start_wh=session.last_wh, charging=charging)
+    period = Period(
+        start_s=now_s,
+        start_wh=session.last_wh,
+        charging=charging,
+        held=held and not charging,
+    )
+    return _turned(session, period)
+
+
+def _turned(session: Session, period: Period) -> Session:
+    """The session with this period as its last, if it is another kind than the one before."""
     *kept, last = session.periods
-    if last.start_s < now_s:
+    if _alike(last, period):
+        return session
+    if last.start_s < period.start_s:
         kept.append(last)
-    if not kept or kept[-1].charging is not charging:
+    if not kept or not _alike(kept[-1], period):
         kept.append(period)
     return replace(session, periods=tuple(kept))
+
+
+def _alike(one: Period, other: Period) -> bool:
+    return (one.charging, one.held) == (other.charging, other.held)
 
 
 def end(session: Session, reason: str, now_s: float) -> Session:
@@ -161,6 +201,7 @@ def totals(session: Session, now_s: float | None = None) -> Totals:
             end_wh=to_wh,
             energy_wh=_between_wh(from_wh, to_wh),
             charging=period.charging,
+            held=period.held,
         )
         for period, (from_s, from_wh), (to_s, to_wh) in zip(
             session.periods, marks[:-1], marks[1:], strict=True
@@ -169,7 +210,8 @@ def totals(session: Session, now_s: float | None = None) -> Totals:
     return Totals(
         energy_wh=_between_wh(start_wh, end_wh),
         charging_s=sum(p.duration_s for p in periods if p.charging),
-        parking_s=sum(p.duration_s for p in periods if not p.charging),
+        parking_s=sum(p.duration_s for p in periods if not p.charging and not p.held),
+        held_s=sum(p.duration_s for p in periods if p.held),
         periods=periods,
     )
 

@@ -123,6 +123,7 @@ def charging_periods(
 ) -> list[Json]:
     """ENERGY, and TIME while it charged or PARKING_TIME while the vehicle did not want to.
 
+    Time in which a fault or the station held it back is neither: mod_cdrs, CdrDimensionType.
     Wall times may step while a session runs; the periods stay in order and within the session.
     """
     result: list[Json] = []
@@ -130,9 +131,14 @@ def charging_periods(
     for period in periods:
         floor = max(floor, period.started_at)
         floor = floor if ended_at is None else min(floor, ended_at)
-        time_type = "TIME" if period.charging else "PARKING_TIME"
-        result.append(_period(floor, period.energy_wh, {time_type: period.duration_s}))
+        result.append(_period(floor, period.energy_wh, _times_s(period)))
     return result
+
+
+def _times_s(period: PeriodRecord) -> dict[str, float]:
+    if period.charging:
+        return {"TIME": period.duration_s}
+    return {} if period.held else {"PARKING_TIME": period.duration_s}
 
 
 def cdr(settings: UplinkSettings, record: CdrRecord) -> Content:
@@ -146,7 +152,8 @@ def cdr(settings: UplinkSettings, record: CdrRecord) -> Content:
         raise ValueError(f"CDR {record.id}: its session {done.id} has not ended")
     ended_at = max(done.ended_at, done.started_at)
     # Measured durations, not the difference of two wall times: the clock may have been set.
-    total_s = record.charging_s + record.parking_s or (ended_at - done.started_at).total_seconds()
+    measured_s = record.charging_s + record.parking_s + record.held_s
+    total_s = measured_s or (ended_at - done.started_at).total_seconds()
     return _present(
         country_code=settings.country_code,
         party_id=settings.party_id,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laddvakt_agent.core import session as sessions
-from laddvakt_agent.core.model import Sample, Settings
-from laddvakt_agent.core.session import Session
+from laddvakt_agent.core.model import Sample, Settings, State
+from laddvakt_agent.core.session import Period, Session
 
 
 def at(value_wh: float, taken_s: float) -> Sample[float]:
@@ -38,6 +39,64 @@ def test_a_session() -> None:
     assert [(p.charging, p.energy_wh) for p in totals.periods] == [
         (False, 0.0), (True, 60.0), (False, 1.0),
     ]  # fmt: skip
+
+
+def test_time_held_back_by_the_station_is_no_parking() -> None:
+    """10 s offered and not taken, 20 s charging, 30 s of a fault, 5 s the vehicle is full."""
+    session = sessions.observe(begun(), at(5000.0, 110.0), True, 110.0)
+    session = sessions.observe(session, at(5060.0, 130.0), False, 130.0, held=True)
+    session = sessions.observe(session, at(5060.0, 145.0), False, 145.0, held=True)
+    session = sessions.observe(session, at(5061.0, 160.0), False, 160.0)
+    totals = sessions.totals(session, 165.0)
+    assert (totals.charging_s, totals.parking_s, totals.held_s) == (20.0, 15.0, 30.0)
+    assert [(p.charging, p.held, p.energy_wh) for p in totals.periods] == [
+        (False, False, 0.0), (True, False, 60.0), (False, True, 1.0), (False, False, 0.0),
+    ]  # fmt: skip
+
+
+def test_what_charges_is_not_held_back() -> None:
+    session = sessions.observe(begun(), at(5000.0, 110.0), True, 110.0, held=True)
+    assert (session.periods[-1].charging, session.periods[-1].held) == (True, False)
+
+
+HELD_BACK = {
+    (State.FAULTED, False), (State.FAULTED, True),
+    (State.SUSPENDED_STATION, False), (State.SUSPENDED_STATION, True),
+    (State.UNAVAILABLE, False), (State.UNAVAILABLE, True),
+    (State.PREPARING, False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("offered", [False, True], ids=["no offer", "offered"])
+@pytest.mark.parametrize("state", State, ids=lambda state: state.value)
+def test_who_keeps_it_open(state: State, offered: bool) -> None:
+    assert sessions.held_back(state, offered=offered) is ((state, offered) in HELD_BACK)
+
+
+def test_periods_written_before_the_station_was_told_apart_are_read() -> None:
+    """And what is written now can still be read by those who know only `charging`."""
+    old = [{"start_s": s, "start_wh": 2.0, "charging": s < 2.0} for s in (1.0, 3.0)]
+    periods = msgspec.json.decode(msgspec.json.encode(old), type=tuple[Period, ...])
+    assert [(p.charging, p.held) for p in periods] == [(True, False), (False, False)]
+    held = Period(start_s=1.0, start_wh=2.0, charging=False, held=True)
+    assert msgspec.json.decode(msgspec.json.encode(held))["charging"] is False
+    assert msgspec.json.decode(msgspec.json.encode(held), type=Period) == held
+
+
+def test_a_resumed_session_that_does_not_charge_yet_begins_a_period() -> None:
+    """The ledger gives back a charging period; after the restart the contactor is open."""
+    resumed = Session(
+        id="s1",
+        connector="1",
+        begun_s=100.0,
+        periods=(Period(start_s=100.0, start_wh=5000.0, charging=True),),
+        start_wh=5000.0,
+        last_wh=5040.0,
+        last_taken_s=120.0,
+    )
+    session = sessions.observe(resumed, at(5040.0, 130.0), False, 130.0, held=True)
+    totals = sessions.totals(session, 150.0)
+    assert (totals.charging_s, totals.held_s) == (30.0, 20.0)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +228,7 @@ STEPS = st.lists(
         st.floats(0.0, 500.0),
         st.one_of(st.none(), st.floats(-10.0, 50_000.0)),
         st.booleans(),
+        st.booleans(),
     ),
     max_size=30,
 )
@@ -177,16 +237,16 @@ STEPS = st.lists(
 @settings(deadline=None)  # a busy machine is no finding
 @given(steps=STEPS, start_wh=st.floats(0.0, 1e8))
 def test_periods_add_up_exactly(
-    steps: list[tuple[float, float | None, bool]], start_wh: float
+    steps: list[tuple[float, float | None, bool, bool]], start_wh: float
 ) -> None:
     """Σ period energy = end − start to the last mWh, whatever the meter says."""
     now_s, register_wh = 100.0, start_wh
     session = sessions.begin("s1", "1", now_s, at(start_wh, now_s))
-    for wait_s, more_wh, charging in steps:
+    for wait_s, more_wh, charging, held in steps:
         now_s += wait_s
         register_wh += more_wh or 0.0
         energy = None if more_wh is None else at(register_wh, now_s)
-        session = sessions.observe(session, energy, charging, now_s)
+        session = sessions.observe(session, energy, charging, now_s, held=held)
     session = sessions.end(session, "stopped", now_s)
     session = sessions.settle(session, None, now_s, now_s + 60.0, 3.0, 30.0)
     totals = sessions.totals(session)
@@ -196,5 +256,8 @@ def test_periods_add_up_exactly(
         round(session.end_wh * 1000) - round(session.start_wh * 1000)
     )
     assert all(p.energy_wh >= 0.0 for p in totals.periods)
-    kinds = [p.charging for p in totals.periods]
-    assert all(a is not b for a, b in itertools.pairwise(kinds))
+    kinds = [(p.charging, p.held) for p in totals.periods]
+    assert all(a != b for a, b in itertools.pairwise(kinds))
+    assert (True, True) not in kinds
+    times_s = totals.charging_s + totals.parking_s + totals.held_s
+    assert times_s == pytest.approx(now_s - 100.0)

@@ -155,9 +155,7 @@ def test_a_changed_connector_moves_all_above_it() -> None:
 
 
 def evses_of(location: Content) -> list[Content]:
-    evses = location["evses"]
-    assert isinstance(evses, list)
-    return [evse for evse in evses if isinstance(evse, dict)]
+    return items_of(location["evses"])
 
 
 def test_an_evse_not_heard_of_is_unknown() -> None:
@@ -181,8 +179,22 @@ def test_a_session_is_valid(name: str) -> None:
     assert problems("Session", objects.session(SETTINGS, SESSIONS[name])) == []
 
 
+HELD = replace(
+    cdr(),
+    held_s=600.0,
+    session=replace(
+        finished(),
+        ended_at=T0 + timedelta(minutes=30),
+        periods=(
+            period(0, 1834.0),
+            period(10, 0.0, charging=False, held=True),
+            period(20, 0.0, charging=False),
+        ),
+    ),
+)
 CDRS = {
     "ordinary": cdr(),
+    "held back by a fault": HELD,
     "no periods": replace(cdr(), session=replace(finished(), periods=())),
     "remark too long": replace(cdr(), remark="emergency stop\n" * 40),
     "no time at all": replace(
@@ -204,6 +216,24 @@ def test_a_cdr_says_what_was_charged() -> None:
     told = {name: body[name] for name in ("total_energy", "total_time", "total_parking_time")}
     assert told == {"total_energy": 1.834, "total_time": 0.3333, "total_parking_time": 0.1667}
     assert body["total_cost"] == {"excl_vat": 0}
+
+
+def test_time_held_back_is_neither_charged_nor_parked() -> None:
+    """The driver pays no parking for a fault of the station; the total covers the session."""
+    body = objects.cdr(SETTINGS, HELD)
+    assert (body["total_time"], body["total_parking_time"]) == (0.5, 0.1667)
+    assert body["charging_periods"] == objects.session(SETTINGS, HELD.session)["charging_periods"]
+    times = [dimensions_of(item) for item in items_of(body["charging_periods"])]
+    assert times == [["ENERGY", "TIME"], ["ENERGY"], ["ENERGY", "PARKING_TIME"]]
+
+
+def items_of(value: object) -> list[Content]:
+    assert isinstance(value, list)
+    return [item for item in value if isinstance(item, dict)]
+
+
+def dimensions_of(period_told: Content) -> list[str]:
+    return [str(dimension["type"]) for dimension in items_of(period_told["dimensions"])]
 
 
 @pytest.mark.parametrize(

@@ -143,12 +143,15 @@ def session(session_id: str = "s-1", **changes: object) -> SessionRecord:
     return replace(made, **changes)  # type: ignore[arg-type]  # a test names real fields
 
 
-def period(minute: int, energy_wh: float, *, charging: bool = True) -> PeriodRecord:
+def period(
+    minute: int, energy_wh: float, *, charging: bool = True, held: bool = False
+) -> PeriodRecord:
     return PeriodRecord(
         started_at=T0 + timedelta(minutes=minute),
         duration_s=600.0,
         energy_wh=energy_wh,
         charging=charging,
+        held=held,
     )
 
 
