@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from importlib import resources
 from pathlib import Path
 from string import Template
 
 import pytest
 
+from laddvakt_agent.cli.run import profile
 from laddvakt_agent.config import Config, ConfigError, load, parse
+from laddvakt_hal.profile import Profile
 
 PLACES = {
     "dir": "/tmp/x", "line1": "/dev/ttyUSB0", "line2": "/dev/ttyUSB1",
@@ -20,12 +23,12 @@ TEXT = Template(
 ).substitute(PLACES)
 
 
-def known(name: str) -> bool:
-    return name != "no-such-profile"
+RELAY = 'contactor = { device = "relay1", coil = 0, mirror_input = 0 }'
+STOP = 'emergency_stop = { device = "relay1", input = 1 }'
 
 
 def good(text: str = TEXT) -> Config:
-    return parse(text, "station.toml", known)
+    return parse(text, "station.toml", profile)
 
 
 def problems(text: str) -> tuple[str, ...]:
@@ -58,7 +61,7 @@ def test_the_demo_station_is_read_whole() -> None:
         ("phases = 3", "phases = true", "must be a whole number"),
         ('line = "line1"', 'line = "line9"', "no line is called 'line9'"),
         ('board = "evse1"', 'board = "evse9"', "no device is called 'evse9'"),
-        ('profile = "bender-rcmb300"', 'profile = "no-such-profile"', "no profile is called"),
+        ('profile = "bender-rcmb300"', 'profile = "bender"', "is unknown; known: bender-rcmb300, "),
         ("unit = 2", "unit = 1", "share unit 1 on one line"),
         ('name = "line2"', 'name = "line1"', "is used twice"),
         ('country = "SWE"', 'country = "Sverige"', "alpha-3"),
@@ -68,6 +71,31 @@ def test_the_demo_station_is_read_whole() -> None:
         ('mode = "device"', 'mode = "platform"', "is not one of: device"),
         ("retry_max_s = 2.0", "retry_max_s = 0.5\nretry_min_s = 1.5", "not valid TOML"),
         ('board = "charx1"', 'board = "evse1"', "already serves another connector"),
+        ('port = "/dev/ttyUSB0"', 'port = ""', "port = '' is not valid (serial device"),
+        ('host = "127.0.0.1"', 'host = ""', "host = '' is not valid"),
+        ("/dev/ttyUSB1", "/dev/ttyUSB0", "lines line1 and line2 share port /dev/ttyUSB0"),
+        ("/dev/ttyUSB1", "/dev/../dev/ttyUSB0", "lines line1 and line2 share port"),
+        ('"59.32930"', '"95.32930"', 'station.latitude = "95.3293" is outside -90 to 90'),
+        ('"18.06860"', '"-181.00000"', "outside -180 to 180"),
+        ("Europe/Stockholm", "Europe/Stockhlom", "did you mean Europe/Stockholm?"),
+        ("Europe/Stockholm", "Europe", "no time zone is called 'Europe'"),
+        ('"DEMO1-2"', '"demo1-1"', "connector evse_uid 'demo1-1' is used twice"),
+        ('"SE*LAD*EDEMO2"', '"SELADEDEMO1"', "connector evse_id 'SELADEDEMO1' is used twice"),
+        ("input = 1", "input = 0", "cannot be mirror contact and emergency stop"),
+        ("clear_s = 5 ", 'clear_s = "5" ', "clear_s must be a number, not '5'"),
+        ("backoff_s = 5 ", "backoff_s = true ", "backoff_s must be a number, not True"),
+        ('reclose = "us"', "reclose = 5", 'as "no" or "us"'),
+        ("unit = 3", "unit = 250", "unit 250 is reserved on a serial line; 1 to 247"),
+        ('board = "evse1"', 'board = "rcm1"', "bender-rcmb300 is not a pilot board; here that is"),
+        ('board = "evse1"', 'board = "meter1"', "eastron-sdm72d-m-v2 is not a pilot board"),
+        ('meter = "meter1"', 'meter = "evse1"', "here that is: meter1, charx1"),
+        ('monitor = "rcm1"', 'monitor = "meter1"', "is not a residual-current monitor"),
+        (RELAY, RELAY.replace("relay1", "meter1"), "has no timed coil, nothing would open"),
+        (RELAY, RELAY.replace("coil = 0", "coil = 8"), "contactor.coil = 8 does not exist on"),
+        (RELAY, RELAY.replace("input = 0", "input = 9"), "does not exist on waveshare-modbus-rtu-"),
+        (RELAY, "", "board evse1 (simpleevse-wb-din) cannot open a contactor under load: add"),
+        (STOP, STOP.replace("relay1", "meter1"), "no inputs for an emergency stop; here that is"),
+        (STOP, STOP.replace("input = 1", "input = 8"), "emergency_stop.input = 8 does not exist"),
     ],
     ids=lambda value: value[:24] if isinstance(value, str) else None,
 )
@@ -85,6 +113,65 @@ def test_every_problem_is_said_at_once_each_with_its_line() -> None:
     assert f"station.toml:{line_of(text, 'baud = 1')}: line[1].baud" in " ".join(found)
     assert f"station.toml:{line_of(text, 'phases = 2')}: connector[1].phases" in " ".join(found)
     assert any("station.city is missing" in problem for problem in found)
+
+
+def test_a_wrong_key_hides_no_wrong_name_nor_fault_nor_role() -> None:
+    text = TEXT
+    for old, new in (
+        ("baud = 9600", "baudd = 9600"),
+        ('profile = "bender-rcmb300"', 'profile = "bender"'),
+        ('meter = "meter1"', 'meter = "meter7"'),
+        ("confirm_s = 3 ", "confirm_s = 3000 "),
+        ('board = "charx1"', 'board = "relay1"'),
+    ):
+        text = text.replace(old, new, 1)
+    found = problems(text)
+    last = line_of(text, 'id = "2"') + 3  # its board
+    places = [line_of(text, part) for part in ("baudd", '"bender"', '"meter7"', "= 3000")]
+    assert [int(problem.split(":")[1]) for problem in found] == sorted([*places, last])
+    assert "did you mean baud?" in found[0]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "[[line]]\nname = 5\nport = 7\n",
+        "[[device]]\nline = []\nunit = 1.5\nprofile = 3\n",
+        "[[connector]]\nboard = {}\ncontactor = 5\nemergency_stop = {device = 1}\n",
+        "[station]\nlatitude = 5\ntime_zone = true\n",
+        "[uplink]\nretry_min_s = 'soon'\nretry_max_s = nan\n",
+        "[fault]\nmeter_lost = 5\n",
+        "[fault.meter_lost]\nconfirm_s = 1979-05-27\n",
+    ],
+)
+def test_nonsense_of_every_type_is_a_sentence(part: str) -> None:
+    assert all(problem.startswith("station.toml") for problem in problems(part))
+
+
+def test_a_mirror_contact_belongs_to_one_connector() -> None:
+    text = TEXT.replace('meter = "charx1"', 'meter = "charx1"\n' + RELAY.replace("l = 0", "l = 1"))
+    found = problems(text)
+    assert len(found) == 2
+    assert all("is the mirror contact of another connector too" in problem for problem in found)
+
+
+def test_a_broken_profile_speaks_for_itself() -> None:
+    def broken(name: str) -> Profile | str:
+        return "rcm.toml: rows: dc: addr is missing" if name == "bender-rcmb300" else profile(name)
+
+    with pytest.raises(ConfigError) as caught:
+        parse(TEXT, "station.toml", broken)
+    line = line_of(TEXT, 'profile = "bender-rcmb300"')
+    said = f"station.toml:{line}: device rcm1: rcm.toml: rows: dc: addr is missing"
+    assert caught.value.problems == (said,)
+
+
+def test_a_machine_without_zones_believes_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(key: str) -> zoneinfo.ZoneInfo:
+        raise zoneinfo.ZoneInfoNotFoundError(key)
+
+    monkeypatch.setattr(zoneinfo, "ZoneInfo", nothing)
+    assert good(TEXT.replace("Europe/Stockholm", "Mars/Olympus")).station.time_zone
 
 
 def test_line_numbers_skip_multi_line_strings() -> None:
@@ -115,5 +202,5 @@ def test_an_unusable_file_is_explained(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError) as caught:
-        load(path, known)
+        load(path, profile)
     assert any(expected in problem for problem in caught.value.problems), caught.value.problems

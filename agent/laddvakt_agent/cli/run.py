@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from laddvakt_agent.cli.codes import Exit, fail
+from laddvakt_hal.errors import ProfileError
+from laddvakt_hal.profile import Profile, load_profile
 
 
 @click.command()
@@ -23,20 +25,10 @@ from laddvakt_agent.cli.codes import Exit, fail
 def run(config_path: Path, check: bool) -> None:
     """Guard the charger until told to stop (SIGTERM, SIGINT)."""
     # Imported here: the checks of a wrong configuration need not wait for the web stack.
-    from laddvakt_hal.profile import load_profile  # noqa: PLC0415
-
     from laddvakt_agent.config import ConfigError, load  # noqa: PLC0415
-    from laddvakt_hal.errors import ProfileError  # noqa: PLC0415
-
-    def known(name: str) -> bool:
-        try:
-            load_profile(name)
-        except ProfileError:
-            return False
-        return True
 
     try:
-        config = load(config_path, known)
+        config = load(config_path, profile)
     except ConfigError as error:
         count = len(error.problems)
         fail(
@@ -54,3 +46,11 @@ def run(config_path: Path, check: bool) -> None:
     except StartError as error:
         fail(Exit(error.exit_code), str(error))
     raise SystemExit(code)
+
+
+def profile(name: str) -> Profile | str:
+    """The device profile of that name, or what is wrong with it."""
+    try:
+        return load_profile(name)
+    except ProfileError as error:
+        return str(error)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+RETRY_MIN_S, RETRY_MAX_S = 2.0, 900.0
+
 
 class StationConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Who the charger is for the backend: OCPI party and static location data."""
@@ -120,8 +122,8 @@ class UplinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     token_file: str | None = None
     to_country_code: str | None = None
     to_party_id: str | None = None
-    retry_min_s: float = 2.0
-    retry_max_s: float = 900.0
+    retry_min_s: float = RETRY_MIN_S
+    retry_max_s: float = RETRY_MAX_S
     request_timeout_s: float = 10.0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from laddvakt_agent.config.schema import AnyTable, Key, Table, Tables
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,35}"
+_PATH = r"\S.*"
 _URL = Key(pattern=r"https?://[^\s]+", hint="a http:// or https:// URL")
 _REQUIRED_URL = Key(required=True, pattern=r"https?://[^\s]+", hint="a http:// or https:// URL")
 _REQUIRED_NAME = Key(required=True, pattern=_NAME, hint="letters, digits, . _ - ; at most 36")
@@ -46,8 +47,8 @@ STATION = Table(
 
 AGENT = Table(
     keys={
-        "state_directory": Key(hint="where ledger.db lives"),
-        "api_socket": Key(hint="path of the Unix socket"),
+        "state_directory": Key(pattern=_PATH, hint="where ledger.db lives"),
+        "api_socket": Key(pattern=_PATH, hint="path of the Unix socket"),
         "log_level": Key(choices=("debug", "info", "warning", "error")),
         "safety_period_s": Key(kind=float, low=0.05, high=1.0),
         "tcp_safety_period_s": Key(kind=float, low=0.05, high=1.0),
@@ -59,10 +60,10 @@ AGENT = Table(
 LINE = Table(
     keys={
         "name": _REQUIRED_NAME,
-        "port": Key(hint="serial device, like /dev/ttyUSB0"),
+        "port": Key(pattern=_PATH, hint="serial device, like /dev/ttyUSB0"),
         "baud": Key(kind=int, low=1200, high=256000),
         "format": Key(choices=("8N1", "8E1", "8O1", "8N2")),
-        "host": Key(hint="for Modbus TCP"),
+        "host": Key(pattern=r"\S+", hint="a name or an address, for Modbus TCP"),
         "tcp_port": Key(kind=int, low=1, high=65535),
         "safety_period_s": Key(kind=float, low=0.05, high=1.0),
     }
@@ -115,7 +116,7 @@ UPLINK = Table(
         "sessions": _REQUIRED_URL,
         "cdrs": _REQUIRED_URL,
         "faults": _URL,
-        "token_file": Key(hint="else the systemd credential ocpi-token"),
+        "token_file": Key(pattern=_PATH, hint="a path; else the systemd credential ocpi-token"),
         "to_country_code": Key(pattern=r"[A-Za-z]{2}"),
         "to_party_id": Key(pattern=r"[A-Za-z0-9]{3}"),
         "retry_min_s": Key(kind=float, low=0.1, high=60.0),
