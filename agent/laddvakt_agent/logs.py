@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import Mapping
 
 import structlog
 
@@ -12,7 +14,9 @@ def set_up(level: str) -> None:
     """Send every event to stdout from `level` ("debug" … "error") up."""
     numeric = logging.getLevelNamesMapping()[level.upper()]
     renderer: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer()
+        structlog.dev.ConsoleRenderer(
+            colors=colourful(os.environ), exception_formatter=structlog.dev.plain_traceback
+        )
         if sys.stdout.isatty()
         else structlog.processors.JSONRenderer()
     )
@@ -29,3 +33,8 @@ def set_up(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+
+
+def colourful(environment: Mapping[str, str]) -> bool:
+    """Whether a terminal gets colours: not with NO_COLOR (no-color.org), not a dumb one."""
+    return not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
