@@ -17,6 +17,9 @@ import msgspec
 from yarl import URL
 
 from laddvakt_agent.uplink.errors import (
+    CHECK_TLS,
+    CHECK_URL,
+    FINAL_URL,
     Missing,
     Rejected,
     ServerFailed,
@@ -104,9 +107,12 @@ class Client:
         try:
             reply = await self._exchange(method, url, body, headers)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Unreachable(f"{what}: no connection: {_shown(str(error))}") from error
+            remedy = CHECK_TLS if isinstance(error, aiohttp.ClientSSLError) else None
+            problem = f"{what}: no connection: {_shown(str(error))}"
+            raise Unreachable(problem, remedy=remedy) from error
         except ValueError as error:
-            raise Unreachable(f"{what}: not a usable URL: {_shown(str(error))}") from error
+            problem = f"{what}: not a usable URL: {_shown(str(error))}"
+            raise Unreachable(problem, remedy=CHECK_URL) from error
         except TimeoutError as error:
             limit_s = self._settings.request_timeout_s
             raise Unanswered(f"{what}: no answer within {limit_s} s") from error
@@ -131,7 +137,8 @@ class Client:
                 content += chunk
                 if len(content) > MAX_ANSWER_BYTES:
                     raise Unanswered(
-                        f"{method} {url}: the answer is longer than {MAX_ANSWER_BYTES} bytes"
+                        f"{method} {url}: the answer is longer than {MAX_ANSWER_BYTES} bytes",
+                        remedy=CHECK_URL,
                     )
             return _Reply(
                 status=response.status, headers=dict(response.headers), content=bytes(content)
@@ -161,7 +168,7 @@ def _judge(what: str, url: str, reply: _Reply) -> Answer:
         raise _http_error(told, reply, location_url)
     if status_code is None:
         problem = f"{what}: HTTP {reply.status} without an OCPI answer: {message}"
-        raise Unanswered(problem, location_url=location_url)
+        raise Unanswered(problem, location_url=location_url, remedy=CHECK_URL)
     if 1000 <= status_code < 2000:
         return Answer(data=data, location_url=location_url)
     if 2000 <= status_code < 3000:
@@ -178,7 +185,7 @@ def _http_error(told: str, reply: _Reply, location_url: str | None) -> UplinkErr
         retry_after_s = _retry_after_s(reply.headers)
         return ServerFailed(told, retry_after_s=retry_after_s, location_url=location_url)
     if 300 <= reply.status < 400:
-        return ServerFailed(f"{told} (redirects are not followed: configure the final URL)")
+        return ServerFailed(f"{told} (redirects are not followed)", remedy=FINAL_URL)
     return Rejected(told, location_url=location_url)
 
 

@@ -137,22 +137,25 @@ class Lane:
 
     def _lost(self, error: UplinkError) -> None:
         if not self._link.backoff.failing:
-            _log.warning("uplink_lost", reason=str(error))
+            _log.warning("uplink_lost", reason=str(error), remedy=error.remedy)
         self._link.backoff.failed(self._now_s())
         self._report(Outcome(answered=False, confirmed=False))
 
     def _deferred(self, error: UplinkError) -> None:
         """It may have arrived; only this endpoint is in trouble."""
         if not self._backoff.failing:
-            _log.warning("uplink_deferred", endpoint=self._name, reason=str(error))
+            _log.warning(
+                "uplink_deferred",
+                endpoint=self._name,
+                reason=str(error),
+                remedy=error.remedy,
+            )
         self._backoff.failed(self._now_s(), at_least_s=error.retry_after_s or 0.0)
         self._report(Outcome(answered=False, confirmed=False))
 
     def _unauthorised(self, error: UplinkError) -> None:
         if not self._link.refused:
-            _log.error(
-                "uplink_refused", reason=str(error), remedy="check the credentials token and party"
-            )
+            _log.error("uplink_refused", reason=str(error), remedy=error.remedy)
         self._link.refused.add(self._name)
         self._backoff.failed_slowly(self._now_s())
         self._report(Outcome(answered=True, confirmed=False))
@@ -164,6 +167,7 @@ class Lane:
                 kind=entry.kind.value,
                 object_id=entry.object_id,
                 reason=str(error),
+                remedy=error.remedy,
             )
         entry.refusals.failed(self._now_s())
         self._heard(confirmed=False)

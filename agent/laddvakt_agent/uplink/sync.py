@@ -234,7 +234,13 @@ class Synchroniser:
             try:
                 content = objects.cdr(self._settings, record)
             except ValueError as error:
-                _log.error("cdr_not_built", cdr=record.id, reason=str(error))
+                _log.error(
+                    "cdr_not_built",
+                    cdr=record.id,
+                    reason=str(error),
+                    remedy="put its EVSE and connector back into the configuration and restart: "
+                    "the CDR is kept until then",
+                )
                 self._unbuildable.add(record.id)
                 continue
             self._book.want(

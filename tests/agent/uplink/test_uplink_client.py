@@ -123,12 +123,58 @@ async def test_every_answer_is_one_of_our_errors(
     assert server.url in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "http://no.such.invalid/x", "nonsense"])
-async def test_no_connection_is_unreachable(url: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "remedy"),
+    [
+        ("http://127.0.0.1:1/x", "check the network"),
+        ("http://no.such.invalid/x", "check the network"),
+        ("nonsense", "check the addresses in [uplink]"),
+    ],
+)
+async def test_no_connection_is_unreachable(url: str, remedy: str) -> None:
     """Nothing was sent, so nothing can have arrived."""
     async with client(url) as http_client:
-        with pytest.raises(Unreachable):
+        with pytest.raises(Unreachable) as caught:
             await http_client.send("PUT", url, {"id": "x"}, correlation_id="c")
+    assert caught.value.remedy.startswith(remedy)
+
+
+async def test_a_server_without_tls_is_told_apart() -> None:
+    async def plain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"no TLS here")
+        await writer.drain()
+        writer.close()
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+    async with await asyncio.start_server(plain, "127.0.0.1", 0) as listener:
+        url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}/cdrs"
+        async with client(url) as http_client:
+            with pytest.raises(Unreachable) as caught:
+                await http_client.send("PUT", url, {"id": "x"}, correlation_id="c")
+    assert "certificate" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("reply", "remedy"),
+    [
+        pytest.param(http("<html>Log in</html>"), "check the addresses in [uplink]", id="HTML"),
+        pytest.param(http(""), "check the addresses in [uplink]", id="empty"),
+        pytest.param(http("x" * (MAX_ANSWER_BYTES + 1)), "check the addresses", id="too long"),
+        pytest.param(b"", "nothing to do if it passes", id="closed at once"),
+        pytest.param(http("", "500 Internal Server Error"), "nothing to do here", id="HTTP 500"),
+        pytest.param(http(envelope(3000)), "nothing to do here", id="OCPI 3000"),
+        pytest.param(http("", "302 Found", "Location: /x"), "put the address", id="redirect"),
+        pytest.param(http("", "401 Unauthorized"), "check the token", id="HTTP 401"),
+        pytest.param(http("", "403 Forbidden"), "check the token", id="HTTP 403"),
+        pytest.param(http("", "404 Not Found"), "check the addresses in [uplink]", id="HTTP 404"),
+        pytest.param(http(envelope(2001)), "correct in the configuration", id="OCPI 2001"),
+    ],
+)
+async def test_every_error_says_what_a_person_can_do(reply: bytes, remedy: str) -> None:
+    async with serving(reply) as server, client(server.url) as http_client:
+        with pytest.raises(UplinkError) as caught:
+            await http_client.send("PUT", server.url, {"id": "x"}, correlation_id="c")
+    assert caught.value.remedy.startswith(remedy)
 
 
 async def test_a_request_carries_what_ocpi_demands() -> None:

@@ -83,6 +83,10 @@ def events(logs: list[MutableMapping[str, object]]) -> list[str]:
     return [str(entry["event"]) for entry in logs]
 
 
+def remedies(logs: list[MutableMapping[str, object]]) -> dict[str, str]:
+    return {str(entry["event"]): str(entry["remedy"]) for entry in logs if "remedy" in entry}
+
+
 async def test_refused_credentials_are_told_once(tmp_path: Path) -> None:
     """Slow attempts go on, the log does not fill, and the token is nowhere in it."""
     with capture_logs() as logs:
@@ -96,6 +100,7 @@ async def test_refused_credentials_are_told_once(tmp_path: Path) -> None:
             await settled(sync)
             assert not sync.health().refused
     assert events(logs).count("uplink_refused") == 1
+    assert remedies(logs)["uplink_refused"].startswith("check the token")
     assert "uplink_restored" in events(logs)
     assert TOKEN not in str(logs)
 
@@ -116,6 +121,22 @@ async def test_an_outage_is_told_once() -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert events(logs) == ["uplink_lost"]
+    assert remedies(logs)["uplink_lost"].startswith("check the network")
+
+
+async def test_a_backend_in_trouble_is_told_with_what_to_do(tmp_path: Path) -> None:
+    """HTTP 500: nothing to do; a web page instead of OCPI: the address is wrong."""
+    said = {}
+    for mode in ("http_500", "html"):
+        with capture_logs() as logs:
+            (tmp_path / mode).mkdir()
+            async with pair(tmp_path / mode, MemoryStore()) as (sync, server, _):
+                server.behave({"mode": mode, "count": 1})
+                sync.offer(station())
+                await settled(sync)
+        said[mode] = remedies(logs)["uplink_deferred"]
+    assert said["http_500"].startswith("nothing to do here")
+    assert said["html"].startswith("check the addresses in [uplink]")
 
 
 async def test_nothing_is_sent_at_rest(tmp_path: Path) -> None:
@@ -176,6 +197,7 @@ async def test_one_refused_object_does_not_stop_the_others(tmp_path: Path) -> No
             assert (health.pending, health.refused, health.reachable) == (1, True, True)
     assert events(logs) == ["object_refused"]
     assert "auth_method" in str(logs[0]["reason"])
+    assert remedies(logs)["object_refused"].startswith("correct in the configuration")
 
 
 async def test_a_cdr_of_an_unknown_connector_is_told_and_kept(tmp_path: Path) -> None:
@@ -191,6 +213,7 @@ async def test_a_cdr_of_an_unknown_connector_is_told_and_kept(tmp_path: Path) ->
             assert (sync.health().pending, sync.health().refused) == (1, True)
             assert storage.objects("cdrs") == []
     assert events(logs) == ["cdr_not_built"]
+    assert "put its EVSE and connector back" in remedies(logs)["cdr_not_built"]
 
 
 @pytest.mark.parametrize("count", [50])
