@@ -14,8 +14,9 @@ CHECKS = (
     "residual_contactor_open", "residual_fault_at_backend", "residual_recovered",
     "weld_status_sent", "weld_status_at_backend", "weld_locked_out", "pushes_after_outage",
     "pushes_of_the_unchanged", "rejected_by_backend", "statuses_in_order_1",
-    "statuses_in_order_2", "meter_lost_to_open", "meter_recovered", "cdrs_received",
-    "cdrs_per_session", "cdr_energy_first", "cdr_energy_second", "readings_without_a_reply",
+    "statuses_in_order_2", "meter_lost_to_open", "meter_recovered", "fault_to_status_at_backend",
+    "cdrs_received", "cdrs_per_session", "cdr_energy_first", "cdr_energy_second",
+    "cdr_energy_third", "cdr_energy_welded", "readings_without_a_reply",
     "readings_past_their_time", "machine_stalls", "killed_to_open", "tracebacks", "duration",
 )  # fmt: skip
 

@@ -16,11 +16,11 @@ class Check:
     unit: str
 
 
-def at_most(name: str, measured: float, bound: float, unit: str) -> Check:
-    """Not negative and not above its bound."""
+def at_most(name: str, measured: float | None, bound: float, unit: str) -> Check:
+    """Measured at all, not negative and not above its bound."""
     return Check(
         name=name,
-        ok=0 <= measured <= bound,
+        ok=measured is not None and 0 <= measured <= bound,
         measured=measured,
         expected=f"≤ {bound:.4g}",
         unit=unit,
@@ -43,3 +43,8 @@ def equal(name: str, measured: float, expected: float, unit: str) -> Check:
     return Check(
         name=name, ok=measured == expected, measured=measured, expected=f"{expected:g}", unit=unit
     )
+
+
+def between_ms(from_s: float | None, to_s: float | None) -> float | None:
+    """Milliseconds from one time to another, `None` where one of them never came."""
+    return None if from_s is None or to_s is None else 1e3 * (to_s - from_s)

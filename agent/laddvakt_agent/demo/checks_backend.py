@@ -1,42 +1,52 @@
-"""What the demo promises of the backend: statuses, faults and bills as they were received."""
+"""What the demo promises of the backend: statuses and faults as they were received."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from laddvakt_agent.demo import wire
-from laddvakt_agent.demo.check import Check, at_most, equal
-from laddvakt_agent.demo.stage import JsonObject
-from laddvakt_agent.demo.watch import Seen, connectors_in, statuses
+from laddvakt_agent.demo.check import Check, at_most, between_ms, equal
+from laddvakt_agent.demo.watch import Seen, connectors_in, objects_in, statuses
 
 PATCH_S = 1.0
 
 
 def weld(seen: Seen) -> Iterator[Check]:
-    """A weld ends in OUTOFORDER; from the agent's word of it to the backend within a second."""
-    raised = [
-        float(str(connector["status_since_s"]))
-        for status in seen.statuses
-        for connector in connectors_in(status)
-        if connector.get("evse_uid") == "DEMO1-2" and connector.get("status") == "OUTOFORDER"
-    ]
+    """A weld ends in OUTOFORDER, told once, and nothing closes that contactor again."""
+    raised_s = next(
+        (
+            float(str(connector["status_since_s"]))
+            for status in seen.statuses
+            for connector in connectors_in(status, "2")
+            if connector.get("status") == "OUTOFORDER"
+        ),
+        None,
+    )
     received = [
-        at_s for at_s, status in statuses(seen.received, "DEMO1-2") if status == "OUTOFORDER"
+        at_s
+        for at_s, status in statuses(seen.received, "DEMO1-2")
+        if status == "OUTOFORDER" and at_s < seen.times["stop_pressed_s"]
     ]
     yield equal("weld_status_sent", len(received), 1, "times OUTOFORDER")
-    if raised and received:
-        yield at_most(
-            "weld_status_at_backend", 1e3 * (received[0] - raised[0]), 1e3 * PATCH_S, "ms"
-        )
-    locked = seen.statuses[-1] if seen.statuses else {}
-    held = [c.get("closed_commanded") for c in connectors_in(locked) if c.get("id") == "2"]
-    yield Check(
-        name="weld_locked_out",
-        ok=held == [False] and bool(raised),
-        measured="open" if held == [False] else "closed",
-        expected="open and locked out to the end",
-        unit="",
+    told_ms = between_ms(raised_s, received[0] if received else None)
+    yield at_most("weld_status_at_backend", told_ms, 1e3 * PATCH_S, "ms")
+    yield _weld_locked_out(seen, raised_s)
+
+
+def emergency_stop(seen: Seen) -> Iterator[Check]:
+    """From the wire to the backend: the reply that shows the stop → the status received."""
+    pressed_s = seen.times["stop_pressed_s"]
+    shown = wire.first_showing(seen.trace, "emergency_stop", after_s=pressed_s, line="line1")
+    received_s = next(
+        (
+            at_s
+            for at_s, status in statuses(seen.received, "DEMO1-1")
+            if status == "INOPERATIVE" and at_s > pressed_s
+        ),
+        None,
     )
+    told_ms = between_ms(shown.last_s if shown else None, received_s)
+    yield at_most("fault_to_status_at_backend", told_ms, 1e3 * PATCH_S, "ms")
 
 
 def backend(seen: Seen) -> Iterator[Check]:
@@ -59,65 +69,17 @@ def backend(seen: Seen) -> Iterator[Check]:
     yield equal("rejected_by_backend", len(rejected), 0, "requests")
     for evse in ("DEMO1-1", "DEMO1-2"):
         got = [status for _, status in statuses(seen.received, evse)]
-        invented = _not_in_order(got, _said(seen, evse))
         yield Check(
             name=f"statuses_in_order_{evse[-1]}",
-            ok=not invented,
+            ok=_in_order(got, _said(seen, evse)),
             measured=" ".join(got),
-            expected="as the agent had them, none invented",
+            expected="as the agent had them, none invented, the last one there",
             unit="statuses",
         )
 
 
-def billing(seen: Seen) -> Iterator[Check]:
-    """One CDR for each ended session, with the meter's own delta."""
-    cdrs = _bodies(seen, "cdrs")
-    sessions = {str(body.get("session_id")) for body in cdrs}
-    yield equal("cdrs_received", len(cdrs), 3, "CDRs")
-    yield equal("cdrs_per_session", len(cdrs) / max(len(sessions), 1), 1, "CDRs")
-    own = [body for body in cdrs if _evse_of(body) == "DEMO1-1"]
-    for which, body in zip(("first", "second"), own, strict=False):
-        billed_wh = 1e3 * float(str(body["total_energy"]))
-        end_wh = seen.times[f"{which}_end_wh"]
-        delta_wh = end_wh - seen.times[f"{which}_start_wh"]
-        yield Check(
-            name=f"cdr_energy_{which}",
-            ok=billed_wh > 1 and abs(billed_wh - delta_wh) <= _resolution_wh(end_wh),
-            measured=billed_wh,
-            expected=f"{delta_wh:.2f} ± {_resolution_wh(end_wh):.2f}",
-            unit="Wh",
-        )
-
-
-def _said(seen: Seen, evse_uid: str) -> list[str]:
-    """The statuses the agent itself showed for an EVSE, repeats folded."""
-    folded: list[str] = []
-    for status in seen.statuses:
-        for connector in connectors_in(status):
-            if connector.get("evse_uid") == evse_uid:
-                for said in connector.get("status_history") or []:  # type: ignore[union-attr] # a list by the API's contract
-                    if said not in folded or folded[-1] != said:
-                        folded.append(str(said))
-    return folded
-
-
-def _not_in_order(got: list[str], said: list[str]) -> bool:
-    """Whether `got` is anything but a subsequence of what was `said`."""
-    left = iter(said)
-    return not all(any(status == other for other in left) for status in got)
-
-
-def _bodies(seen: Seen, module: str) -> list[JsonObject]:
-    found = [
-        r.get("body")
-        for r in seen.received
-        if r.get("module") == module and r.get("status_code") == 1000
-    ]
-    return [body for body in found if isinstance(body, dict)]
-
-
-def first_fault(seen: Seen, code: str) -> float:
-    """When the backend first heard of a fault; infinite if never."""
+def first_fault(seen: Seen, code: str) -> float | None:
+    """When the backend first heard of a fault; `None` if never."""
     times = [
         float(str(r["at_s"]))
         for r in seen.received
@@ -125,14 +87,46 @@ def first_fault(seen: Seen, code: str) -> float:
         and isinstance(body := r.get("body"), dict)
         and body.get("code") == code
     ]
-    return min(times, default=float("inf"))
+    return min(times, default=None)
 
 
-def _evse_of(cdr: JsonObject) -> str:
-    location = cdr.get("cdr_location")
-    return str(location.get("evse_uid")) if isinstance(location, dict) else ""
+def _said(seen: Seen, evse_uid: str) -> list[str]:
+    """Every status the agent itself gave an EVSE, in order, as its last answer tells."""
+    last = seen.statuses[-1] if seen.statuses else {}
+    for connector in connectors_in(last):
+        history = connector.get("status_history")
+        if connector.get("evse_uid") == evse_uid and isinstance(history, list):
+            return [str(status) for status in history]
+    return []
 
 
-def _resolution_wh(register_wh: float) -> float:
-    """One step of a float32 kWh register near its value, and one of the CDR's four decimals."""
-    return 1e3 * wire.float32_step(register_wh / 1e3) + 0.1
+def _in_order(got: list[str], said: list[str]) -> bool:
+    """Whether `got` is a subsequence of what was `said`, with its end."""
+    left = iter(said)
+    return got[-1:] == said[-1:] != [] and all(status in left for status in got)
+
+
+def _weld_locked_out(seen: Seen, raised_s: float | None) -> Check:
+    """Commanded open, locked out, no start let in, nothing on the wire that would close it."""
+    after = [s for s in seen.statuses if raised_s is not None and float(str(s["now_s"])) > raised_s]
+    commanded = {c.get("closed_commanded") for s in after for c in connectors_in(s, "2")}
+    entries = [
+        fault.get("locked_out")
+        for fault in objects_in(after[-1] if after else {}, "faults")
+        if (fault.get("code"), fault.get("subject")) == ("contactor_welded", "2")
+    ]
+    closing = 0 if raised_s is None else wire.charx_closing_writes(seen.trace, after_s=raised_s)
+    wrong = {
+        "no weld was raised": raised_s is None,
+        "commanded closed": commanded != {False},
+        "not locked out": entries != [True],
+        f"starts answered {seen.weld_starts}": seen.weld_starts != [409, 409],
+        f"{closing} closing writes": closing > 0,
+    }
+    return Check(
+        name="weld_locked_out",
+        ok=not any(wrong.values()),
+        measured=", ".join(what for what, is_so in wrong.items() if is_so) or "open",
+        expected="open, locked out, starts refused, no closing write",
+        unit="",
+    )

@@ -24,11 +24,29 @@ TIMEOUT_S = 5.0
 TOKEN = "demo-token-of-no-value"
 
 
-__all__ = ["Json", "JsonObject", "Peer", "Stage", "StageError", "now_s", "stage", "wait_for"]
+__all__ = [
+    "Json",
+    "JsonObject",
+    "Peer",
+    "RefusedError",
+    "Stage",
+    "StageError",
+    "now_s",
+    "stage",
+    "wait_for",
+]
 
 
 class StageError(Exception):
     """A process of the demo did not come up or answer; the message shows its last words."""
+
+
+class RefusedError(StageError):
+    """The other side answered, and said no."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def now_s() -> float:
@@ -63,7 +81,8 @@ class Peer:
         """One request.
 
         Raises:
-            StageError: no answer, or one that says no.
+            StageError: no answer.
+            RefusedError: one that says no.
         """
         connection = self._connection()
         try:
@@ -77,7 +96,8 @@ class Peer:
         finally:
             connection.close()
         if response.status >= 400:
-            raise StageError(f"{method} {target}: HTTP {response.status} {answer}")
+            said = f"{method} {target}: HTTP {response.status} {answer}"
+            raise RefusedError(said, response.status)
         return answer if isinstance(answer, dict) else {"answer": answer}
 
     def _connection(self) -> http.client.HTTPConnection:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from laddvakt_agent.demo import wire
 from laddvakt_agent.demo.stage import JsonObject, Stage, StageError, now_s
 from laddvakt_agent.demo.view import View
 
-WATCH_EVERY_S = 0.2
 GUARDING = ("pilot", "feedback_closed", "emergency_stop_loop_closed", "residual_dc_a")
-STALL_LOOK_S = 0.005
 STALL_S = 0.020  # oversleeping by this much counts as a stall
 
 
@@ -21,71 +21,75 @@ class Seen:
     """What was noted while the story ran; times are boot seconds."""
 
     times: dict[str, float] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
     statuses: list[JsonObject] = field(default_factory=list)  # of the agent, five a second
     trace: list[JsonObject] = field(default_factory=list)  # every frame on every line
     received: list[JsonObject] = field(default_factory=list)  # every request at the backend
     stalls: list[tuple[float, float]] = field(default_factory=list)  # of this machine
     noise_changes: int = 0
+    weld_starts: list[int] = field(default_factory=list)  # HTTP statuses of starts after the weld
 
 
 @dataclass(slots=True, kw_only=True)
-class StallWatch:
-    """Notices when this machine lets a sleeping thread oversleep: nobody is to blame then."""
+class Watch(ABC):
+    """Looks every `every_s` in a thread of its own until it is stopped."""
 
-    stalls: list[tuple[float, float]]  # (from, to), boot seconds
+    every_s: ClassVar[float]
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin watching in a thread of its own."""
-        self._thread = threading.Thread(target=self._watch, name="stalls", daemon=True)
+        """Begin watching."""
+        self._thread = threading.Thread(target=self._watch, name=type(self).__name__, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop watching."""
+        """Stop watching; returns when the last look is over."""
         self._stop.set()
         if self._thread:
             self._thread.join()
 
+    @abstractmethod
+    def look(self) -> None:
+        """Note what there is to see."""
+
     def _watch(self) -> None:
-        before_s = now_s()
-        while not self._stop.wait(STALL_LOOK_S):
-            woken_s = now_s()
-            if woken_s - before_s > STALL_LOOK_S + STALL_S:
-                self.stalls.append((before_s, woken_s))
-            before_s = woken_s
+        while not self._stop.wait(self.every_s):
+            self.look()
 
 
 @dataclass(slots=True, kw_only=True)
-class Watcher:
+class StallWatch(Watch):
+    """Notices when this machine lets a sleeping thread oversleep: nobody is to blame then."""
+
+    every_s: ClassVar[float] = 0.005
+    stalls: list[tuple[float, float]]  # (from, to), boot seconds
+    _before_s: float = field(default_factory=now_s)
+
+    def look(self) -> None:
+        """Note a look that comes too late."""
+        woken_s = now_s()
+        if woken_s - self._before_s > self.every_s + STALL_S:
+            self.stalls.append((self._before_s, woken_s))
+        self._before_s = woken_s
+
+
+@dataclass(slots=True, kw_only=True)
+class Watcher(Watch):
     """Asks the agent for its status all the while, as a person at the screen would."""
 
+    every_s: ClassVar[float] = 0.2
     stage: Stage
     seen: Seen
     view: View
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Begin watching in a thread of its own."""
-        self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop watching."""
-        self._stop.set()
-        if self._thread:
-            self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(WATCH_EVERY_S):
-            try:
-                status = self.stage.agent.ask("GET", "/status")
-            except StageError:
-                continue  # the agent is being killed: that is part of the story
-            self.seen.statuses.append(status)
-            self.view.show(status)
+    def look(self) -> None:
+        """Note and show the status."""
+        try:
+            status = self.stage.agent.ask("GET", "/status")
+        except StageError:
+            return  # the agent is being killed: that is part of the story
+        self.seen.statuses.append(status)
+        self.view.show(status)
 
 
 def statuses(requests: list[JsonObject], evse_uid: str) -> list[tuple[float, str]]:
@@ -110,9 +114,10 @@ def objects_in(answer: JsonObject, key: str) -> list[JsonObject]:
     return [part for part in found if isinstance(part, dict)] if isinstance(found, list) else []
 
 
-def connectors_in(status: JsonObject) -> list[JsonObject]:
-    """The connectors of one status."""
-    return objects_in(status, "connectors")
+def connectors_in(status: JsonObject, name: str | None = None) -> list[JsonObject]:
+    """The connectors of one status, or only the one of that name."""
+    found = objects_in(status, "connectors")
+    return [part for part in found if name in (None, part.get("id"))]
 
 
 def shown_as_good(seen: Seen) -> Iterator[wire.Shown]:
