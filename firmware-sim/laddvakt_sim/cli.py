@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import importlib
-import os
 from pathlib import Path
 
 import click
 
+from laddvakt_sim.claim import TEMPORARY_FAILURE, StartError, claim, make_folder, told
+
 _LAZY = {"backend": "laddvakt_sim.backend.cli:backend"}  # loaded when it is asked for
-_TEMPORARY_FAILURE = 75
 
 
 class _LazyGroup(click.Group):
@@ -35,15 +34,6 @@ def main() -> None:
     """Simulated charger and backend to try Laddvakt on."""
 
 
-def _claim(directory: Path) -> None:
-    # Held until the process ends; a lock on the directory itself leaves no file behind.
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OSError(f"another board runs in {directory}") from None
-
-
 _Directory = click.Path(file_okay=False, path_type=Path)
 _Port = click.IntRange(0, 65535)
 
@@ -61,8 +51,8 @@ def board(
     from laddvakt_sim.run import run_board  # noqa: PLC0415  web server: not for --help
 
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        _claim(directory)
+        make_folder(directory)
+        claim(directory, "board")  # the folder itself: that leaves no file behind
         code = asyncio.run(
             run_board(
                 directory.resolve(),
@@ -72,7 +62,14 @@ def board(
                 exit_with_stdin=exit_with_stdin,
             )
         )
+    except StartError as error:
+        click.echo(f"laddvakt-sim board: {error}", err=True)
+        code = TEMPORARY_FAILURE
     except OSError as error:
-        click.echo(f"laddvakt-sim board: {error}; choose another port or directory", err=True)
-        code = _TEMPORARY_FAILURE
+        click.echo(
+            f"laddvakt-sim board: {told(error)}; "
+            "choose another --control-port, --tcp-port or --dir",
+            err=True,
+        )
+        code = TEMPORARY_FAILURE
     raise SystemExit(code)

@@ -24,7 +24,7 @@ async def run_board(
     """Run the board until SIGTERM, SIGINT, or the end of stdin; return the exit code.
 
     Raises:
-        OSError: a port is taken, the directory cannot be written, stdin cannot be watched.
+        OSError: a port is taken, the directory cannot be written.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -41,7 +41,7 @@ async def run_board(
         await site.start()
         host, port = runner.addresses[0][:2]
         board.announce(f"http://{host}:{port}")
-        print(f"board ready: {board.directory / 'board.json'}", file=sys.stderr)  # noqa: T201
+        print(f"board ready: {board.directory / 'board.json'}", flush=True)  # noqa: T201
         gc.collect()
         gc.freeze()  # a full collection over the start's objects would make a reply late
         return await _until(stop, board)
@@ -69,4 +69,7 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
             loop.remove_reader(sys.stdin)
             stop.set()
 
-    loop.add_reader(sys.stdin, readable)
+    try:
+        loop.add_reader(sys.stdin, readable)
+    except PermissionError:  # a file or /dev/null: nobody is at the other end
+        stop.set()

@@ -152,11 +152,55 @@ async def test_a_dead_line_ends_the_board(tmp_path: Path) -> None:
         assert await asyncio.wait_for(board.process.wait(), 5) == 1
 
 
+async def run_to_end(*options: str) -> tuple[int | None, str, str]:
+    """Exit code, stdout and stderr of a board that ends by itself."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "laddvakt_sim", "board", "--exit-with-stdin", *options),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "firmware-sim")},
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 10)
+    return process.returncode, out.decode(), err.decode()
+
+
+async def refused(*options: str) -> tuple[int | None, str]:
+    code, out, err = await run_to_end(*options)
+    assert out == ""
+    assert "Traceback" not in err
+    assert "Errno" not in err
+    return code, err
+
+
+async def test_it_says_when_it_is_ready(tmp_path: Path) -> None:
+    code, out, err = await run_to_end("--dir", str(tmp_path))
+    assert (code, err) == (0, "")
+    assert out == f"board ready: {tmp_path / 'board.json'}\n"
+
+
+async def test_a_folder_that_cannot_be_made_is_a_sentence() -> None:
+    code, said = await refused("--dir", "/proc/nope")
+    assert code == 75
+    assert "--dir /proc/nope: this folder cannot be made" in said
+    assert "choose one in a place you can write to" in said
+
+
+async def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
+    async with running_board(tmp_path / "one") as board:
+        taken = str(board.tcp_port)
+        code, said = await refused("--dir", str(tmp_path / "two"), "--tcp-port", taken)
+    assert code == 75
+    assert taken in said
+    assert "choose another --control-port, --tcp-port or --dir" in said
+
+
 async def test_second_board_in_one_directory(tmp_path: Path) -> None:
     """It says so and leaves the first one alone."""
     async with running_board(tmp_path) as board:
-        second = await start(tmp_path)
-        assert await asyncio.wait_for(second.wait(), 5) == 75
+        code, said = await refused("--dir", str(tmp_path))
+        assert code == 75
+        assert f"another board runs in {tmp_path}; end it, or choose another --dir" in said
         assert (await board.ask("GET", "/faults"))["faults"] == []
 
 

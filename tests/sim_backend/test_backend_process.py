@@ -9,15 +9,17 @@ import signal
 import sys
 import urllib.request
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
+from laddvakt_sim.backend.cli import backend
 from sim_backend.backend_kit import AUTHORISED, FAULT, TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.integration
 
@@ -31,6 +33,7 @@ async def spawn(directory: Path, *more: str) -> asyncio.subprocess.Process:
         f"--token={TOKEN}",
         *more,
         stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
@@ -86,19 +89,70 @@ async def test_it_ends_with_the_parent(tmp_path: Path) -> None:
         assert await asyncio.wait_for(process.wait(), 5) == 0
 
 
+async def test_it_says_when_it_is_ready(tmp_path: Path) -> None:
+    async with started(tmp_path) as (process, _):
+        assert process.stdout is not None
+        said = await asyncio.wait_for(process.stdout.readline(), 5)
+    assert said.decode() == f"backend ready: {tmp_path / 'backend.json'}\n"
+
+
+async def refused(directory: Path, *more: str) -> tuple[int | None, str]:
+    """Exit code and words of a backend that must not start."""
+    process = await spawn(directory, *more)
+    _, said = await asyncio.wait_for(process.communicate(), 10)
+    assert b"Traceback" not in said
+    return process.returncode, " ".join(said.decode().split())
+
+
 async def test_a_taken_port_is_a_sentence_not_a_traceback(tmp_path: Path) -> None:
     async with started(tmp_path) as (_, info):
-        second = await spawn(tmp_path, f"--port={info['url'].rpartition(':')[2]}")
-        _, said = await asyncio.wait_for(second.communicate(), 10)
-    assert second.returncode == 1
-    assert b"choose another --port" in said
-    assert b"Traceback" not in said
+        port = info["url"].rpartition(":")[2]
+        code, said = await refused(tmp_path / "other", f"--port={port}")
+    assert code == 75
+    assert "choose another --port" in said
+
+
+async def test_a_second_backend_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    """Two would share one memory and overwrite each other's address; the first goes on."""
+    async with started(tmp_path) as (_, info):
+        announced = (tmp_path / "backend.json").read_text()
+        code, said = await refused(tmp_path)
+        assert (tmp_path / "backend.json").read_text() == announced
+        assert await asyncio.to_thread(put_fault, info["endpoints"]["faults"]) == 201
+    assert code == 75
+    assert f"another backend runs in {tmp_path}; end it, or choose another --dir" in said
+
+
+async def test_a_folder_that_cannot_be_made_is_a_sentence() -> None:
+    code, said = await refused(Path("/proc/nope"))
+    assert code == 75
+    assert "--dir /proc/nope: this folder cannot be made" in said
+    assert "choose one in a place you can write to" in said
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        pytest.param("--token=", "empty or not printable", id="empty token"),
+        pytest.param("--token=a\tb", "empty or not printable", id="tab in the token"),
+        pytest.param("--faults-module=", "1 to 36 of the characters", id="no module"),
+        pytest.param("--faults-module=se lad", "1 to 36 of the characters", id="space"),
+        pytest.param("--faults-module=se/lad", "1 to 36 of the characters", id="slash"),
+        pytest.param("--faults-module=" + "x" * 37, "1 to 36 of the characters", id="too long"),
+        pytest.param("--faults-module=fält", "1 to 36 of the characters", id="not ASCII"),
+    ],
+)
+def test_an_option_that_cannot_work_is_a_usage_error(
+    tmp_path: Path, option: str, words: str
+) -> None:
+    result = CliRunner().invoke(backend, [f"--dir={tmp_path}", option])
+    assert result.exit_code == 2
+    assert words in result.output
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_file_that_is_no_database_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "backend.sqlite").write_text("not a database, " * 100)
-    process = await spawn(tmp_path)
-    _, said = await asyncio.wait_for(process.communicate(), 10)
-    assert process.returncode == 1
-    assert b"move the file away" in said
-    assert b"Traceback" not in said
+    code, said = await refused(tmp_path)
+    assert code == 1
+    assert "move the file away" in said

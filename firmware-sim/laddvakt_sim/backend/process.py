@@ -65,6 +65,7 @@ async def _run(
     try:
         await web.SockSite(runner, listener).start()
         announce(directory / "backend.json", settings)
+        print(f"backend ready: {directory / 'backend.json'}", flush=True)  # noqa: T201
         await stop.wait()
     finally:
         await runner.cleanup()
