@@ -9,10 +9,12 @@ import structlog
 
 from laddvakt_agent.config import Config
 from laddvakt_agent.core.model import Pilot, Reset, State
-from laddvakt_agent.diagnostics.api import Forbidden, JsonObject, NotPossible
+from laddvakt_agent.core.tracks import Phase
+from laddvakt_agent.diagnostics.answers import Forbidden, JsonObject, NotPossible
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.journal import Journal
 from laddvakt_agent.published import TokenRef
+from laddvakt_agent.remedy import RESET_FOR, remedy, reset_command
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.supervisor import Supervisor
 
@@ -86,7 +88,7 @@ class Commands:
                 return self._reset(guard, body.get("by", "manual"), privileged=privileged)
             case "out":
                 guard.in_service = False
-                return f"connector {name} is out of service; put it back with: connector {name} in"
+                return _gone_out(guard)
             case "in":
                 guard.in_service = True
                 return f"connector {name} is in service"
@@ -99,7 +101,8 @@ class Commands:
         name = guard.settings.connector
         if guard.charging_wanted and guard.keeper.running is not None:
             raise NotPossible(
-                f"connector {name} has a session already", f"stop it first: connector {name} stop"
+                f"connector {name} has a session already",
+                f"stop it first: laddvakt connector {name} stop",
             )
         if not guard.durable:
             raise NotPossible(
@@ -108,7 +111,7 @@ class Commands:
             )
         if not guard.in_service:
             raise NotPossible(
-                f"connector {name} is out of service", f"put it back: connector {name} in"
+                f"connector {name} is out of service", f"put it back: laddvakt connector {name} in"
             )
         if guard.connector.life.state is State.FAULTED:
             raise NotPossible(f"connector {name} is faulted", "see: laddvakt faults")
@@ -142,8 +145,48 @@ class Commands:
         reset = RESETS[by]
         if reset is Reset.SERVICE and not privileged:
             raise Forbidden("a service reset needs root", "use sudo, after repair and test")
+        _refuse_idle_reset(guard, reset)
         guard.resets = guard.resets | {reset}
         return (
             f"connector {guard.settings.connector}: {by} reset given; "
-            "a fault leaves only once its condition is gone"
+            "a fault leaves once its condition has been gone for its clear time"
+        )
+
+
+def _gone_out(guard: Guard) -> str:
+    name = guard.settings.connector
+    when = "goes out of service after this session" if guard.keeper.running else "is out of service"
+    return f"connector {name} {when}; put it back with: laddvakt connector {name} in"
+
+
+def _refuse_idle_reset(guard: Guard, reset: Reset) -> None:
+    """Say why this reset would change nothing.
+
+    Raises:
+        NotPossible: no fault stands that it lifts, or the condition of each still holds; a reset
+            given now would be forgotten by the next step.
+    """
+    name = guard.settings.connector
+    standing = [track for track in guard.connector.tracks if track.standing]
+    if not standing:
+        raise NotPossible(f"connector {name} has no fault to reset", "see: laddvakt status")
+    needing = [track for track in standing if track.needs in RESET_FOR]
+    if not needing:
+        codes = ", ".join(track.rule.code for track in standing)
+        raise NotPossible(
+            f"no reset lifts {codes}: it ends by itself once its condition is gone",
+            "see: laddvakt faults",
+        )
+    lifted = [track for track in needing if RESET_FOR[track.needs].value <= reset.value]
+    if not lifted:
+        least = min(needing, key=lambda track: RESET_FOR[track.needs].value)
+        raise NotPossible(
+            f"a {reset.name.lower()} reset does not lift {least.rule.code}",
+            remedy(least.needs, (name,)),
+        )
+    if all(track.phase is Phase.ACTIVE for track in lifted):
+        first = lifted[0]
+        raise NotPossible(
+            f"{first.rule.code} is not gone yet: {first.evidence or first.rule.title}",
+            f"mend that first; then: {reset_command(name, reset)}",
         )

@@ -9,6 +9,7 @@ from datetime import datetime
 from laddvakt_agent import __version__
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.catalogue import rule_for
+from laddvakt_agent.core.diagnose import causes
 from laddvakt_agent.core.model import Settings
 from laddvakt_agent.core.status import ocpi_status
 from laddvakt_agent.faultbook import Entry, FaultBook
@@ -16,6 +17,7 @@ from laddvakt_agent.guard import Guard
 from laddvakt_agent.hardware import Hardware
 from laddvakt_agent.inputs import Roles
 from laddvakt_agent.published import CdrRecord, EvseState, EvseStatus, Station
+from laddvakt_agent.remedy import next_step
 from laddvakt_agent.wall import Wall
 from laddvakt_hal.device import Device
 from laddvakt_hal.reading import Quality, Reading
@@ -85,11 +87,26 @@ class Publisher:
             "devices": self._devices(now_s),
             "faults": [fault for fault in self.faults() if fault["cleared_at"] is None],
             "uplink": uplink,
+            "ledger": {"durable": all(guard.durable for guard in self.guards.values())},
         }
 
     def faults(self) -> list[JsonObject]:
         """Standing faults and the latest cleared ones, newest last."""
-        return [self._fault(entry) for entry in (*self.book.recent, *self.book.entries.values())]
+        caused_by = self._cause_ids()
+        return [
+            self._fault(entry) | {"cause_id": caused_by.get(entry.id)}
+            for entry in (*self.book.recent, *self.book.entries.values())
+        ]
+
+    def _cause_ids(self) -> dict[str, str]:
+        """The id of the fault each standing one comes from: its own where it is the cause."""
+        ids = {identity: entry.id for identity, entry in self.book.entries.items()}
+        standing = tuple(entry.fault for entry in self.book.entries.values())
+        return {
+            ids[fault.code, fault.subject]: ids[cause.fault.code, cause.fault.subject]
+            for cause in causes(standing, self.book.devices)
+            for fault in (cause.fault, *cause.symptoms)
+        }
 
     def _connector(self, guard: Guard, now_s: float) -> JsonObject:
         outputs = machine.outputs(guard.connector)
@@ -104,6 +121,7 @@ class Publisher:
             "status_since_s": self.since_s[guard.evse_uid],
             "state": guard.connector.life.state.value,
             "reason": guard.reasons[-1][1] if guard.reasons else "starting",
+            "deciding_fault": guard.connector.summary.code or None,
             "closed_commanded": outputs.closed,
             "limit_a": outputs.limit_a,
             "guarded": guard.guarded,
@@ -154,6 +172,7 @@ class Publisher:
             "id": entry.id,
             "code": fault.code,
             "subject": fault.subject,
+            "subject_kind": rule.subject_kind.value,
             "connectors": sorted(entry.connectors),
             "title": rule.title,
             "severity": rule.severity.value,
@@ -163,26 +182,10 @@ class Publisher:
             "symptoms": list(entry.symptoms),
             "locked_out": fault.locked_out,
             "retries": f"{fault.retries_used} of {fault.retries_allowed} used",
-            "next": self._next(entry),
+            "next": next_step(rule, entry, self.clock()),
             "started_at": _iso(entry.started_at),
             "cleared_at": None if entry.cleared_at is None else _iso(entry.cleared_at),
         }
-
-    def _next(self, entry: Entry) -> str:
-        """What happens now, or who must do something."""
-        fault, recovery = entry.fault, rule_for(self.book.rules, entry.fault.code).recovery.value
-        if entry.cleared_at is not None:
-            return "over"
-        if fault.locked_out:
-            who = {"local": "--local, at the charger", "manual": "", "unplug": ""}
-            option = who.get(recovery, "--service, repaired and tested")
-            return f"locked out: laddvakt connector N reset {option}".rstrip()
-        if fault.retry_at_s is not None:
-            return (
-                f"tries again in {max(0.0, fault.retry_at_s - self.clock()):.0f} s once it is gone"
-            )
-        waits = {"auto": "clears itself once the condition is gone", "unplug": "unplug the vehicle"}
-        return waits.get(recovery, f"needs a {recovery} reset once the condition is gone")
 
 
 def _stats(stats: DeviceStats) -> JsonObject:
