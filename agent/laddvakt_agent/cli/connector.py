@@ -1,4 +1,4 @@
-"""`connector N start|stop|reset|open|close`: ask something of one connector."""
+"""`connector N start|stop|reset|out|in`: ask something of one connector."""
 
 from __future__ import annotations
 
@@ -37,10 +37,12 @@ def connector(
         raise click.UsageError("--token goes with start")
     if verb != "reset" and (local or service):
         raise click.UsageError("--local and --service go with reset")
+    if local and service:
+        raise click.UsageError("give --local or --service: a service reset includes a local one")
     body: JsonObject = {}
     if token:
         body["token"] = token
     if verb == "reset":
         body["by"] = "service" if service else "local" if local else "manual"
     answer = ask(socket_path(socket_option), "POST", f"/connectors/{connector_id}/{verb}", body)
-    click.echo(json.dumps(answer) if as_json else str(answer.get("message")))
+    click.echo(json.dumps(answer, ensure_ascii=False) if as_json else str(answer.get("message")))

@@ -1,0 +1,140 @@
+"""The agent's JSON in words and numbers as a person reads them; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from laddvakt_agent.cli.client import Json, JsonObject
+
+NONE = "–"
+
+
+def objects(answer: JsonObject, key: str) -> list[JsonObject]:
+    """The objects of a list; what is none is left out."""
+    found = answer.get(key)
+    return [part for part in found if isinstance(part, dict)] if isinstance(found, list) else []
+
+
+def standing(answer: JsonObject) -> list[JsonObject]:
+    """The faults that have not cleared."""
+    return [fault for fault in objects(answer, "faults") if not fault.get("cleared_at")]
+
+
+def durable(answer: JsonObject) -> bool:
+    """Whether sessions can be written down."""
+    ledger = answer.get("ledger")
+    return not (isinstance(ledger, dict) and ledger.get("durable") is False)
+
+
+def status_lines(answer: JsonObject) -> Iterator[str]:
+    """What `status` prints."""
+    if not answer.get("ready", True):
+        yield "starting: not every device has been heard yet"
+    for connector in objects(answer, "connectors"):
+        yield from _connector(connector)
+    for line in objects(answer, "lines"):
+        if not line.get("up"):
+            yield f"line {line.get('name')}: DOWN - {line.get('reason')}"
+    yield from fault_lines(standing(answer))
+    if not durable(answer):
+        yield "ledger: cannot be written; no session begins, because none could be billed"
+        yield "  free or remount the disk, then: systemctl restart laddvakt"
+    uplink = answer.get("uplink")
+    if isinstance(uplink, dict):
+        yield from _backend(uplink)
+
+
+def fault_lines(faults: list[JsonObject]) -> Iterator[str]:
+    """Causes first, each with its symptoms indented below it; what has cleared comes last."""
+    now = [fault for fault in faults if not fault.get("cleared_at")]
+    ids = {fault.get("id") for fault in now}
+    for fault in now:
+        cause = fault.get("cause_id", fault.get("id"))
+        if cause in ids and cause != fault.get("id"):
+            continue
+        yield from _fault(fault)
+        for symptom in now:
+            if symptom is not fault and symptom.get("cause_id") == fault.get("id"):
+                yield from (f"    {line}" for line in _fault(symptom))
+    for fault in faults:
+        if fault.get("cleared_at"):
+            yield from _fault(fault)
+
+
+def _connector(connector: JsonObject) -> Iterator[str]:
+    state, reason = str(connector.get("state")), str(connector.get("reason"))
+    why = reason.removeprefix(f"{state}: ")
+    if state == "faulted" and connector.get("deciding_fault"):
+        why = str(connector.get("deciding_fault"))
+    yield (
+        f"connector {connector.get('id')}: {connector.get('status')} - "
+        f"{state.replace('_', ' ')} ({why})"
+    )
+    yield (
+        f"  offer {_amperes(connector.get('limit_a'))}, "
+        f"current {_amperes(connector.get('current_a'))}, "
+        f"power {_scaled(connector.get('power_w'), 'W')}, "
+        f"session {_scaled(connector.get('session_energy_wh'), 'Wh')}"
+    )
+
+
+def _backend(uplink: JsonObject) -> Iterator[str]:
+    pending = uplink.get("pending")
+    count = pending if isinstance(pending, int) else 0
+    waiting = f"{count} object{'' if count == 1 else 's'} wait{'s' if count == 1 else ''}"
+    if uplink.get("refused"):
+        yield f"backend: refuses the token or an object, {waiting}"
+        yield "  check the token and the [uplink] URLs; the answer is in: journalctl -u laddvakt"
+    elif not uplink.get("reachable"):
+        yield f"backend: not reachable, {waiting}; it is tried again by itself"
+    elif count:
+        yield f"backend: {waiting}"
+
+
+def _fault(fault: JsonObject) -> Iterator[str]:
+    ended = f", cleared {_moment(fault.get('cleared_at'))}" if fault.get("cleared_at") else ""
+    yield (
+        f"{str(fault.get('severity')).upper()} {fault.get('code')} ({_subject(fault)}) "
+        f"since {_moment(fault.get('started_at'))}{ended}"
+    )
+    evidence = f": {fault.get('evidence')}" if fault.get("evidence") else ""
+    yield f"  {fault.get('title')}{evidence}"
+    if fault.get("cause") != fault.get("code"):
+        yield f"  caused by {fault.get('cause')}"
+    if not ended:
+        yield f"  next: {fault.get('next')}"
+
+
+def _subject(fault: JsonObject) -> str:
+    kind, subject = fault.get("subject_kind"), str(fault.get("subject"))
+    return subject if kind in (None, "station", subject) else f"{kind} {subject}"
+
+
+def _moment(written: Json) -> str:
+    """2027-01-31T10:00:00.123Z → 2027-01-31 10:00:00 UTC."""
+    text = str(written)
+    return f"{text[:10]} {text[11:19]} UTC" if text.endswith("Z") else text
+
+
+def _amperes(value: Json) -> str:
+    phases = value if isinstance(value, list) else [value]
+    if all(_number(part) is None for part in phases):
+        return NONE
+    shown = [NONE if (n := _number(part)) is None else f"{n:.1f}" for part in phases]
+    return f"{' '.join(shown)} A"
+
+
+def _scaled(value: Json, unit: str) -> str:
+    """Below a thousand in the unit itself, from there in thousands of it."""
+    number = _number(value)
+    if number is None:
+        return NONE
+    if abs(number) < 999.95:
+        return f"{number:.1f} {unit}"
+    thousands = number / 1000
+    return f"{thousands:.1f} k{unit}" if unit == "W" else f"{thousands:.2f} k{unit}"
+
+
+def _number(value: Json) -> float | None:
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if known and isinstance(value, int | float) else None

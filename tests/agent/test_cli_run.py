@@ -1,0 +1,62 @@
+"""`run --check` and the logs' looks, as a person at a terminal meets them."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+import pytest
+from click.testing import CliRunner
+
+from agent.station_kit import PLACES
+from laddvakt_agent import logs
+from laddvakt_agent.cli import laddvakt
+from laddvakt_agent.cli.run import profile
+
+TEXT = Template(
+    (resources.files("laddvakt_agent.demo") / "station.toml").read_text("utf-8")
+).substitute(PLACES, dir="/var/lib/laddvakt")
+
+
+def check(tmp_path: Path, text: str) -> tuple[int, str]:
+    path = tmp_path / "laddvakt.toml"
+    path.write_text(text)
+    done = CliRunner().invoke(laddvakt, ["run", "--check", "--config", str(path)])
+    return done.exit_code, done.output.replace(str(path), "FILE")
+
+
+def test_a_good_file_is_ok(tmp_path: Path) -> None:
+    assert check(tmp_path, TEXT) == (0, "FILE: ok\n")
+
+
+def test_a_device_in_a_wrong_role_ends_with_78_and_its_line(tmp_path: Path) -> None:
+    text = TEXT.replace('board = "evse1"', 'board = "meter1"')
+    line = text.splitlines().index('board = "meter1"') + 1
+    code, said = check(tmp_path, text)
+    assert code == 78
+    assert said.splitlines() == [
+        f"FILE:{line}: connector 1: board = 'meter1' is no such thing: "
+        "eastron-sdm72d-m-v2 is not a pilot board; here that is: evse1, charx1",
+        "1 problem in the configuration; nothing was started.",
+    ]
+
+
+def test_an_unknown_profile_lists_the_known_ones() -> None:
+    said = profile("no-such")
+    assert isinstance(said, str)
+    assert "known: bender-rcmb300" in said
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, True),
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "dumb"}, False),
+        ({"NO_COLOR": "1"}, False),
+        ({"NO_COLOR": ""}, True),
+    ],
+)
+def test_colours_only_where_they_are_wanted(environment: dict[str, str], expected: bool) -> None:
+    assert logs.colourful(environment) is expected

@@ -1,0 +1,236 @@
+"""What `status` and `faults` print, from answers a fake agent gives over its Unix socket."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from laddvakt_agent.cli import laddvakt
+from laddvakt_agent.cli.client import JsonObject
+
+WELL: JsonObject = {
+    "ready": True,
+    "connectors": [
+        {
+            "id": "1", "status": "CHARGING", "state": "charging",
+            "reason": "charging: vehicle asks", "deciding_fault": None, "limit_a": 16.0,
+            "current_a": [16.04, 15.96, 16.0], "power_w": 11040.0, "session_energy_wh": 21.0,
+        },
+        {
+            "id": "2", "status": "AVAILABLE", "state": "available",
+            "reason": "available: no vehicle", "deciding_fault": None, "limit_a": 0.0,
+            "current_a": [0.0, None, None], "power_w": None, "session_energy_wh": None,
+        },
+    ],
+    "lines": [{"name": "line1", "up": True, "reason": ""}],
+    "faults": [],
+    "uplink": {"reachable": True, "refused": False, "pending": 0},
+    "ledger": {"durable": True},
+}  # fmt: skip
+WELL_TEXT = """\
+connector 1: CHARGING - charging (vehicle asks)
+  offer 16.0 A, current 16.0 16.0 16.0 A, power 11.0 kW, session 21.0 Wh
+connector 2: AVAILABLE - available (no vehicle)
+  offer 0.0 A, current 0.0 – – A, power –, session –
+"""
+
+
+def fault(code: str, ident: str, kind: str, subject: str, cause: str, **more: str) -> JsonObject:
+    at = "2027-01-31T10:00:00.123Z"
+    return {
+        "id": ident, "code": code, "subject": subject, "subject_kind": kind, "severity": "fault",
+        "title": f"Title of {code}", "evidence": "5 A > 1 A", "cause": cause, "cause_id": ident,
+        "next": "see to it", "started_at": at, "cleared_at": None, **more,
+    }  # fmt: skip
+
+
+DOWN = fault("bus_down", "f1", "line", "line1", "bus_down")
+SILENT = fault("device_lost", "f2", "device", "evse1", "bus_down", cause_id="f1")
+STOP = fault("emergency_stop", "f3", "station", "station", "emergency_stop", evidence="")
+OVER = fault(
+    "meter_lost", "f4", "device", "meter1", "power_lost",
+    cleared_at="2027-01-31T11:00:00.000Z",
+)  # fmt: skip
+TREE = """\
+FAULT bus_down (line line1) since 2027-01-31 10:00:00 UTC
+  Title of bus_down: 5 A > 1 A
+  next: see to it
+    FAULT device_lost (device evse1) since 2027-01-31 10:00:00 UTC
+      Title of device_lost: 5 A > 1 A
+      caused by bus_down
+      next: see to it
+FAULT emergency_stop (station) since 2027-01-31 10:00:00 UTC
+  Title of emergency_stop
+  next: see to it
+"""
+OVER_TEXT = """\
+FAULT meter_lost (device meter1) since 2027-01-31 10:00:00 UTC, cleared 2027-01-31 11:00:00 UTC
+  Title of meter_lost: 5 A > 1 A
+  caused by power_lost
+"""
+
+
+class FakeAgent(socketserver.UnixStreamServer):
+    """Answers every request with the same code and JSON."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), _Handler)
+        self.path = path
+        self.status = 200
+        self.answer: JsonObject = {}
+
+    def run(self, *args: str) -> Result:
+        return CliRunner().invoke(laddvakt, [*args, "--socket", str(self.path)])
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FakeAgent
+
+    def do_GET(self) -> None:
+        body = json.dumps(self.server.answer).encode()
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[FakeAgent]:
+    with FakeAgent(tmp_path / "api.sock") as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_well_charger_in_numbers_a_person_reads(agent: FakeAgent) -> None:
+    agent.answer = WELL
+    done = agent.run("status")
+    assert (done.exit_code, done.output) == (0, WELL_TEXT)
+
+
+@pytest.mark.parametrize(
+    ("power_w", "energy_wh", "expected"),
+    [
+        (999.9, 999.9, "power 999.9 W, session 999.9 Wh"),
+        (999.96, 999.96, "power 1.0 kW, session 1.00 kWh"),
+        (-1500.0, 12345.0, "power -1.5 kW, session 12.35 kWh"),
+    ],
+)
+def test_units_grow_with_the_number(
+    agent: FakeAgent, power_w: float, energy_wh: float, expected: str
+) -> None:
+    part: JsonObject = {"id": "1", "power_w": power_w, "session_energy_wh": energy_wh}
+    agent.answer = {"connectors": [part]}
+    assert expected in agent.run("status").output
+    assert "current –," in agent.run("status").output
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "expected"),
+    [
+        ({"ledger": {"durable": False}}, 1,
+         "ledger: cannot be written; no session begins, because none could be billed\n"
+         "  free or remount the disk, then: systemctl restart laddvakt\n"),
+        ({"uplink": {"reachable": True, "refused": True, "pending": 1}}, 0,
+         "backend: refuses the token or an object, 1 object waits\n"
+         "  check the token and the [uplink] URLs; the answer is in: journalctl -u laddvakt\n"),
+        ({"uplink": {"reachable": False, "refused": False, "pending": 3}}, 0,
+         "backend: not reachable, 3 objects wait; it is tried again by itself\n"),
+        ({"uplink": {"reachable": True, "refused": False, "pending": 2}}, 0,
+         "backend: 2 objects wait\n"),
+        ({"uplink": None}, 0, ""),
+        ({"lines": [{"name": "line1", "up": False, "reason": "port missing"}]}, 0,
+         "line line1: DOWN - port missing\n"),
+        ({"faults": [STOP, SILENT, DOWN]}, 1,
+         "".join(TREE.splitlines(keepends=True)[7:] + TREE.splitlines(keepends=True)[:7])),
+    ],
+    ids=["ledger", "refused", "unreachable", "waiting", "no uplink", "line", "faults"],
+)  # fmt: skip
+def test_what_stands_against_it_follows(
+    agent: FakeAgent, more: JsonObject, code: int, expected: str
+) -> None:
+    agent.answer = {**WELL, **more}
+    done = agent.run("status")
+    assert (done.exit_code, done.output) == (code, WELL_TEXT + expected)
+
+
+def test_a_start_and_a_deciding_fault_are_said(agent: FakeAgent) -> None:
+    part: JsonObject = {
+        "id": "2", "status": "OUTOFORDER", "state": "faulted", "reason": "faulted: fault",
+        "deciding_fault": "contactor_welded",
+    }  # fmt: skip
+    agent.answer = {"ready": False, "connectors": [part]}
+    shown = agent.run("status").output.splitlines()
+    assert shown[0] == "starting: not every device has been heard yet"
+    assert shown[1] == "connector 2: OUTOFORDER - faulted (contactor_welded)"
+
+
+@pytest.mark.parametrize(
+    ("faults", "options", "code", "expected"),
+    [
+        ([], (), 0, "No fault stands.\n"),
+        ([OVER], (), 0, "No fault stands.\n"),
+        ([OVER], ("--all",), 0, OVER_TEXT),
+        ([DOWN, STOP, SILENT, OVER], (), 1, TREE),
+        ([OVER, DOWN, STOP, SILENT], ("--all",), 1, TREE + OVER_TEXT),
+    ],
+    ids=["none", "cleared", "cleared with all", "tree", "tree with all"],
+)
+def test_causes_first_with_their_symptoms_below(
+    agent: FakeAgent, faults: list[JsonObject], options: tuple[str, ...], code: int, expected: str
+) -> None:
+    agent.answer = {"faults": [*faults]}
+    done = agent.run("faults", *options)
+    assert (done.exit_code, done.output) == (code, expected)
+
+
+def test_json_is_the_answer_itself(agent: FakeAgent) -> None:
+    agent.answer = {"schema_version": 1, "faults": [DOWN]}
+    done = agent.run("faults", "--json")
+    assert json.loads(done.output) == agent.answer
+    assert done.exit_code == 1
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, 4), (409, 5)])
+def test_a_refusal_prints_its_remedy(agent: FakeAgent, status: int, code: int) -> None:
+    agent.status, agent.answer = status, {"error": "not now", "remedy": "later"}
+    done = agent.run("connector", "1", "reset")
+    assert (done.exit_code, done.stderr, done.stdout) == (code, "not now\nlater\n", "")
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (("reset", "--local", "--service"), "give --local or --service"),
+        (("stop", "--local"), "--local and --service go with reset"),
+        (("stop", "--token", "T"), "--token goes with start"),
+        (("open",), "is not one of 'start', 'stop', 'reset', 'out', 'in'"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    agent: FakeAgent, args: tuple[str, ...], expected: str
+) -> None:
+    done = agent.run("connector", "1", *args)
+    assert done.exit_code == 2
+    assert expected in done.output
+
+
+def test_done_is_one_sentence(agent: FakeAgent) -> None:
+    agent.answer = {"message": "connector 1: stopping"}
+    assert agent.run("connector", "1", "stop").output == "connector 1: stopping\n"
