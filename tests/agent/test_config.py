@@ -10,7 +10,7 @@ from string import Template
 import pytest
 
 from laddvakt_agent.cli.run import profile
-from laddvakt_agent.config import Config, ConfigError, load, parse
+from laddvakt_agent.config import Config, ConfigError, faults_page, load, parse
 from laddvakt_hal.profile import Profile
 
 PLACES = {
@@ -204,3 +204,8 @@ def test_an_unusable_file_is_explained(
     with pytest.raises(ConfigError) as caught:
         load(path, profile)
     assert any(expected in problem for problem in caught.value.problems), caught.value.problems
+
+
+def test_the_page_of_faults_is_current() -> None:
+    path = Path(__file__).parents[2] / "agent" / "FAULTS.md"
+    assert path.read_text("utf-8") == faults_page.page(), "run laddvakt_agent.config.faults_page"
