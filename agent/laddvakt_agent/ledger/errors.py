@@ -30,6 +30,8 @@ class StorageKind(Enum):
     READ_ONLY = "read_only"
     FULL = "full"
     DAMAGED = "damaged"  # the file broke while in use: open the ledger anew
+    NOT_A_FOLDER = "not_a_folder"  # the state directory is a file, or lies below one
+    A_FOLDER = "a_folder"  # in the place of one of the ledger's files
     IO = "io"
 
 
@@ -37,6 +39,8 @@ _REMEDY = {
     StorageKind.READ_ONLY: "mount it read-write and let the service's user write to the folder",
     StorageKind.FULL: "free space on this file system",
     StorageKind.DAMAGED: "restart the agent: it sets the file aside and starts a new one",
+    StorageKind.NOT_A_FOLDER: "this is not a folder: set agent.state_directory to one",
+    StorageKind.A_FOLDER: "a file belongs there: move this folder away",
     StorageKind.IO: "check the disk and the kernel log",
 }
 
@@ -50,8 +54,12 @@ class StorageError(LedgerError):
         self.where = where
 
 
-_READ_ONLY_ERRNOS = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
-_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_ERRNO_KINDS = {
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), StorageKind.READ_ONLY),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), StorageKind.FULL),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), StorageKind.NOT_A_FOLDER),
+    errno.EISDIR: StorageKind.A_FOLDER,
+}
 _SQLITE_KINDS = {
     sqlite3.SQLITE_READONLY: StorageKind.READ_ONLY,
     sqlite3.SQLITE_CANTOPEN: StorageKind.READ_ONLY,
@@ -76,11 +84,7 @@ _MISTAKES = frozenset(
 
 def from_os(error: OSError, where: Path) -> StorageError:
     """Translate what the kernel said."""
-    kind = StorageKind.IO
-    if error.errno in _READ_ONLY_ERRNOS:
-        kind = StorageKind.READ_ONLY
-    elif error.errno in _FULL_ERRNOS:
-        kind = StorageKind.FULL
+    kind = _ERRNO_KINDS.get(error.errno or 0, StorageKind.IO)
     return StorageError(kind, where, error.strerror or str(error))
 
 

@@ -26,6 +26,7 @@ _LOCK = "ledger.lock"
 _NEW = "ledger.db.new"
 _MAGIC = b"SQLite format 3\x00"
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_MODE = 0o640  # who charged when is nobody else's business; SQLite's companions take it over
 _WAL_LIMIT_BYTES = 4 * 1024 * 1024
 
 T = TypeVar("T")
@@ -43,9 +44,10 @@ def lock(directory: Path) -> int:
         StorageError: the folder cannot be written.
     """
     path = directory / _LOCK
-    with os_errors(path):
+    with os_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    with os_errors(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
     _hold(descriptor, path)
     try:
         os.ftruncate(descriptor, 0)
@@ -90,6 +92,7 @@ def open_checked(directory: Path, wall: datetime) -> tuple[sqlite3.Connection, P
     reason = ""
     with os_errors(path):
         if path.exists():
+            _close_to_others(path)
             try:
                 return _open_existing(path), None, ""
             except Damaged as damage:
@@ -201,11 +204,23 @@ def _check_content(connection: sqlite3.Connection, path: Path) -> None:
     migrate(connection)
 
 
+def _close_to_others(path: Path) -> None:
+    """Take the rights of others off a ledger that was made, or copied back, without care."""
+    for suffix in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + suffix)
+        if not file.is_file():
+            continue
+        found = file.stat()
+        if found.st_uid == os.geteuid() and found.st_mode & 0o777 & ~_MODE:
+            file.chmod(found.st_mode & _MODE)
+
+
 def _create(directory: Path) -> None:
     """Make the new file whole under another name: an empty `ledger.db` is so always damage."""
     new = directory / _NEW
     for suffix in ("", "-wal", "-shm"):
         new.with_name(new.name + suffix).unlink(missing_ok=True)
+    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE))
     try:
         with closing(_connect(new)) as connection:
             migrate(connection)

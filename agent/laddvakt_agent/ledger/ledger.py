@@ -50,9 +50,11 @@ class Ledger:
             connection, aside, damage = files.open_checked(directory, boot.started_wall)
             undo.callback(connection.close)
             store = Store(connection, directory / files.NAME, boot=boot, clock=clock)
-            with store.write() as stamp:
+            now = store.moment()
+            with store.write(now) as stamp:
                 store.begin_run(stamp)
                 intervals.end_left_open(store, stamp)
+                tables.prune_acks(store, now)
             ledger = cls(store, LatchKeeper(store, directory, boot), lock)
             ledger.salvaged = salvage(aside, store) if aside is not None else 0
             undo.pop_all()
@@ -225,5 +227,5 @@ class Ledger:
         tables.save_ack(self._store, row)
 
     def acks(self) -> tuple[AckRow, ...]:
-        """What the backend has of every object."""
+        """What the backend has of every object that may still change or be sent."""
         return tables.acks(self._store)

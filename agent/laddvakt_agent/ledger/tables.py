@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
-from laddvakt_agent.clock import Moment
+from laddvakt_agent.clock import ClockState, Moment
 from laddvakt_agent.ledger.errors import Conflict, StorageError, StorageKind
 from laddvakt_agent.ledger.rows import (
     AckRow,
@@ -18,10 +18,13 @@ from laddvakt_agent.ledger.rows import (
     columns,
     to_columns,
 )
-from laddvakt_agent.ledger.store import STAMP, Store
+from laddvakt_agent.ledger.store import STAMP, Store, wall_text
 from laddvakt_agent.published import CdrRecord
 
 CDR_KIND = "cdr"  # of acknowledgements; the object's id is the CDR's
+SESSION_KIND = "session"
+FAULT_KIND = "fault"
+ACK_KEPT = timedelta(days=90)  # no receiver asks for what was settled that long ago
 
 
 def _named(names: tuple[str, ...]) -> str:
@@ -57,6 +60,17 @@ _PUT_ACK = (
     f"INSERT INTO acks ({', '.join(_ACK + STAMP)}) VALUES ({_named(_ACK + STAMP)})"
     f" ON CONFLICT(kind, object_id) DO UPDATE SET {_assigned(_ACK[2:] + STAMP)}"
 )
+_UNBILLED = "NOT EXISTS (SELECT 1 FROM cdrs WHERE session_id = sessions.id)"
+_SPENT = f"(kind = '{CDR_KIND}' AND acknowledged = 1 AND body = '')"
+_OLD_ACK = "acknowledged = 1 AND last_updated < :before"
+_PRUNE_ACKS = (
+    f"DELETE FROM acks WHERE kind = '{SESSION_KIND}' AND {_OLD_ACK}"
+    f" AND object_id NOT IN (SELECT id FROM sessions WHERE {_UNBILLED})",
+    f"DELETE FROM acks WHERE kind = '{FAULT_KIND}' AND {_OLD_ACK}"
+    " AND object_id NOT IN (SELECT id FROM faults WHERE cleared_wall IS NULL)",
+    f"UPDATE acks SET body = '', location_url = NULL"
+    f" WHERE kind = '{CDR_KIND}' AND {_OLD_ACK} AND NOT {_SPENT}",
+)
 _ADD_CDR = (
     f"INSERT INTO cdrs (id, session_id, body, {', '.join(STAMP)})"
     f" VALUES (:id, :session_id, :body, {_named(STAMP)})"
@@ -81,8 +95,7 @@ def session(store: Store, session_id: str) -> SessionRow | None:
 
 def open_sessions(store: Store) -> tuple[SessionRow, ...]:
     """Those without a CDR, oldest first."""
-    unbilled = "NOT EXISTS (SELECT 1 FROM cdrs WHERE session_id = sessions.id)"
-    return store.rows(SessionRow, f"{_GET_SESSION} WHERE {unbilled} ORDER BY rowid")
+    return store.rows(SessionRow, f"{_GET_SESSION} WHERE {_UNBILLED} ORDER BY rowid")
 
 
 def close_with_cdr(store: Store, row: SessionRow, cdr: CdrRecord) -> None:
@@ -238,5 +251,21 @@ def save_ack(store: Store, row: AckRow) -> None:
 
 
 def acks(store: Store) -> tuple[AckRow, ...]:
-    """What the backend has of every object."""
-    return store.rows(AckRow, f"{_GET_ACK} ORDER BY kind, object_id")
+    """What the backend has of every object that may still change or be sent."""
+    return store.rows(AckRow, f"{_GET_ACK} WHERE NOT {_SPENT} ORDER BY kind, object_id")
+
+
+def prune_acks(store: Store, now: Moment) -> None:
+    """Forget what was confirmed `ACK_KEPT` ago and cannot change any more; inside a `write`.
+
+    A confirmed CDR stays known as such, or it would be billed again; only its text goes.
+    """
+    newest = store.execute("SELECT max(sync_wall) FROM syncs").fetchone()[0]
+    if now.clock_state is ClockState.SYNCED:
+        newest = wall_text(now)
+    if newest is None:  # without a clock that was ever right nothing has an age
+        return
+    cutoff = msgspec.convert(newest, datetime) - ACK_KEPT
+    before: dict[str, SqlValue] = {"before": msgspec.to_builtins(cutoff)}
+    for statement in _PRUNE_ACKS:
+        store.execute(statement, before)

@@ -139,6 +139,62 @@ def test_a_folder_that_cannot_be_made(open_to_all: Path) -> None:
     assert read_latches(open_to_all / "state", Clock(FakeTime()).boot()) == ({}, False)
 
 
+def test_a_state_directory_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    for place in (tmp_path / "file", tmp_path / "file" / "state"):
+        with pytest.raises(StorageError) as raised:
+            open_ledger(place, FakeTime())
+        assert raised.value.kind is StorageKind.NOT_A_FOLDER
+        assert str(raised.value).startswith(f"{place}: ")
+        assert "this is not a folder: set agent.state_directory to one" in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["ledger.db", "ledger.lock", "latches.a"])
+def test_a_folder_in_the_place_of_a_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(StorageError, match=f"{name}.*move this folder away") as raised:
+        open_ledger(tmp_path, FakeTime())
+    assert raised.value.kind is StorageKind.A_FOLDER
+    assert (tmp_path / name).is_dir()
+
+
+@contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _modes(directory: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()}
+
+
+def test_nobody_else_reads_who_charged(tmp_path: Path) -> None:
+    """Whatever the umask: the token ids in it are for the service and its group alone."""
+    with _umask(0):
+        ledger = open_ledger(tmp_path, FakeTime())
+        ledger.save_latches("1", (latch(),), 100.0)
+        modes = _modes(tmp_path)
+        ledger.close()
+    assert {"ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.lock"} < modes.keys()
+    assert set(modes.values()) == {0o640}
+
+
+def test_a_ledger_open_to_others_is_closed_to_them(tmp_path: Path) -> None:
+    """One copied back by hand, say from a backup; a narrower one stays so."""
+    with _umask(0):
+        open_ledger(tmp_path, FakeTime()).close()
+        for before, after in ((0o666, 0o640), (0o600, 0o600)):
+            (tmp_path / "ledger.db").chmod(before)
+            ledger = open_ledger(tmp_path, FakeTime())
+            modes = _modes(tmp_path)
+            ledger.close()
+            names = ("ledger.db", "ledger.db-wal", "ledger.db-shm")
+            assert {modes[name] for name in names} == {after}
+
+
 def test_without_a_disk_everything_goes_on_in_memory(open_to_all: Path) -> None:
     """Latches are known, sessions are billed while the agent lives, and the fault is told."""
     ledger = open_ledger(open_to_all, FakeTime())
