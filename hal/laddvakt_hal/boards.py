@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from laddvakt_hal.combine import derive, number, whole
+from laddvakt_hal.combine import derive, number, together, whole
 from laddvakt_hal.errors import NotObeyed, ProfileError
 from laddvakt_hal.plan import ReadClass
 from laddvakt_hal.reading import Reading, missing
@@ -55,8 +55,8 @@ class ProfiledBoard:
             wanted[self._map.fine_limit.config] = ReadClass.SLOW
             wanted[self._map.fine_limit.firmware] = ReadClass.SLOW
         wanted[self._map.errors] = ReadClass.NORMAL
-        wanted |= dict.fromkeys((self._map.pilot, self._map.pwm), ReadClass.SAFETY)
-        return wanted | {self._map.limit: ReadClass.SAFETY}
+        safety = (self._map.pilot, self._map.pwm, self._map.limit, *self._guard())
+        return wanted | dict.fromkeys(safety, ReadClass.SAFETY)
 
     def pilot(self) -> Reading[PilotState]:
         """Vehicle state; a code the profile does not name is INVALID."""
@@ -90,6 +90,20 @@ class ProfiledBoard:
         """Active error names; a bit the profile does not name is `bit<N>`."""
         return derive(whole(self.device.reading(self._map.errors)), self._names)
 
+    def watchdog_armed(self) -> Reading[bool]:
+        """True while the board's watchdog reads back as `prepare` left it.
+
+        A board that restarted may have lost it. As old as the older of its registers; absent
+        where the board has no watchdog.
+        """
+        guard = self._guard()
+        if not guard:
+            return missing()
+        found = together([whole(self.device.reading(quantity)) for quantity in guard])
+        if found.value is not None and None in found.value:
+            return missing()
+        return derive(found, lambda values: values == tuple(guard.values()))
+
     async def prepare(self) -> bool:
         """Switch automatic reclosing off, arm the watchdog, learn the limit's step.
 
@@ -104,13 +118,10 @@ class ProfiledBoard:
         for quantity, value in self._map.set_at_start:
             await self._ensure(quantity, value)
         await self._learn_step()
-        watchdog = self.device.profile.watchdog
-        if not watchdog.guards or watchdog.timeout_quantity is None:
-            return False
-        if watchdog.fallback_quantity is not None and watchdog.fallback_value is not None:
-            await self._ensure(watchdog.fallback_quantity, watchdog.fallback_value)
-        await self._ensure(watchdog.timeout_quantity, watchdog.timeout_value or 0)
-        return True
+        guard = self._guard()
+        for quantity, value in guard.items():
+            await self._ensure(quantity, value)
+        return bool(guard)
 
     async def set_limit(self, current_a: float) -> None:
         """Offer `current_a` per phase, rounded down to the board's step; 0 switches the PWM off.
@@ -126,8 +137,20 @@ class ProfiledBoard:
             step = await self._learn_step()
         raw = math.floor(current_a / step + 1e-6)
         # At 0 A the release stays as it is: a board told to open must not be released again.
+        # For the same reason a write with the release in it is never repeated down here: an
+        # `open` may have gone out since.
         before = self._map.limit_with if raw > 0 else ()
-        await self.device.write({**dict(before), self._map.limit: raw})
+        await self.device.write({**dict(before), self._map.limit: raw}, repeat=not before)
+
+    def _guard(self) -> Mapping[str, float]:
+        """What the watchdog's registers must hold, its fallback first; empty without one."""
+        watchdog = self.device.profile.watchdog
+        if not watchdog.guards or watchdog.timeout_quantity is None:
+            return {}
+        guard: dict[str, float] = {}
+        if watchdog.fallback_quantity is not None and watchdog.fallback_value is not None:
+            guard[watchdog.fallback_quantity] = watchdog.fallback_value
+        return guard | {watchdog.timeout_quantity: watchdog.timeout_value or 0}
 
     async def _stop_reclosing(self) -> None:
         quantity = self._map.autoreclose

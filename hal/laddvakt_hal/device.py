@@ -12,6 +12,7 @@ from laddvakt_hal.errors import BusDown, Garbled, HalError, NoReply, Refused
 from laddvakt_hal.frame import Function, Request
 from laddvakt_hal.plan import Block
 from laddvakt_hal.reading import Quality, Reading, good, missing, stale
+from laddvakt_hal.settings import TcpSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from laddvakt_hal.codec import Value
     from laddvakt_hal.profile_model import Profile, Row
 
-# A silent device is left alone for this long, doubled each time. The first pause also keeps a
-# reply that is later than the profile promises away from the next question of the same shape.
+# A silent device is left alone for this long, doubled each time. On a serial line the first pause
+# also keeps a reply that is later than the profile promises away from the next question of the
+# same shape. Over TCP the transaction id does that, and some peers stop charging when nobody asks
+# for a second: there the first silence is followed by the next question at once.
 FIRST_HOLD_S = 0.5
 MAX_HOLD_S = 2.0
 MAX_SAFETY_HOLD_S = 0.75  # with its timeout: noticed back within the second
@@ -48,6 +51,7 @@ class Device:
         self.ask_again_s = 0.0  # quarantine: not asked before
         self.safety = False  # a safety reading depends on it: shorter quarantine
         self._clock = clock
+        self._excused = 1 if isinstance(bus.settings, TcpSettings) else 0
         self._silences = 0
         self._garbles = 0
         self._readings: dict[str, Reading[Value]] = {}
@@ -55,8 +59,8 @@ class Device:
 
     @property
     def silent(self) -> bool:
-        """True while the device is in quarantine."""
-        return self._silences > 0
+        """True while the device is in quarantine: after one silence, two over TCP."""
+        return self._silences > self._excused
 
     def reading(self, quantity: str) -> Reading[Value]:
         """The latest snapshot, absent before the first read.
@@ -198,8 +202,10 @@ class Device:
         """Leave the device alone for a while; nothing it said is good any more."""
         self.mark_down()
         self._silences += 1
+        if not self.silent:
+            return
         most_s = MAX_SAFETY_HOLD_S if self.safety else MAX_HOLD_S
-        hold_s = min(FIRST_HOLD_S * 2.0 ** (self._silences - 1), most_s)
+        hold_s = min(FIRST_HOLD_S * 2.0 ** (self._silences - self._excused - 1), most_s)
         self.ask_again_s = self._clock() + hold_s
 
 

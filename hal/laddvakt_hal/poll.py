@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from laddvakt_hal.bus import Priority
 from laddvakt_hal.clock import boottime
-from laddvakt_hal.errors import BusDown
+from laddvakt_hal.errors import BusDown, NoReply
 from laddvakt_hal.plan import Block, Periods, ReadClass, plan_device, wire_cost
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from laddvakt_hal.bus import Bus
     from laddvakt_hal.device import Device
+    from laddvakt_hal.errors import HalError
 
 _DOWN_LOOK_S = 0.05  # how soon a line that came back is used again
 _IDLE_LOOK_S = 0.5
@@ -101,6 +102,14 @@ class Poller:
         delays_s = max((device.profile.timing.min_delay_s for device in self._devices), default=0.0)
         return self.periods.safety_s * max(1.0, self.utilisation) + delays_s
 
+    @property
+    def all_silent(self) -> bool:
+        """True while every device it reads is silent; False when it reads none.
+
+        The port may stand all the same: a cut cable looks like this. See `Bus.up` for the port.
+        """
+        return bool(self._items) and all(item.device.silent for item in self._items)
+
     async def run(self) -> None:
         """Poll for ever; cancel to end."""
         while True:
@@ -160,14 +169,22 @@ class Poller:
         if isinstance(error, BusDown):
             return  # told for all devices at once, see `_tell_down`
         item.tried = True
-        item.due_s += item.row.period_s
-        if item.due_s <= (now_s := self._clock()):  # first read, or late: no catching up
-            item.due_s = now_s + item.row.period_s
+        self._put_off(item, error)
         item.finished = error is None and item.row.kind is ReadClass.ONCE
         if was_silent and not device.silent:
             self._ask_all_again(device)
         self._on_update(device)
         self._note_round()
+
+    def _put_off(self, item: _Item, error: HalError | None) -> None:
+        """Say when the item is due next."""
+        now_s = self._clock()
+        if isinstance(error, NoReply) and not item.device.silent:
+            item.due_s = now_s  # excused: ask again at once
+            return
+        item.due_s += item.row.period_s
+        if item.due_s <= now_s:  # first read, or late: no catching up
+            item.due_s = now_s + item.row.period_s
 
     def _ask_all_again(self, device: Device) -> None:
         """Back after a silence: it may have restarted or been exchanged."""

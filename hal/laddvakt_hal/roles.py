@@ -87,6 +87,14 @@ class Board(Protocol):
         """Active error names; a bit the profile does not name is `bit<N>`."""
         ...
 
+    def watchdog_armed(self) -> Reading[bool]:
+        """True while the board's own watchdog reads back as `prepare` left it.
+
+        False: it is disarmed or set otherwise, call `prepare` again. Absent before the first read,
+        and always where the board has no watchdog of its own.
+        """
+        ...
+
     async def prepare(self) -> bool:
         """Arm the communication watchdog, switch automatic reclosing off.
 

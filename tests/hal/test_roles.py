@@ -157,15 +157,15 @@ async def test_board_that_keeps_reclosing_is_refused() -> None:
 
 
 async def test_charx_prepare_arms_the_watchdog_and_reads_it_back() -> None:
-    its, wire = device(CHARX, (16,), (), (0,), (65535,), (), (2,))
+    its, wire = device(CHARX, (16,), (), (0,), (65535,), (), (1,))
     assert await board(its).prepare() is True
     writes = [(r.address, r.values) for r, _ in wire.asked if not r.is_read]
-    assert writes == [(1306, (0,)), (1307, (2,))]
+    assert writes == [(1306, (0,)), (1307, (1,))]
 
 
 async def test_charx_watchdog_that_does_not_arm_is_told() -> None:
     its, _ = device(CHARX, (0,), (65535,), (), (65535,))
-    with pytest.raises(NotObeyed, match="watchdog_timer was set to 2"):
+    with pytest.raises(NotObeyed, match="watchdog_timer was set to 1"):
         await board(its).prepare()
 
 
@@ -316,4 +316,4 @@ def test_charx_is_read_in_one_block() -> None:
     [watch] = watches([board(its), meter(its), board_contactor(its)], wire)
     cost = wire_cost(TcpSettings(name="tcp1", host="h"), its.profile.timing)
     plan = plan_device(its.profile, watch.wanted, cost)
-    assert [(kind, b.addr, b.count) for kind, b in plan] == [(ReadClass.SAFETY, 1232, 70)]
+    assert [(kind, b.addr, b.count) for kind, b in plan] == [(ReadClass.SAFETY, 1232, 76)]
