@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from laddvakt_agent.config import Config
+from laddvakt_agent.core import machine
 from laddvakt_agent.core.model import Pilot, Reset, State
-from laddvakt_agent.core.tracks import Phase
+from laddvakt_agent.core.tracks import Phase, Track
 from laddvakt_agent.diagnostics.answers import Forbidden, JsonObject, NotPossible
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.journal import Journal
@@ -145,7 +146,7 @@ class Commands:
         reset = RESETS[by]
         if reset is Reset.SERVICE and not privileged:
             raise Forbidden("a service reset needs root", "use sudo, after repair and test")
-        _refuse_idle_reset(guard, reset)
+        _refuse_idle_reset(guard, reset, self.supervisor.clock())
         guard.resets = guard.resets | {reset}
         return (
             f"connector {guard.settings.connector}: {by} reset given; "
@@ -159,34 +160,44 @@ def _gone_out(guard: Guard) -> str:
     return f"connector {name} {when}; put it back with: laddvakt connector {name} in"
 
 
-def _refuse_idle_reset(guard: Guard, reset: Reset) -> None:
-    """Say why this reset would change nothing.
+def _refuse_idle_reset(guard: Guard, reset: Reset, now_s: float) -> None:
+    """Say why this reset would change nothing: a reset the next step forgets must not seem given.
 
     Raises:
-        NotPossible: no fault stands that it lifts, or the condition of each still holds; a reset
-            given now would be forgotten by the next step.
+        NotPossible: no fault stands that it lifts, or the condition of each still holds.
     """
     name = guard.settings.connector
     standing = [track for track in guard.connector.tracks if track.standing]
     if not standing:
         raise NotPossible(f"connector {name} has no fault to reset", "see: laddvakt status")
     needing = [track for track in standing if track.needs in RESET_FOR]
+    lifted = [track for track in needing if RESET_FOR[track.needs].value <= reset.value]
+    if any(track.phase is Phase.CLEARING for track in lifted) or _moves(guard, reset, now_s):
+        return
     if not needing:
         codes = ", ".join(track.rule.code for track in standing)
         raise NotPossible(
             f"no reset lifts {codes}: it ends by itself once its condition is gone",
             "see: laddvakt faults",
         )
-    lifted = [track for track in needing if RESET_FOR[track.needs].value <= reset.value]
     if not lifted:
         least = min(needing, key=lambda track: RESET_FOR[track.needs].value)
         raise NotPossible(
             f"a {reset.name.lower()} reset does not lift {least.rule.code}",
             remedy(least.needs, (name,)),
         )
-    if all(track.phase is Phase.ACTIVE for track in lifted):
-        first = lifted[0]
-        raise NotPossible(
-            f"{first.rule.code} is not gone yet: {first.evidence or first.rule.title}",
-            f"mend that first; then: {reset_command(name, reset)}",
-        )
+    first = lifted[0]
+    raise NotPossible(
+        f"{first.rule.code} is not gone yet: {first.evidence or first.rule.title}",
+        f"mend that first; then: {reset_command(name, reset)}",
+    )
+
+
+def _moves(guard: Guard, reset: Reset, now_s: float) -> bool:
+    """Whether the core would do anything with it: asked by a step that is thrown away."""
+
+    def tracks(resets: frozenset[Reset]) -> tuple[Track, ...]:
+        inputs = replace(guard.inputs, resets=resets)
+        return machine.step(guard.settings, guard.connector, inputs, now_s)[0].tracks
+
+    return tracks(frozenset({reset})) != tracks(frozenset())

@@ -53,8 +53,9 @@ class Bench:
         )  # fmt: skip
         guard = self.guard(connector)
         tracks = (*guard.connector.tracks, track)
+        life = replace(guard.connector.life, commanded_since_s=now_s - 60.0)  # long settled
         guard.connector = replace(
-            guard.connector, tracks=tracks, summary=join(guard.settings, tracks)
+            guard.connector, life=life, tracks=tracks, summary=join(guard.settings, tracks)
         )
         fault = as_fault(track)
         self.parts.publisher.book.raised(connector, fault, T0 + timedelta(seconds=after_s))

@@ -74,6 +74,13 @@ async def test_a_reset_before_the_condition_is_gone_would_be_lost(station: Bench
     assert remedy.endswith("laddvakt connector 1 reset --service")
 
 
+async def test_what_no_detector_watches_is_the_persons_word(station: Bench) -> None:
+    """A fault of a device that is configured no longer: only a reset can ever end it."""
+    station.stand("1", "meter_lost", subject="old-meter", phase=Phase.ACTIVE)
+    assert "local reset given" in station.ask("1", "reset", "local")
+    assert not [track for track in station.guard("1").connector.tracks if track.standing]
+
+
 async def test_one_fault_that_can_be_lifted_is_enough(station: Bench) -> None:
     station.stand("1", "contactor_welded", locked=True)
     station.stand("1", "emergency_stop")
