@@ -1,19 +1,11 @@
-"""A charger to report about, a store in memory, and the real backend in its own process."""
+"""A charger to report about, a store in memory, and a clock that is set by hand."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import signal
-import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
-
-import aiohttp
 
 from laddvakt_agent.published import (
     CdrRecord,
@@ -208,75 +200,3 @@ def station(
 
 def _idle() -> tuple[EvseState, EvseState]:
     return evse(EvseStatus.AVAILABLE), evse(EvseStatus.AVAILABLE, uid="evse-2")
-
-
-class BackendProcess:
-    """`laddvakt-sim backend` as it is started for real."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.port = 0
-        self._process: asyncio.subprocess.Process | None = None
-        self._seen = 0
-
-    async def start(self) -> None:
-        """Start, or start again on the same port with the same memory."""
-        ready = self.directory / "backend.json"
-        ready.unlink(missing_ok=True)
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "laddvakt_sim.backend",
-            f"--dir={self.directory}",
-            f"--port={self.port}",
-            f"--token={TOKEN}",
-            "--exit-with-stdin",
-            stdin=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        async with asyncio.timeout(10):
-            while not ready.exists():  # noqa: ASYNC110 - another process makes it
-                await asyncio.sleep(0.02)
-        self.info = json.loads(ready.read_text())
-        self.port = int(self.info["url"].rpartition(":")[2])
-
-    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """End it; its exit status."""
-        assert self._process is not None
-        if self._process.returncode is None:
-            self._process.send_signal(number)
-        status = await self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        return status
-
-    def lose_memory(self) -> None:
-        """Delete what it kept; it must be stopped."""
-        for file in self.directory.glob("backend.sqlite*"):
-            file.unlink()
-        self._seen = 0
-
-    def endpoints(self) -> Endpoints:
-        return Endpoints(**self.info["endpoints"])
-
-    async def behave(self, mode: str, **more: object) -> None:
-        async with (
-            aiohttp.ClientSession() as http,
-            http.post(f"{self.info['url']}/behaviour", json={"mode": mode, **more}) as reply,
-        ):
-            assert reply.status == 200, await reply.text()
-
-    async def read(self, path: str) -> dict[str, list[dict[str, Any]]]:
-        async with (
-            aiohttp.ClientSession() as http,
-            http.get(f"{self.info['url']}{path}") as reply,
-        ):
-            content: dict[str, list[dict[str, Any]]] = await reply.json()
-            return content
-
-    async def news(self) -> list[dict[str, Any]]:
-        """The requests that came since the last call."""
-        content = await self.read(f"/received?since={self._seen}")
-        if content["requests"]:
-            self._seen = int(str(content["requests"][-1]["seq"]))
-        return content["requests"]
