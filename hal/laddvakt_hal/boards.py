@@ -54,7 +54,10 @@ class ProfiledBoard:
         if self._map.fine_limit is not None:
             wanted[self._map.fine_limit.config] = ReadClass.SLOW
             wanted[self._map.fine_limit.firmware] = ReadClass.SLOW
-        wanted[self._map.errors] = ReadClass.NORMAL
+        # Where the safety block covers the errors (CHARX) they ride along with it. The SimpleEVSE
+        # needs a request of its own for them, and 100 ms of rest after each: at the safety period
+        # it would have to be asked for 110 % of the time, and its pilot would be read late.
+        wanted[self._map.errors] = ReadClass.STATUS
         safety = (self._map.pilot, self._map.pwm, self._map.limit, *self._guard())
         return wanted | dict.fromkeys(safety, ReadClass.SAFETY)
 

@@ -27,9 +27,10 @@ class ReadClass(enum.IntEnum):
     """How urgent a value is; smaller is more urgent."""
 
     SAFETY = 0  # an opening depends on it
-    NORMAL = 1
-    SLOW = 2
-    ONCE = 3  # identity: at start and after every silence
+    STATUS = 1  # a fault that comes and goes; must not depend on how often energy is read
+    NORMAL = 2
+    SLOW = 3
+    ONCE = 4  # identity: at start and after every silence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Periods:
     """How often each class is read on one line."""
 
     safety_s: float = 0.25
+    status_s: float = 0.5  # one read may fail and the value is still young after 1.5 s
     normal_s: float = 1.0
     slow_s: float = 10.0
 
@@ -45,6 +47,8 @@ class Periods:
         match kind:
             case ReadClass.SAFETY:
                 return self.safety_s
+            case ReadClass.STATUS:
+                return self.status_s
             case ReadClass.NORMAL:
                 return self.normal_s
             case ReadClass.SLOW | ReadClass.ONCE:

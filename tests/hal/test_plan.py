@@ -179,5 +179,5 @@ def test_wire_time_of_the_usual_meter_block() -> None:
 
 
 def test_periods_by_class() -> None:
-    periods = Periods(safety_s=0.1, normal_s=1, slow_s=5)
-    assert [periods.of(kind) for kind in ReadClass] == [0.1, 1, 5, 5]
+    periods = Periods(safety_s=0.1, status_s=0.4, normal_s=1, slow_s=5)
+    assert [periods.of(kind) for kind in ReadClass] == [0.1, 0.4, 1, 5, 5]

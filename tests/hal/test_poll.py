@@ -52,7 +52,7 @@ class Station:
 class Rig:
     """The station's line with its poller running."""
 
-    def __init__(self, slave: PtySlave, station: Station, bus: Bus) -> None:
+    def __init__(self, slave: PtySlave, station: Station, bus: Bus, periods: Periods) -> None:
         self.slave, self.station, self.bus = slave, station, bus
         evse, its_meter, relay = (
             Device(load_profile(name), bus, unit, name)
@@ -64,7 +64,7 @@ class Rig:
         self.contactor, self.stop = relay_contactor(relay, 0, 0), digital_input(relay, 1)
         self.updates: list[tuple[float, str]] = []
         roles: list[Adapter] = [self.board, self.meter, self.contactor, self.stop]
-        self.poller = Poller(bus, watches(roles, bus), self._note, Periods(safety_s=0.25))
+        self.poller = Poller(bus, watches(roles, bus), self._note, periods)
 
     def _note(self, device: Device) -> None:
         self.updates.append((boottime(), device.name))
@@ -78,13 +78,13 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(tmp_path: Path, *, plugged: bool = True) -> AsyncIterator[Rig]:
+async def rig(tmp_path: Path, *, plugged: bool = True, energy_s: float = 1.0) -> AsyncIterator[Rig]:
     station = Station()
     slave = PtySlave(tmp_path / "line1", station)
     if not plugged:
         slave.unplug()
     bus = Bus(SerialSettings(name="line1", port=str(slave.path)))
-    its = Rig(slave, station, bus)
+    its = Rig(slave, station, bus, Periods(safety_s=0.25, normal_s=energy_s))
     await bus.start()
     task = asyncio.create_task(its.poller.run())
     try:
@@ -124,7 +124,7 @@ async def test_plan_says_what_it_costs(tmp_path: Path) -> None:
         assert spots == [(1000, 7), (0, 18), (0, 2)]
         assert poller.longest_transaction_s == max(row.wire_s for row in poller.plan)
         assert 0.06 < poller.longest_transaction_s < 0.08
-        assert 0.4 < poller.utilisation < 0.8
+        assert poller.utilisation == pytest.approx(0.66, abs=0.005)
         assert poller.safety_period_s == pytest.approx(0.35)
 
 
@@ -137,6 +137,17 @@ async def test_safety_period_is_kept(tmp_path: Path) -> None:
             periods = [b - a for a, b in itertools.pairwise(at)]
             assert sorted(periods)[len(periods) // 2] < 0.3
             assert max(periods) < 0.5  # its period, the board's own 100 ms, a busy machine
+
+
+async def test_board_errors_do_not_wait_for_the_energy(tmp_path: Path) -> None:
+    async with rig(tmp_path, energy_s=60.0) as its:
+        await its.poller.first_round.wait()
+        await asyncio.sleep(1.7)
+        at = its.reads(1, 1007)[1:]
+        periods = [b - a for a, b in itertools.pairwise(at)]
+        assert 0.45 < min(periods)
+        assert max(periods) < 0.75
+        assert len(its.reads(2, 72)) == 1  # the energy
 
 
 async def test_silent_device_leaves_the_line_to_the_others(tmp_path: Path) -> None:
