@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import statistics
@@ -11,12 +12,23 @@ from pathlib import Path
 from bench.rows import Row, percentile
 from laddvakt_agent.demo import wire
 from laddvakt_agent.demo.play import TOKEN_UID, template
-from laddvakt_agent.demo.stage import JsonObject, Stage, now_s, stage, wait_for
+from laddvakt_agent.demo.stage import (
+    JsonObject,
+    RefusedError,
+    Stage,
+    StageError,
+    now_s,
+    stage,
+    wait_for,
+)
+from laddvakt_agent.demo.watch import statuses
 
 STARTS = 3
+STOPS = 8
 TRIPS = 10
 KILLS = 3
 STEADY_S = 605.0  # two durable heartbeats and one report of each session fall into it
+FAULT_TO_PATCH_MS = 1000.0
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -27,6 +39,7 @@ def run(directory: Path) -> list[Row]:
         scene.start_board()
         scene.start_backend()
         rows.append(_starts(scene))
+        rows += _stops(scene)
         _charge(scene)
         rows += _steady(scene)
         rows += _trips(scene)
@@ -42,6 +55,50 @@ def _starts(scene: Stage) -> Row:
         if number < STARTS - 1:
             scene.kill("agent", signal.SIGTERM)
     return Row(name="agent_start", value=statistics.median(times), unit="s", bound=1.5)
+
+
+def _stops(scene: Stage) -> Iterator[Row]:
+    """Emergency stop without a session: the reply that shows it → its status at the backend."""
+    times = []
+    _all_available(scene)
+    for _ in range(STOPS):
+        answer = scene.board.ask("POST", "/faults", {"name": "emergency_stop"})
+        pressed_s = float(str(answer["injected_at_s"]))
+        wait_for("INOPERATIVE", 10, lambda t=pressed_s: bool(_inoperative_s(scene, t)))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        shown = wire.first_showing(
+            _trace_since(scene, pressed_s), "emergency_stop", after_s=pressed_s, line="line1"
+        )
+        times.append(1e3 * (_inoperative_s(scene, pressed_s)[0] - _seen(shown).last_s))
+        scene.board.ask("DELETE", "/faults/emergency_stop")
+        _all_available(scene)
+    yield Row(name="fault_to_patch_median", value=statistics.median(times), unit="ms")
+    yield Row(
+        name="fault_to_patch_p99", value=percentile(times, 0.99), unit="ms", bound=FAULT_TO_PATCH_MS
+    )
+
+
+def _inoperative_s(scene: Stage, after_s: float) -> list[float]:
+    """When the backend received INOPERATIVE for connector 1 after that time."""
+    received = _list(scene.backend.ask("GET", "/received?since=0"), "requests")
+    return [
+        at_s
+        for at_s, status in statuses(received, "DEMO1-1")
+        if status == "INOPERATIVE" and at_s > after_s
+    ]
+
+
+def _all_available(scene: Stage) -> None:
+    for connector in ("1", "2"):
+        wait_for("available", 30, lambda n=connector: _reset(scene, n))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+
+
+def _reset(scene: Stage, connector: str) -> bool:
+    """A person at the charger resets until it is free again."""
+    part = _agent(scene, connector)
+    if part["faults"] == ["emergency_stop"]:
+        with contextlib.suppress(RefusedError):  # until the release has been read
+            scene.agent.ask("POST", f"/connectors/{connector}/reset", {"by": "local"})
+    return part["status"] == "AVAILABLE"
 
 
 def _steady(scene: Stage) -> Iterator[Row]:
@@ -75,8 +132,8 @@ def _trips(scene: Stage) -> Iterator[Row]:
         injected_s = float(str(answer["injected_at_s"]))
         wait_for("open", 5, lambda: not _closed(scene))
         trace = _trace_since(scene, injected_s)
-        shown = wire.first_showing(trace, "residual_current_dc", after_s=injected_s)
-        opened = wire.first_open_command(trace, after_s=injected_s)
+        shown = _seen(wire.first_showing(trace, "residual_current_dc", after_s=injected_s))
+        opened = _seen(wire.first_open_command(trace, after_s=injected_s))
         reactions.append(1e3 * (opened.first_s - shown.last_s))
         detections.append(1e3 * (opened.first_s - injected_s))
         scene.board.ask("DELETE", "/faults/residual_current_dc")
@@ -163,6 +220,17 @@ def _trace_since(scene: Stage, since_s: float) -> list[JsonObject]:
         if not found:
             break
     return frames
+
+
+def _seen(frame: wire.Frame | None) -> wire.Frame:
+    """The frame that must have passed.
+
+    Raises:
+        StageError: it did not.
+    """
+    if frame is None:
+        raise StageError("what was waited for happened, but no such frame is in the trace")
+    return frame
 
 
 def _transactions(scene: Stage) -> int:

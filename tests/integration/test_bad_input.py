@@ -13,6 +13,7 @@ import pytest
 from integration.acting import charge, closed, connectors, faults, run_agent
 from laddvakt_agent.demo.play import TOKEN_UID, template
 from laddvakt_agent.demo.stage import Stage, wait_for
+from laddvakt_agent.demo.watch import objects_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -71,29 +72,59 @@ def test_a_backend_that_misbehaves_in_every_way_costs_nothing(scene: Stage) -> N
     scene.start_backend()
     scene.start_agent(template())
 
-    def behave(mode: str) -> None:
-        scene.backend.ask("POST", "/behaviour", {"mode": mode})
-
     def cdrs() -> int:
         found = scene.backend.ask("GET", "/objects")["cdrs"]
         assert isinstance(found, list)
         return len(found)
 
-    behave("http_500")
+    since = behave(scene, "http_500")
     charge(scene, "2")
-    behave("html")
+    answered(scene, "http_500", since)
+    since = behave(scene, "html")
     scene.agent.ask("POST", "/connectors/2/stop", {})
-    behave("empty")
+    answered(scene, "html", since)
+    since = behave(scene, "empty")
     wait_for("open", 10, lambda: not closed(scene, "2"))
-    behave("http_401")
+    answered(scene, "empty", since)
+    since = behave(scene, "http_401")
     scene.board.ask("POST", "/connectors/2/unplug", {})
     wait_for("available", 10, lambda: connectors(scene)["2"]["state"] == "available")
-    behave("silent")
+    answered(scene, "http_401", since)
+    since = behave(scene, "silent")
+    answered(scene, "silent", since)
     path = scene.directory / "state" / "ledger.db"
     wait_for("CDR in the ledger", 20, lambda: len(ledger_cdrs(path)) == 1)
-    behave("ok")
+    behave(scene, "ok")
     wait_for("its CDR", 60, lambda: cdrs() == 1)
     assert "Traceback" not in scene.log_text("agent")
+
+
+# The HTTP status and the OCPI status code the backend keeps of a request it met in each mode.
+MET: dict[str, tuple[int | None, int | None]] = {
+    "http_500": (500, 3000),
+    "html": (200, None),
+    "empty": (200, None),
+    "http_401": (401, 2000),
+    "silent": (None, None),
+}
+
+
+def behave(scene: Stage, mode: str) -> int:
+    """Let the backend misbehave; the number of the last request before that."""
+    scene.backend.ask("POST", "/behaviour", {"mode": mode})
+    return int(str(scene.backend.ask("GET", "/received?since=0")["next"]))
+
+
+def answered(scene: Stage, mode: str, since: int) -> None:
+    """At least one request met the backend in this mode, and none met another."""
+
+    def met() -> list[tuple[object, object]]:
+        answer = scene.backend.ask("GET", f"/received?since={since}")
+        parts = objects_in(answer, "requests")
+        return [(part["http_status"], part["status_code"]) for part in parts]
+
+    wait_for(f"a request answered by {mode}", 10, lambda: bool(met()))
+    assert set(met()) == {MET[mode]}, mode
 
 
 def ledger_cdrs(path: Path) -> list[tuple[str]]:

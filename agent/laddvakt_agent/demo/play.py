@@ -159,9 +159,8 @@ class Play(Words):
         wait_for("connector 1 open", 5, lambda: not self.closed("1"))
         wait_for("INOPERATIVE received", 10, lambda: self.last_status("DEMO1-1") == "INOPERATIVE")
         self.clear("emergency_stop")
-        for connector in ("1", "2"):
-            wait_for("the stop released", 5, lambda n=connector: self.sees_stop_released(n))  # type: ignore[misc] # mypy cannot infer a lambda with a default
-            self.reset_here(connector)
+        for connector in ("1", "2"):  # refused until the agent has read the release
+            wait_for("the reset is taken", 5, lambda n=connector: self.reset_here(n))  # type: ignore[misc] # mypy cannot infer a lambda with a default
         self._go("third")
         wait_for("the stop is over", 15, lambda: not self.has_fault("1", "emergency_stop"))
         wait_for("four CDRs received", 20, lambda: len(self.received("cdrs")) >= 4)

@@ -66,9 +66,13 @@ class Words:
             return refusal.status
         return 200
 
-    def reset_here(self, connector: str) -> None:
-        """A person at the charger acknowledges."""
-        self.stage.agent.ask("POST", f"/connectors/{connector}/reset", {"by": "local"})
+    def reset_here(self, connector: str) -> bool:
+        """A person at the charger acknowledges; whether the agent takes it."""
+        try:
+            self.stage.agent.ask("POST", f"/connectors/{connector}/reset", {"by": "local"})
+        except RefusedError:
+            return False
+        return True
 
     def truth(self, connector: str) -> JsonObject:
         """What the plant knows of a connector."""
@@ -108,12 +112,6 @@ class Words:
         """Whether the agent says so."""
         faults = self.agent(connector).get("faults")
         return isinstance(faults, list) and code in faults
-
-    def sees_stop_released(self, connector: str) -> bool:
-        """Whether the agent has read the emergency stop's loop as closed."""
-        parts = self.agent(connector).get("readings")
-        loop = parts.get("emergency_stop_loop_closed") if isinstance(parts, dict) else None
-        return isinstance(loop, dict) and loop.get("value") is True
 
     def rejected(self, line: str) -> float:
         """Frames and characters on a line that were taken for no reply."""
