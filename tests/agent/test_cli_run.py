@@ -36,7 +36,7 @@ def test_a_device_in_a_wrong_role_ends_with_78_and_its_line(tmp_path: Path) -> N
     code, said = check(tmp_path, text)
     assert code == 78
     assert said.splitlines() == [
-        f"FILE:{line}: connector 1: board = 'meter1' is no such thing: "
+        f"FILE:{line}: connector 1: meter1 cannot be its board: "
         "eastron-sdm72d-m-v2 is not a pilot board; here that is: evse1, charx1",
         "1 problem in the configuration; nothing was started.",
     ]

@@ -75,7 +75,7 @@ def test_the_demo_station_is_read_whole() -> None:
         ('host = "127.0.0.1"', 'host = ""', "host = '' is not valid"),
         ("/dev/ttyUSB1", "/dev/ttyUSB0", "lines line1 and line2 share port /dev/ttyUSB0"),
         ("/dev/ttyUSB1", "/dev/../dev/ttyUSB0", "lines line1 and line2 share port"),
-        ('"59.32930"', '"95.32930"', 'station.latitude = "95.3293" is outside -90 to 90'),
+        ('"59.32930"', '"95.32930"', 'station.latitude = "95.32930" is outside -90 to 90'),
         ('"18.06860"', '"-181.00000"', "outside -180 to 180"),
         ("Europe/Stockholm", "Europe/Stockhlom", "did you mean Europe/Stockholm?"),
         ("Europe/Stockholm", "Europe", "no time zone is called 'Europe'"),

@@ -40,11 +40,12 @@ def _station_checks(data: Row) -> Iterator[Problem]:
             message='no [[token]] is listed, nobody could charge: add one, or set "free" here',
         )
     for key, most in (("latitude", 90), ("longitude", 180)):
-        degrees = _degrees(text(station, key))
+        written = text(station, key)
+        degrees = _degrees(written)
         if degrees is not None and not -most <= degrees <= most:
             yield Problem(
                 path=("station", key),
-                message=f'station.{key} = "{degrees:g}" is outside -{most} to {most}',
+                message=f'station.{key} = "{written}" is outside -{most} to {most}',
             )
     zone = text(station, "time_zone")
     if zone is not None and not _zone_known(zone):

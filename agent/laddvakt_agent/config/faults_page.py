@@ -45,7 +45,8 @@ def page() -> str:
 
 
 def _row(rule: FaultRule) -> str:
-    cells = (rule.code, rule.title, _does(rule), _left_by(rule), ", ".join(_keys(rule)))
+    keys = ", ".join(_keys(rule)) or "nothing"
+    cells = (rule.code, rule.title, _does(rule), _left_by(rule), keys)
     return f"| {' | '.join(cells)} |\n"
 
 

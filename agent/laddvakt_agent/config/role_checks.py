@@ -83,7 +83,7 @@ class _Connector:
                 able = [d for d, p in self.profiles.items() if p is not None and role.plays(p)]
                 yield self._problem(
                     (role.key,),
-                    f"{role.key} = '{name}' is no such thing: {profile.id} is not {role.what}"
+                    f"{name} cannot be its {role.key}: {profile.id} is not {role.what}"
                     f"{_these(able)}",
                 )
 
