@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
 import itertools
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from laddvakt_hal.clock import boottime
@@ -20,6 +18,7 @@ from laddvakt_hal.serial_link import SerialLink
 from laddvakt_hal.settings import LineSettings, SerialSettings, TcpSettings, Timing
 from laddvakt_hal.stats import DeviceStats
 from laddvakt_hal.tcp_link import TcpLink
+from laddvakt_hal.turns import Entry, Priority, Reply, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,32 +29,6 @@ __all__ = ["Bus", "Priority", "Reply", "SerialSettings", "TcpSettings", "Timing"
 
 FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 1.0  # an adapter plugged in again must be back within the second
-
-
-class Priority(enum.IntEnum):
-    """What goes first at the next transaction boundary."""
-
-    COMMAND = 0
-    SAFETY = 1
-    NORMAL = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A verified reply: `words` or `bits` as asked, times on the bus's clock."""
-
-    words: tuple[int, ...]
-    bits: tuple[bool, ...]
-    sent_at_s: float
-    taken_at_s: float  # last character
-
-
-@dataclass(order=True, slots=True)
-class _Entry:
-    priority: Priority
-    number: int
-    request: Request = field(compare=False)
-    future: asyncio.Future[Reply] = field(compare=False)
 
 
 class Bus:
@@ -73,7 +46,8 @@ class Bus:
         self._link = _link_for(settings, clock, self._wake_up)
         self._timings: dict[int, Timing] = {}
         self._ready_at_s: dict[int, float] = {}
-        self._entries: list[_Entry] = []
+        self._turns = Turns()
+        self._entries: list[Entry] = []
         self._numbers = itertools.count()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -135,7 +109,7 @@ class Bus:
             stats.count_error(error)
             raise error
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._entries.append(_Entry(priority, next(self._numbers), request, future))
+        self._entries.append(Entry(priority, next(self._numbers), request, future))
         self._wake_up()
         return await future
 
@@ -163,7 +137,7 @@ class Bus:
         while True:
             await self._carry_out(await self._next_entry())
 
-    async def _next_entry(self) -> _Entry:
+    async def _next_entry(self) -> Entry:
         """The next transaction, as soon as one may run.
 
         Raises:
@@ -183,9 +157,9 @@ class Bus:
             except TimeoutError:
                 continue
 
-    def _pick(self, now_s: float) -> tuple[_Entry | None, float | None]:
+    def _pick(self, now_s: float) -> tuple[Entry | None, float | None]:
         """The entry to run now, or how long none will be ready (`None`: until woken)."""
-        self._entries = sorted(entry for entry in self._entries if not entry.future.done())
+        self._entries = self._turns.in_order(self._entries)
         kept_free_from_s: float | None = None  # a command waits for its device's delay
         earliest_s: float | None = None
         for entry in self._entries:
@@ -202,7 +176,7 @@ class Bus:
                 return entry, None
         return None, None if earliest_s is None else earliest_s - now_s
 
-    async def _carry_out(self, entry: _Entry) -> None:
+    async def _carry_out(self, entry: Entry) -> None:
         """Run one transaction to its end, whether or not its caller still waits."""
         request, timing = entry.request, self._timing(entry.request.unit)
         stats = self.stats[request.unit]
@@ -210,15 +184,17 @@ class Bus:
         try:
             result = await self._link.exchange(request, timing)
         except HalError as error:
+            self._turns.note(entry, error)
             stats.count_error(error)
-            _settle(entry.future, error)
+            entry.settle(error)
             if isinstance(error, BusDown):
                 raise
         except asyncio.CancelledError:
             # Cancelling the future instead would cancel the caller, too.
-            _settle(entry.future, BusDown(f"{self.name}: closed"))
+            entry.settle(BusDown(f"{self.name}: closed"))
             raise
         else:
+            self._turns.note(entry, None)
             stats.count_ok(result.taken_at_s - result.sent_at_s)
             payload = result.payload
             reply = Reply(
@@ -227,7 +203,7 @@ class Bus:
                 sent_at_s=result.sent_at_s,
                 taken_at_s=result.taken_at_s,
             )
-            _settle(entry.future, reply)
+            entry.settle(reply)
         finally:
             self.progress_s = self._clock()
             if timing.min_delay_s:
@@ -256,7 +232,7 @@ class Bus:
                 stats.requests += 1
                 error = BusDown(f"{self.name}: {reason}")
                 stats.count_error(error)
-                _settle(entry.future, error)
+                entry.settle(error)
         if changed:
             self._report()
 
@@ -266,16 +242,6 @@ class Bus:
 
     def _wake_up(self) -> None:
         self._wake.set()
-
-
-def _settle(future: asyncio.Future[Reply], outcome: Reply | HalError) -> None:
-    """Tell the caller, if it still waits."""
-    if future.done():
-        return
-    if isinstance(outcome, HalError):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
 
 
 def _link_for(

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hal.slave import QUICK, reply_after, serial_bus, until
+from hal.slave import QUICK, Parts, reply_after, serial_bus, until
 from laddvakt_hal.bus import Bus, Priority, SerialSettings
 from laddvakt_hal.clock import boottime
-from laddvakt_hal.errors import BusDown
+from laddvakt_hal.errors import BusDown, NoReply
 from laddvakt_hal.frame import Function, Request
 
 pytestmark = pytest.mark.integration
@@ -34,6 +34,40 @@ async def test_command_overtakes_planned_reads_at_the_next_boundary(tmp_path: Pa
         command = asyncio.create_task(bus.transact(holding(99), Priority.COMMAND))
         await asyncio.gather(command, safety, *reads)
         assert [_address(frame) for _, frame in slave.requests] == [50, 99, 0, 1, 2, 3, 4]
+
+
+async def test_commands_to_a_silent_unit_let_planned_reads_through(tmp_path: Path) -> None:
+    """One read for each command that failed; commands that are answered still go first."""
+
+    def script(frame: bytes) -> Parts:
+        return [] if frame[0] == 2 else reply_after(0.002)(frame)
+
+    async with serial_bus(tmp_path, script) as (bus, slave):
+        calls = [bus.transact(holding(a, 2), Priority.COMMAND) for a in (90, 91, 92)]
+        calls += [bus.transact(holding(a), Priority.NORMAL) for a in range(3)]
+        tasks = [asyncio.create_task(call) for call in calls]
+        await until(lambda: len(slave.requests) == 1)
+        tasks.append(asyncio.create_task(bus.transact(holding(99), Priority.COMMAND)))
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert [_address(frame) for _, frame in slave.requests] == [90, 99, 0, 91, 1, 92, 2]
+
+
+async def test_unit_that_answers_again_has_its_commands_first_again(tmp_path: Path) -> None:
+    silent = [2]
+
+    def script(frame: bytes) -> Parts:
+        return [] if frame[0] in silent else reply_after(0.002)(frame)
+
+    async with serial_bus(tmp_path, script) as (bus, slave):
+        with pytest.raises(NoReply):
+            await bus.transact(holding(90, 2), Priority.COMMAND)
+        silent.clear()
+        await bus.transact(holding(91, 2), Priority.COMMAND)  # nothing waits: at once
+        reads = [asyncio.create_task(bus.transact(holding(a))) for a in range(2)]
+        await until(lambda: len(slave.requests) == 3)
+        command = asyncio.create_task(bus.transact(holding(92, 2), Priority.COMMAND))
+        await asyncio.gather(command, *reads)
+        assert [_address(frame) for _, frame in slave.requests] == [90, 91, 0, 92, 1]
 
 
 async def test_commands_keep_their_order(tmp_path: Path) -> None:
