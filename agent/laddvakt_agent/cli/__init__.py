@@ -45,8 +45,9 @@ def laddvakt() -> None:
     laddvakt connector 1 start --token 04A1B2C3
     laddvakt demo
 
-    Exit codes: 0 ok, 1 a fault stands or a check failed, 2 usage, 3 the agent is not running,
-    4 no permission, 5 does not apply now, 75 try again, 78 configuration.
+    Exit codes: 0 ok, 1 a fault stands, the ledger cannot be written or a check failed, 2 usage,
+    3 the agent is not running, 4 no permission, 5 does not apply now, 75 try again,
+    78 configuration.
     """  # noqa: D301 - \b is click's mark for lines to keep
 
 

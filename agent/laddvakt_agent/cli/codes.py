@@ -12,7 +12,7 @@ class Exit(enum.IntEnum):
     """What a script can learn from a command."""
 
     OK = 0
-    FAULT = 1  # a fault stands, or a check failed
+    FAULT = 1  # a fault stands, the ledger cannot be written, or a check failed
     USAGE = 2
     NOT_RUNNING = 3
     PERMISSION = 4
