@@ -16,7 +16,8 @@ from laddvakt_agent.core.model import Outputs
 from laddvakt_hal.errors import HalError
 from laddvakt_hal.roles import Board, Contactor
 
-RETRY_S = 0.05  # after a failed command: the bus drains meanwhile, waiting longer only adds danger
+RETRY_S = 0.05  # after a failed command: the bus drains meanwhile, waiting longer adds danger
+MAX_RETRY_S = 0.5  # … doubled up to this: a silent device must not keep the others from being read
 REWRITE_S = 2.0  # a board that reads back another limit is told again this often
 CORE_ALIVE_S = 1.0  # a core not stepped for this long does not keep a contactor closed
 HOLD_FRACTION = 0.25  # re-arm after a quarter of the hold time: three may be lost
@@ -40,6 +41,7 @@ class Actuator:
     _contactor_changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _limit_changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _written_s: float = field(default=0.0, init=False)
+    _failures: dict[str, int] = field(default_factory=dict, init=False)
     _errors: dict[str, str] = field(default_factory=dict, init=False)
     _permitted: bool = field(default=False, init=False)  # asked for this closing, and granted
 
@@ -52,6 +54,9 @@ class Actuator:
             self._contactor_changed.set()
         if before.limit_a != outputs.limit_a:
             self._limit_changed.set()
+            if outputs.limit_a == 0.0 and not outputs.closed:
+                # A board with a contactor of its own may have closed it while the offer stood.
+                self._open_again()
 
     def nudge_limit(self) -> None:
         """Look at the limit again: the board came back or reads back something else."""
@@ -60,8 +65,11 @@ class Actuator:
     def forget_board(self) -> None:
         """The board restarted or was away: it may have lost everything it was told."""
         self.written_a = None
-        self.opened_confirmed_s = None
         self._limit_changed.set()
+        self._open_again()
+
+    def _open_again(self) -> None:
+        self.opened_confirmed_s = None
         self._contactor_changed.set()
 
     async def run_contactor(self) -> None:
@@ -92,13 +100,20 @@ class Actuator:
         try:
             pause_s = await (self._hold() if self.wanted.closed else self._open())
         except HalError as error:
-            self._note("contactor", str(error))
-            return RETRY_S
+            return self._failed("contactor", error)
         self._note("contactor", "")
         return pause_s
 
+    def _failed(self, what: str, error: HalError) -> float:
+        """Note a failed command; how long to wait before the next try."""
+        self._note(what, str(error))
+        tries = self._failures[what] = self._failures.get(what, 0) + 1
+        return float(min(RETRY_S * 2 ** (tries - 1), MAX_RETRY_S))
+
     def _note(self, what: str, error: str) -> None:
         """Log when commands begin to fail, fail otherwise, or work again; not every try."""
+        if not error:
+            self._failures.pop(what, None)
         if self._errors.get(what, "") == error:
             return
         self._errors[what] = error
@@ -112,6 +127,10 @@ class Actuator:
             await self.contactor.open()
             if not self.wanted.closed:
                 self.opened_confirmed_s = self.clock()
+            if self.contactor.hold_s is None and self.wanted.limit_a > 0.0:
+                # Such a board opens by withdrawing its offer, which still stands here.
+                self.written_a = None
+                self._limit_changed.set()
         return None
 
     async def _hold(self) -> float | None:
@@ -146,10 +165,11 @@ class Actuator:
         try:
             await self.board.set_limit(wanted_a)
         except HalError as error:
-            self._note("limit", str(error))
-            return RETRY_S
+            return self._failed("limit", error)
         self._note("limit", "")
         self.written_a, self._written_s = wanted_a, self.clock()
+        if self.wanted.limit_a == 0.0 and wanted_a > 0.0:
+            self._open_again()  # the offer was withdrawn while it was being written
         return REWRITE_S
 
     def _limit_due(self, wanted_a: float) -> bool:

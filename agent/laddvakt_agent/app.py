@@ -130,8 +130,6 @@ class _Agent:
             await self.uplink.settle(LAST_WORDS_S)
 
     def _put_together(self, ledger: Ledger, thread: LedgerThread) -> None:
-        lines = [line.name for line in self.config.line]
-        self.watchdog = ProgressWatchdog(self.notifier, (*lines, "core"), now_s=self.clock.now_s())
         self.parts = put_together(
             self.config,
             self.clock,
@@ -139,6 +137,11 @@ class _Agent:
             thread,
             on_change=self.changed.set,
             on_progress=self._progressed,
+        )
+        self.watchdog = ProgressWatchdog(
+            self.notifier,
+            (*self.parts.supervisor.hardware.polled_lines(), "core"),
+            now_s=self.clock.now_s(),
         )
         if ledger.damaged_aside:
             log.error(

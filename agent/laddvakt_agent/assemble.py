@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from laddvakt_agent import unfinished
 from laddvakt_agent.actuator import Actuator
+from laddvakt_agent.alive import AliveFile
 from laddvakt_agent.clock import Clock
 from laddvakt_agent.config import Config, ConnectorConfig
 from laddvakt_agent.core import machine
@@ -28,6 +31,7 @@ from laddvakt_agent.supervisor import Supervisor
 from laddvakt_agent.wall import Wall
 from laddvakt_hal.device import Device
 
+RESUME_WITHIN_S = 30.0  # away for longer, another vehicle may have come: the session is settled
 METER_MISSES = 3.0  # a meter value older than this many periods is not judged
 MIN_METER_AGE_S = 3.0
 
@@ -72,8 +76,18 @@ def put_together(
     late: list[Supervisor] = []  # the hardware reports to a supervisor that needs the hardware
     hardware = build(config, clock.now_s, lambda device: _report(late, device))
     book = _book(config, hardware, journal, rules)
+    alive = AliveFile(
+        path=Path(config.agent.api_socket).with_suffix(".alive"), boot_id=clock.boot_id
+    )
+    away_s = alive.away_s(clock.now_s())
     workshop = _Workshop(
-        config=config, clock=clock, journal=journal, book=book, wall=wall, rules=rules
+        config=config,
+        clock=clock,
+        journal=journal,
+        book=book,
+        wall=wall,
+        rules=rules,
+        resumes=away_s is not None and away_s <= RESUME_WITHIN_S,
     )
     guards = workshop.guards(hardware, ledger)
     supervisor = Supervisor(
@@ -84,6 +98,7 @@ def put_together(
         journal=journal,
         wall=wall,
         clock=clock.now_s,
+        alive=alive,
         on_change=on_change,
         on_progress=on_progress,
         started_s=clock.now_s(),
@@ -130,6 +145,7 @@ class _Workshop:
     book: FaultBook
     wall: Wall
     rules: Mapping[str, FaultRule]
+    resumes: bool  # the agent was away for so short a time that it is the same vehicle
 
     def guards(self, hardware: Hardware, ledger: Ledger) -> dict[str, Guard]:
         """One for each connector; what the latches brought back stands in the book already."""
@@ -138,6 +154,9 @@ class _Workshop:
             part.id: self._guard(part, hardware.roles[part.id], latches.get(part.id, ()), lost=lost)
             for part in self.config.connector
         }
+        for name in self.journal.out_of_service() & guards.keys():
+            guards[name].in_service = False
+        unfinished.restore(self.journal, self.book, [guard.keeper for guard in guards.values()])
         for name, guard in guards.items():
             for fault in machine.active_faults(guard.connector):
                 self.book.raised(name, fault, self.wall.at(self.clock.now_s()))
@@ -148,7 +167,8 @@ class _Workshop:
     ) -> Guard:
         settings = _settings(self.config, part, roles, self.rules)
         inherited = self.journal.inherited_sessions(part.id)
-        running = inherited[-1] if inherited and inherited[-1].session.ended_s is None else None
+        left_open = [kept for kept in inherited if kept.session.ended_s is None]
+        running = left_open[-1] if left_open and self.resumes else None
         connector = machine.initial(
             settings,
             latches,
@@ -174,8 +194,11 @@ class _Workshop:
             device_names=frozenset(part.device_names()),
             free_token=_free_token(self.config),
             save_latches=self.journal.latches,
+            guarded=roles.contactor.hold_s is not None,
+            # Where nobody must show a token, a stop before the restart must not be forgotten.
+            stopped=not left_open,
         )
-        _resume(guard, inherited, running)
+        _resume(guard, inherited, running, self.clock.now_s())
         return guard
 
     def _keeper(
@@ -198,15 +221,19 @@ class _Workshop:
         )
 
 
-def _resume(guard: Guard, inherited: tuple[Kept, ...], running: Kept | None) -> None:
-    """The newest open session goes on while its vehicle is there; the others are settled."""
+def _resume(guard: Guard, inherited: tuple[Kept, ...], running: Kept | None, now_s: float) -> None:
+    """The session of a vehicle that is surely the same goes on; the others are settled.
+
+    Their last value is awaited from now on: the meter was not read while the agent was away.
+    """
     if running is not None:
         guard.keeper.running = running
         guard.token, guard.auth_method = running.token, running.auth_method
     for kept in inherited:
         if kept is not running:
-            session = core_session.end(kept.session, "another session followed", kept.checkpoint_s)
-            guard.keeper.ending.append(replace(kept, session=session, opened_s=session.ended_s))
+            ended_s = kept.session.last_taken_s or kept.session.begun_s
+            session = core_session.end(kept.session, "the agent was away", min(ended_s, now_s))
+            guard.keeper.ending.append(replace(kept, session=session, opened_s=None))
 
 
 def _settings(

@@ -25,13 +25,14 @@ from laddvakt_agent.core.model import (
     SessionBegun,
     SessionEnded,
     Settings,
-    State,
     StateChanged,
 )
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.inputs import Roles, Wishes
 from laddvakt_agent.published import TokenRef
 from laddvakt_agent.sessions import SessionKeeper
+
+UNUSED_TOKEN_S = 120.0  # whoever was let in and did not begin must show the token again
 
 log = structlog.get_logger()
 
@@ -55,7 +56,7 @@ class Guard:
     token: TokenRef | None = None
     auth_method: str = "WHITELIST"
     prepared: bool = False  # the board was told once what it must do when the agent dies
-    guarded: bool = True  # until the board says otherwise
+    guarded: bool = False  # armed, or the contactor falls open by itself
     durable: bool = True  # False: no disk takes a session, so none begins
     in_service: bool = True
     shutting_down: bool = False
@@ -64,12 +65,14 @@ class Guard:
     inputs: Inputs = field(default_factory=Inputs)
     opened_s: float | None = None
     stopped: bool = False  # free charging was stopped by hand: wait for the unplug
+    started_s: float = 0.0  # when somebody was last let in
     resets: frozenset[Reset] = frozenset()
     reasons: list[tuple[float, str]] = field(default_factory=list)  # newest last
 
     def start(self, token: TokenRef, auth_method: str) -> None:
         """A person or the backend wants this connector to charge."""
         self.token, self.auth_method, self.stopped = token, auth_method, False
+        self.started_s = self.stepped_s
 
     def stop(self) -> None:
         """End the session; the vehicle may stay plugged."""
@@ -92,7 +95,7 @@ class Guard:
         self.actuator.want(machine.outputs(self.connector))
         for effect in effects:
             self._apply(effect, inputs, now_s)
-        self._forget_when_gone(inputs)
+        self._forget_unused(inputs, now_s)
         outputs = machine.outputs(self.connector)
         reported = self.keeper.observe(
             inputs,
@@ -112,17 +115,27 @@ class Guard:
 
     def _authorised(self) -> bool:
         """Begins only where it can be guarded and billed; on the way out every session ends."""
-        going_on = self.keeper.running is not None
-        return self.charging_wanted and (self._able() or going_on) and not self.shutting_down
+        if self.shutting_down or not self.charging_wanted:
+            return False
+        if self.keeper.running is not None:
+            return True
+        # The last session must have its final meter value before another one counts.
+        return self._able() and not self.keeper.ending
 
     def _able(self) -> bool:
         return self.prepared and self.durable
 
-    def _forget_when_gone(self, inputs: Inputs) -> None:
-        """An unplugged vehicle takes its authorisation with it, also one not used yet."""
-        ended = self.keeper.running is None and self.connector.life.state is State.AVAILABLE
-        if ended and inputs.pilot is not None and inputs.pilot.value is Pilot.A:
-            self.stopped = False
+    def _forget_unused(self, inputs: Inputs, now_s: float) -> None:
+        """An unplugged vehicle takes its authorisation with it; one not used runs out."""
+        if self.keeper.running is not None:
+            return
+        pilot = inputs.pilot
+        age_s = self.settings.sample_max_age_s
+        if pilot is not None and pilot.value is Pilot.A and now_s < pilot.taken_s + age_s:
+            self.token, self.stopped = None, False
+        elif self.token is not None and now_s > self.started_s + UNUSED_TOKEN_S:
+            self.token = None
+            log.info("authorisation_unused", connector=self._id, after_s=UNUSED_TOKEN_S)
 
     def _apply(self, effect: Effect, inputs: Inputs, now_s: float) -> None:
         """Carry out or write down one effect."""

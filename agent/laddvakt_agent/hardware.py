@@ -34,14 +34,13 @@ class Hardware:
     def line_health(self, connector: str) -> tuple[LineHealth, ...]:
         """The lines one connector depends on."""
         names = {self.line_of[name] for name in self.role_names[connector].values()}
-        return tuple(
-            LineHealth(
-                name=name,
-                up=self.buses[name].up,
-                reason="" if self.buses[name].up else self.buses[name].down_reason,
-            )
-            for name in sorted(names)
-        )
+        return tuple(self._line(name) for name in sorted(names))
+
+    def _line(self, name: str) -> LineHealth:
+        bus = self.buses[name]
+        if bus.up and getattr(self.pollers[name], "all_silent", False):
+            return LineHealth(name=name, up=False, reason="every device silent")
+        return LineHealth(name=name, up=bus.up, reason="" if bus.up else bus.down_reason)
 
     def device_health(self, connector: str) -> tuple[DeviceHealth, ...]:
         """Each role of one connector with its device's last sign of life."""
@@ -58,6 +57,14 @@ class Hardware:
     def all_device_health(self) -> tuple[DeviceHealth, ...]:
         """Every device any connector depends on."""
         return tuple(health for name in self.role_names for health in self.device_health(name))
+
+    def polled(self) -> frozenset[str]:
+        """The devices that are read: those that play a role."""
+        return frozenset(row.device for poller in self.pollers.values() for row in poller.plan)
+
+    def polled_lines(self) -> tuple[str, ...]:
+        """The lines on which something is read."""
+        return tuple(name for name, poller in self.pollers.items() if poller.plan)
 
     def owners(self) -> dict[str, frozenset[str]]:
         """Which connectors depend on each device and on each line."""

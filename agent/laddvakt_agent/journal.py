@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import msgspec
@@ -21,6 +21,7 @@ from laddvakt_agent.published import CdrRecord
 from laddvakt_agent.sessions import Kept
 from laddvakt_agent.wall import Wall
 
+MOST_COMMANDS = 10_000  # searched at the start for who is out of service
 FLUSH_TIMEOUT_S = 1.0  # a slow disk delays a closing by this much, never an opening
 
 log = structlog.get_logger()
@@ -38,6 +39,7 @@ class Journal:
     rules: Mapping[str, FaultRule]
     publish_cdr: Callable[[CdrRecord], None]
     unsaved: dict[str, tuple[SessionRow, CdrRecord]] = field(default_factory=dict)
+    unsaved_rows: dict[str, SessionRow] = field(default_factory=dict)
     _known_faults: set[str] = field(default_factory=set)
 
     async def flushed(self) -> None:
@@ -49,17 +51,23 @@ class Journal:
             log.error("ledger_slow", backlog=self.thread.backlog, waited_s=FLUSH_TIMEOUT_S)
 
     def session(self, kept: Kept) -> None:
-        """Begin, checkpoint or end of a session."""
-        self.thread.post(self.ledger.save_session, self._session_row(kept))
+        """Begin, checkpoint or end of a session: kept in memory until the disk has it."""
+        row = self._session_row(kept)
+        self.unsaved_rows[row.id] = row
+        self.thread.post(self._save, row)
 
     def session_closed(self, kept: Kept, cdr: CdrRecord) -> None:
         """A settled session and its CDR: kept in memory too until the disk has them."""
-        self.unsaved[cdr.id] = (self._session_row(kept), cdr)
+        row = self._session_row(kept)
+        self.unsaved_rows.pop(row.id, None)
+        self.unsaved[cdr.id] = (row, cdr)
         self.publish_cdr(cdr)
         self.retry_unsaved()
 
     def retry_unsaved(self) -> None:
         """Offer the ledger again what it has not taken yet."""
+        for row in tuple(self.unsaved_rows.values()):
+            self.thread.post(self._save, row)
         for row, cdr in tuple(self.unsaved.values()):
             self.thread.post(self._close, row, cdr)
 
@@ -106,16 +114,34 @@ class Journal:
         )
         self.thread.post(self.ledger.add_command, row)
 
+    def out_of_service(self) -> frozenset[str]:
+        """The connectors somebody took out of service and nobody put back."""
+        last: dict[str, str] = {}
+        for row in self.ledger.commands(MOST_COMMANDS):  # newest first
+            if row.verb in ("out", "in") and row.outcome == "done" and row.connector:
+                last.setdefault(row.connector, row.verb)
+        return frozenset(connector for connector, verb in last.items() if verb == "out")
+
     def inherited_faults(self) -> tuple[Entry, ...]:
         """The faults that stood when the agent last stopped."""
         rows = self.ledger.open_faults()
         self._known_faults.update(row.id for row in rows)
         return tuple(self._entry(row) for row in rows)
 
+    def cleared_faults(self, limit: int) -> tuple[Entry, ...]:
+        """The newest faults that are over, oldest first."""
+        rows = [row for row in self.ledger.faults(limit) if row.cleared_wall is not None]
+        return tuple(self._entry(row) for row in reversed(rows))
+
     def inherited_sessions(self, connector: str) -> tuple[Kept, ...]:
         """The sessions this connector had open, in this boot's seconds, oldest first."""
         rows = [row for row in self.ledger.open_sessions() if row.connector == connector]
         return tuple(self._kept(row) for row in rows)
+
+    def _save(self, row: SessionRow) -> None:
+        if self.unsaved_rows.get(row.id) is row:  # else a newer one is on its way
+            self.ledger.save_session(row)
+            self.unsaved_rows.pop(row.id, None)
 
     def _close(self, row: SessionRow, cdr: CdrRecord) -> None:
         self.ledger.close_session_with_cdr(row, cdr)
@@ -168,7 +194,9 @@ class Journal:
         )
         if row.boot_id != self.boot_id:
             gone_s = (self.wall.at(self.now_s()) - row.begun_wall).total_seconds()
-            session = core.shift(session, self.now_s() - max(gone_s, 0.0) - row.begun_s)
+            session = _not_ahead(
+                core.shift(session, self.now_s() - max(gone_s, 0.0) - row.begun_s), self.now_s()
+            )
         return Kept(
             session=session,
             evse_uid=row.evse_uid,
@@ -217,10 +245,29 @@ class Journal:
             changed_at=row.changed_wall,
             cause=row.cause,
             symptoms=row.symptoms,
+            cleared_at=row.cleared_wall,
         )
 
     def _at(self, boot_s: float | None) -> datetime | None:
         return None if boot_s is None else self.wall.at(boot_s)
+
+
+def _not_ahead(session: core.Session, now_s: float) -> core.Session:
+    """A session of another boot: where the wall clock went back, nothing of it lies ahead.
+
+    A reading that seemed to come from the future would keep every new one from being believed.
+    """
+
+    def past(at_s: float | None) -> float | None:
+        return None if at_s is None else min(at_s, now_s)
+
+    return replace(
+        session,
+        begun_s=min(session.begun_s, now_s),
+        periods=tuple(replace(p, start_s=min(p.start_s, now_s)) for p in session.periods),
+        last_taken_s=past(session.last_taken_s),
+        ended_s=past(session.ended_s),
+    )
 
 
 def _done() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from laddvakt_agent.alive import AliveFile
 from laddvakt_agent.config import Config
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.guard import Guard
@@ -38,11 +39,13 @@ class Supervisor:
     journal: Journal
     wall: Wall
     clock: Callable[[], float]
+    alive: AliveFile
     on_change: Callable[[], None]  # something others should know has changed
     on_progress: Callable[[str], None]  # a line or the core has advanced
     started_s: float
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
+    _defect: asyncio.Future[None] = field(default_factory=asyncio.Future)
     _by_device: dict[str, list[Guard]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -63,7 +66,7 @@ class Supervisor:
         inputs = assemble(
             guard.roles,
             guard.wishes(),
-            guarded=guard.guarded,
+            guarded=guard.guarded and not _disarmed(guard),
             devices=self.hardware.device_health(name),
             lines=self.hardware.line_health(name),
         )
@@ -90,6 +93,7 @@ class Supervisor:
                 group.create_task(guard.actuator.run_limit(), name="limit")
                 group.create_task(self._keep_prepared(guard), name="prepare")
             group.create_task(self._upkeep(), name="upkeep")
+            group.create_task(self._fail_with_alarms(), name="alarms")
 
     async def make_safe(self) -> bool:
         """Ramp, open every contactor and wait for the confirmations; False when one is missing."""
@@ -144,30 +148,40 @@ class Supervisor:
             self._timers[name] = loop.call_later(delay_s, self._alarm, guard)
 
     def _alarm(self, guard: Guard) -> None:
-        """Time alone may have changed something."""
+        """Time alone may have changed something; a defect ends supervision like anywhere else."""
         del self._timers[guard.settings.connector]
-        self.step(guard)
+        try:
+            self.step(guard)
+        except Exception as error:  # noqa: BLE001 - handed to `run`, which ends with it
+            if not self._defect.done():
+                self._defect.set_exception(error)
+
+    async def _fail_with_alarms(self) -> None:
+        """What an alarm raised must end supervision, as it does from a poller."""
+        await self._defect
 
     def _note_ready(self) -> None:
         """Ready: every device was heard once, or it is known why not."""
-        devices = self.hardware.devices.values()
-        if self.ready.is_set() or not all(_known(device) for device in devices):
+        if self.ready.is_set() or not self._all_known(self.hardware.polled()):
             return
         self.ready.set()
         log.info("agent_ready", after_s=round(self.clock() - self.started_s, 3))
 
     async def _keep_prepared(self, guard: Guard) -> None:
         """Arm the board's watchdog at the start and again whenever the board was away."""
-        await self.ready.wait()  # a board that wants pauses must not hold up everybody's first read
         device = self.hardware.devices[guard.roles.board.name]
-        armed_now = False
+        beside = [name for name, line in self.hardware.line_of.items() if line == device.bus.name]
+        # A board that wants pauses must not hold up the first reads of its line.
+        while not self._all_known(self.hardware.polled() & set(beside)):  # noqa: ASYNC110 - once
+            await asyncio.sleep(PREPARE_EVERY_S)
+        prepared = False
         while True:
             heard_s = device.heard_s
             away = heard_s is None or self.clock() - heard_s > guard.settings.sample_max_age_s
-            if away:
-                armed_now = False
-            elif not armed_now:
-                armed_now = await self._prepare(guard)
+            if away or _disarmed(guard):
+                prepared = False
+            if not away and not prepared:
+                prepared = await self._prepare(guard)
             await asyncio.sleep(PREPARE_EVERY_S)
 
     async def _prepare(self, guard: Guard) -> bool:
@@ -204,9 +218,12 @@ class Supervisor:
             if now_s - beaten_s >= HEARTBEAT_S:
                 beaten_s = now_s
                 self._beat()
-            if self.journal.unsaved:
-                self.journal.retry_unsaved()
+            self.alive.sign(now_s)
+            self.journal.retry_unsaved()
             self._note_tried_lines(now_s)
+
+    def _all_known(self, names: frozenset[str]) -> bool:
+        return all(_known(self.hardware.devices[name]) for name in names)
 
     def _note_tried_lines(self, now_s: float) -> None:
         """A line that is down makes progress by being tried again."""
@@ -219,6 +236,11 @@ class Supervisor:
         """A durable sign of life with every running session's meter value."""
         running = [guard.keeper.running for guard in self.guards.values()]
         self.journal.heartbeat([kept for kept in running if kept is not None])
+
+
+def _disarmed(guard: Guard) -> bool:
+    """Whether the board itself says that its watchdog is off."""
+    return guard.roles.board.watchdog_armed().value is False
 
 
 def _known(device: Device) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
 from laddvakt_agent.demo.play import TOKEN_UID
 from laddvakt_agent.demo.stage import JsonObject, Stage, wait_for
@@ -58,3 +61,22 @@ def truth(scene: Stage, connector: str = "1") -> JsonObject:
 def statuses(scene: Stage) -> dict[str, object]:
     """The OCPI status of each connector."""
     return {name: part["status"] for name, part in connectors(scene).items()}
+
+
+def ledger_cdrs(path: Path) -> list[tuple[str]]:
+    """The session of every CDR in the ledger."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as ledger:
+        return ledger.execute("SELECT session_id FROM cdrs").fetchall()
+
+
+def ledger_energies_wh(path: Path) -> list[float]:
+    """What every settled session came to."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as ledger:
+        rows = ledger.execute("SELECT end_wh - start_wh FROM sessions WHERE end_wh IS NOT NULL")
+        return [float(row[0]) for row in rows]
+
+
+def ledger_faults(path: Path) -> list[str]:
+    """The code of every fault in the ledger."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as ledger:
+        return [str(row[0]) for row in ledger.execute("SELECT code FROM faults")]

@@ -1,0 +1,47 @@
+"""What ended before the restart and the backend has not been told: it is told now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from laddvakt_agent.faultbook import FaultBook
+from laddvakt_agent.journal import Journal
+from laddvakt_agent.ledger.rows import AckRow
+from laddvakt_agent.sessions import SessionKeeper
+from laddvakt_agent.uplink.book import Kind
+
+MOST_FAULTS = 1000  # looked through, newest first
+
+
+def restore(journal: Journal, book: FaultBook, keepers: Iterable[SessionKeeper]) -> None:
+    """Put sessions and faults whose end is not acknowledged back among the recent ones."""
+    acks = journal.ledger.acks()
+    sessions = {ack.object_id for ack in acks if _is(ack, Kind.SESSION) and not _completed(ack)}
+    faults = {ack.object_id for ack in acks if _is(ack, Kind.FAULT) and not _cleared(ack)}
+    by_connector = {keeper.connector: keeper for keeper in keepers}
+    for cdr in journal.ledger.cdrs() if sessions else ():
+        keeper = by_connector.get(cdr.session.connector_id)
+        if cdr.session.id in sessions and keeper is not None:
+            keeper.recent.append(cdr.session)
+    for entry in journal.cleared_faults(MOST_FAULTS) if faults else ():
+        if entry.id in faults:
+            book.recent.append(entry)
+
+
+def _is(ack: AckRow, kind: Kind) -> bool:
+    return ack.kind == kind.value
+
+
+def _completed(ack: AckRow) -> bool:
+    return ack.acknowledged and _body(ack).get("status") == "COMPLETED"
+
+
+def _cleared(ack: AckRow) -> bool:
+    return ack.acknowledged and bool(_body(ack).get("cleared_at"))
+
+
+def _body(ack: AckRow) -> dict[str, object]:
+    """The object as the backend last confirmed it, empty when that is not known."""
+    return msgspec.json.decode(ack.body, type=dict[str, object]) if ack.body else {}
