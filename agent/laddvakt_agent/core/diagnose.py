@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from laddvakt_agent.core.model import ActiveFault, DeviceHealth
+from laddvakt_agent.core.model import ActiveFault, DeviceHealth, Role
 
-# What each cause explains, wherever it is raised for the same connector.
+# What each cause explains about the same subject.
 _EXPLAINS: Mapping[str, frozenset[str]] = {
-    "power_lost": frozenset(
-        {"phase_lost", "meter_lost", "contactor_did_not_close", "contactor_opened_alone"}
-    ),
+    "power_lost": frozenset({"phase_lost", "contactor_did_not_close", "contactor_opened_alone"}),
     "phase_lost": frozenset({"contactor_did_not_close", "contactor_opened_alone"}),
-    # The loop often cuts the coil as well: the mirror contact then opens by itself.
-    "emergency_stop": frozenset({"contactor_did_not_close", "contactor_opened_alone"}),
     "over_current_gross": frozenset({"over_current"}),
     "board_error": frozenset({"limit_not_obeyed"}),
+}
+# What a cause about the whole station explains on every connector.
+_EXPLAINS_ALL: Mapping[str, frozenset[str]] = {
+    # The loop often cuts the coil as well: the mirror contact then opens by itself.
+    "emergency_stop": frozenset({"contactor_did_not_close", "contactor_opened_alone"}),
 }
 _SILENT = frozenset({"device_lost", "meter_lost"})
 
@@ -57,14 +58,20 @@ def _root(fault: ActiveFault, explained_by: Mapping[int, ActiveFault]) -> Active
 
 
 def _explains(cause: ActiveFault, symptom: ActiveFault, devices: Sequence[DeviceHealth]) -> bool:
-    if symptom.code in _EXPLAINS.get(cause.code, frozenset()):
+    same = cause.subject == symptom.subject
+    if symptom.code in _EXPLAINS_ALL.get(cause.code, frozenset()):
         return True
-    if symptom.code not in _SILENT:
-        return False
+    if same and symptom.code in _EXPLAINS.get(cause.code, frozenset()):
+        return True
+    return symptom.code in _SILENT and _silences(cause, symptom, devices)
+
+
+def _silences(cause: ActiveFault, symptom: ActiveFault, devices: Sequence[DeviceHealth]) -> bool:
     if cause.code == "bus_down":
         return any(d.name == symptom.subject and d.line == cause.subject for d in devices)
-    return (
-        cause.code == "device_lost"
-        and symptom.code == "meter_lost"
-        and cause.subject == symptom.subject
-    )
+    if symptom.code != "meter_lost":
+        return False
+    if cause.code == "power_lost":
+        # Nothing here says whose meter it is: only a station's single meter is beyond doubt.
+        return {d.name for d in devices if d.role is Role.METER} == {symptom.subject}
+    return cause.code == "device_lost" and cause.subject == symptom.subject

@@ -157,10 +157,32 @@ DEVICES = tuple(
             ],
             {"bus_down": ["charx1", "charx1"]},
         ),
+        (
+            [fault("power_lost"), fault("contactor_opened_alone", "2")],
+            {"power_lost": [], "contactor_opened_alone": []},
+        ),
+        (
+            [fault("board_error", "2"), fault("limit_not_obeyed", "1")],
+            {"board_error": [], "limit_not_obeyed": []},
+        ),
+        (
+            [fault("emergency_stop", "station"), fault("contactor_opened_alone", "2")],
+            {"emergency_stop": ["2"]},
+        ),
+        (
+            [fault("power_lost"), fault("meter_lost", "meter1")],
+            {"power_lost": [], "meter_lost": []},
+        ),
     ],
-    ids=["none", "one", "line", "supply", "one device", "two devices", "chain", "both ways"],
-)
+    ids=["none", "one", "line", "supply", "one device", "two devices", "chain", "both ways",
+         "other connector", "other board", "station", "whose meter"],
+)  # fmt: skip
 def test_causes(faults: list[ActiveFault], expected: dict[str, list[str]]) -> None:
     found = causes(faults, DEVICES)
     assert {c.fault.code: [s.subject for s in c.symptoms] for c in found} == expected
     assert sum(1 + len(c.symptoms) for c in found) == len(faults)
+
+
+def test_the_only_meter_falls_silent_with_the_supply() -> None:
+    found = causes([fault("power_lost"), fault("meter_lost", "meter1")], DEVICES[:3])
+    assert [(c.fault.code, len(c.symptoms)) for c in found] == [("power_lost", 1)]
