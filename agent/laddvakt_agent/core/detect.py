@@ -56,6 +56,7 @@ def findings(scene: Scene) -> Iterator[Found]:
     yield "phase_lost", connector, phase_lost(scene)
     yield "limit_not_obeyed", connector, limit_not_obeyed(scene)
     yield "meter_frozen", meter, meter_frozen(scene)
+    yield "latches_lost", connector, AWAY  # raised at the start alone; then a person's word counts
 
 
 def detect_deadlines_s(scene: Scene) -> Iterator[float]:
@@ -139,7 +140,7 @@ def pilot_fault(s: Scene) -> Finding:
 def board_error(s: Scene) -> Finding:
     """Any error the board reports; with the raw names."""
     if s.inputs.board_errors is None:
-        return AWAY  # a board that reports none
+        return UNKNOWN if s.memory.tells_errors else AWAY  # a board that reports none
     errors = fresh(s.inputs.board_errors, s.settings.sample_max_age_s, s.now_s)
     if errors is None:
         return UNKNOWN
@@ -170,10 +171,10 @@ def phase_lost(s: Scene) -> Finding:
 def limit_not_obeyed(s: Scene) -> Finding:
     """The board still offers more than it was told, after the time it needs to apply it."""
     sample, due_s = s.inputs.limit_readback_a, s.life.limit_changed_s + s.settings.board_apply_s
-    if sample is None or s.now_s < due_s:
-        return AWAY  # write-only boards, or not due yet
+    if s.now_s < due_s or not s.memory.tells_limit:
+        return AWAY  # not due yet, or a write-only board
     limit_a = number(fresh(sample, s.settings.sample_max_age_s, s.now_s))
-    if limit_a is None or sample.taken_s < due_s:
+    if sample is None or limit_a is None or sample.taken_s < due_s:
         return UNKNOWN
     above_a = s.life.limit_a + s.settings.limit_resolution_a
     return found(limit_a > above_a, f"board offers {limit_a:g} A, told {s.life.limit_a:g} A")

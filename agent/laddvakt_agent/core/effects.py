@@ -31,8 +31,13 @@ def differences(
     after: tuple[Life, tuple[Track, ...]],
     faults: Summary,
     trails: Sequence[Trail],
+    *,
+    unwritten: bool = False,
 ) -> tuple[Effect, ...]:
-    """Everything the shell has to do or to write down."""
+    """Everything the shell has to do or to write down.
+
+    `unwritten`: the latches of `before` were never told, so those of `after` are in any case.
+    """
     (was, old_tracks), (now, new_tracks) = before, after
     effects: list[Effect] = []
     if was.closed and not now.closed:
@@ -40,7 +45,7 @@ def differences(
     if now.limit_a < was.limit_a:
         effects.append(LimitCommanded(limit_a=now.limit_a, reason=_offer_reason(was, now, faults)))
     latches = _latches(new_tracks)
-    if latches != _latches(old_tracks):
+    if unwritten or latches != _latches(old_tracks):
         effects.append(LatchesChanged(latches=latches))
     if now.limit_a > was.limit_a:
         effects.append(LimitCommanded(limit_a=now.limit_a, reason=_offer_reason(was, now, faults)))

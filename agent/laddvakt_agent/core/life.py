@@ -45,7 +45,7 @@ class View(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Everything that guards closing is fresh, the pilot read since the PWM is on."""
+        """Guarded, everything that guards closing is fresh, the pilot read since the PWM is on."""
         ...
 
     @property

@@ -20,7 +20,7 @@ from laddvakt_agent.core.life import Life, Trail, Vehicle
 from laddvakt_agent.core.memory import Memory, remember
 from laddvakt_agent.core.model import ActiveFault, Effect, Inputs, Latch, Outputs, Settings
 from laddvakt_agent.core.overrides import reclosing
-from laddvakt_agent.core.scene import UNKNOWN, Found, Scene
+from laddvakt_agent.core.scene import UNWATCHED, Found, Scene
 from laddvakt_agent.core.tracks import Summary, Surroundings, Track, as_fault, from_latch, join
 
 _PASSES_MAX = 8  # detectors, tracks and tables settle in two or three; tests hold it to that
@@ -35,6 +35,7 @@ class Connector:
     memory: Memory = field(default_factory=Memory)
     tracks: tuple[Track, ...] = ()
     summary: Summary = field(default_factory=Summary)
+    unwritten: bool = False  # the latches were made here and must be told with the next step
 
 
 def initial(
@@ -48,8 +49,9 @@ def initial(
     """A connector that knows nothing yet: unavailable, contactor open, nothing offered.
 
     `latches` restores lock-outs and spent budgets; with `latches_lost` every budget counts as used
-    up. `session_open`: a session of before the restart goes on (its vehicle counts as plugged in
-    until the pilot says otherwise).
+    up, and the fault of that name stands until a person at the charger resets. `session_open`: a
+    session of before the restart goes on (its vehicle counts as plugged in until the pilot says
+    otherwise).
     """
     life = Life(
         plugged=session_open,
@@ -63,9 +65,15 @@ def initial(
         from_latch(_rule(settings, latch.code), latch, settings.spread, now_s) for latch in latches
     ]
     if latches_lost:
-        tracks += _spent(settings, now_s)
+        kept = {(track.rule.code, track.subject) for track in tracks}
+        lost = (_lost(settings, now_s), *_spent(settings, now_s))
+        tracks += [track for track in lost if (track.rule.code, track.subject) not in kept]
     return Connector(
-        life=life, started_s=now_s, tracks=tuple(tracks), summary=join(settings, tracks)
+        life=life,
+        started_s=now_s,
+        tracks=tuple(tracks),
+        summary=join(settings, tracks),
+        unwritten=latches_lost,
     )
 
 
@@ -83,9 +91,13 @@ def step(
         if settled:
             break
     effects = differences(
-        (before.life, before.tracks), (connector.life, connector.tracks), connector.summary, trails
+        (before.life, before.tracks),
+        (connector.life, connector.tracks),
+        connector.summary,
+        trails,
+        unwritten=before.unwritten,
     )
-    return connector, effects
+    return replace(connector, unwritten=False) if before.unwritten else connector, effects
 
 
 def outputs(connector: Connector) -> Outputs:
@@ -145,7 +157,7 @@ def _tracked(
     moved: list[Track] = []
     for track in tracks:
         # A detector that says nothing any longer has not said that its fault is over.
-        finding = said.pop((track.rule.code, track.subject), UNKNOWN)
+        finding = said.pop((track.rule.code, track.subject), UNWATCHED)
         moved.append(recovery.advance(track, finding, around, now_s))
     for (code, subject), finding in said.items():
         if finding.present:
@@ -159,6 +171,14 @@ def _rule(settings: Settings, code: str) -> FaultRule:
     if settings.residual_reclose and code == "residual_current_dc":
         return rule if rule.recovery is Recovery.AUTO else reclosing(rule)
     return rule
+
+
+def _lost(settings: Settings, now_s: float) -> Track:
+    """Standing at once: a weld may be among what the lost latches said."""
+    rule = _rule(settings, "latches_lost")
+    latch = Latch(code=rule.code, subject=settings.connector, locked_out=False, active=True)
+    track = from_latch(rule, latch, settings.spread, now_s)
+    return replace(track, evidence="no copy of the latches could be read")
 
 
 def _spent(settings: Settings, now_s: float) -> Iterator[Track]:

@@ -58,6 +58,8 @@ class Memory:
     energy: Unchanged | None = None  # `None` while not under load
     alike: Unchanged | None = None
     heard_s: tuple[float | None, ...] = ()  # when each guard was last read, as `guarding` orders
+    tells_errors: bool = False  # the board has reported its errors once: none now is unknown
+    tells_limit: bool = False  # … and its limit
 
 
 def remember(
@@ -77,6 +79,8 @@ def remember(
         energy=energy,
         alike=alike,
         heard_s=_heard_s(settings, memory, inputs, now_s),
+        tells_errors=memory.tells_errors or inputs.board_errors is not None,
+        tells_limit=memory.tells_limit or inputs.limit_readback_a is not None,
     )
 
 

@@ -1,7 +1,8 @@
 """One supervision track per fault: seen, confirmed, gone, left – within its budget.
 
-CLEAR → PENDING → ACTIVE ⇄ CLEARING → CLEAR. A track knows nothing of other tracks or of the
-connector; the connector sees only the join of all tracks.
+CLEAR → PENDING → ACTIVE ⇄ CLEARING → CLEAR. Where no detector speaks of a fault any longer (its
+device was renamed, its code is another version's) a reset alone leads from ACTIVE to CLEAR. A track
+knows nothing of other tracks or of the connector; the connector sees only the join of all tracks.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ def advance(track: Track, finding: Finding, around: Surroundings, now_s: float) 
         track = _watch(track, finding, around, now_s)
     if track.standing:
         track = _stand(track, finding, around, now_s)
+    if track.standing and not finding.watched and _lifted(track, around):
+        return Track(rule=track.rule, subject=track.subject)
     return track
 
 
@@ -122,8 +125,17 @@ def _acknowledges(needs: Recovery, around: Surroundings) -> bool:
         return True
     if needs is Recovery.UNPLUG and around.vehicle_gone:
         return True
-    rank = max((reset.value for reset in around.resets), default=0)
-    return rank >= _RANKS[needs].value
+    return _rank(around) >= _RANKS[needs].value
+
+
+def _lifted(track: Track, around: Surroundings) -> bool:
+    """A person at the charger, or a higher one where that is needed, answers for what is gone."""
+    needed = _RANKS.get(track.needs, Reset.LOCAL)
+    return _rank(around) >= max(needed.value, Reset.LOCAL.value)
+
+
+def _rank(around: Surroundings) -> int:
+    return max((reset.value for reset in around.resets), default=0)
 
 
 def _left(track: Track, around: Surroundings, now_s: float) -> Track:

@@ -1,4 +1,4 @@
-"""Fault rows about the equipment: meter, devices, lines, board, emergency stop.
+"""Fault rows about the equipment: meter, devices, lines, board, emergency stop, record.
 
 `ranges` says what the configuration may change.
 """
@@ -181,5 +181,19 @@ EQUIPMENT_ROWS: tuple[FaultRule, ...] = (
         ocpp16=None,
         who="S",
         title="Nothing opens the contactor if the agent dies",
+    ),
+    FaultRule(  # what stood before is unknown: it may have been a welded contactor
+        code="latches_lost",
+        subject_kind=SubjectKind.CONNECTOR,
+        severity=Severity.SAFETY,
+        reported=False,
+        confirm_s=0.0,
+        clear_s=0.0,
+        stages=((0.0, Act.TRIP),),
+        recovery=Recovery.LOCAL,
+        mrec=None,
+        ocpp16="InternalError",
+        who="S",
+        title="The record of lock-outs and retries is lost",
     ),
 )

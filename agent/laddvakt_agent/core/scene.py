@@ -12,6 +12,7 @@ from laddvakt_agent.core.tracks import Finding
 
 AWAY = Finding(present=False)
 UNKNOWN = Finding(present=None)
+UNWATCHED = Finding(present=None, watched=False)
 
 Found: TypeAlias = tuple[str, str, Finding]  # code, subject, finding
 

@@ -25,10 +25,12 @@ class Phase(enum.Enum):
 class Finding:
     """What a detector says now. `present` None: cannot be judged (stale, missing).
 
-    `since_s` is set where the readings themselves tell since when.
+    `since_s` is set where the readings themselves tell since when. `watched` False: no detector
+    speaks of this fault, so nothing will ever show it gone (`present` is `None` then).
     """
 
     present: bool | None
+    watched: bool = True
     since_s: float | None = None
     act: Act | None = None  # instead of the row's stages
     evidence: str = ""

@@ -24,7 +24,7 @@ NOW_S = 1e7
 OLD_S = NOW_S - 1e6  # longer ago than any time in the catalogue
 Key: TypeAlias = tuple[object, ...]
 FINDING_DOMAINS: dict[str, tuple[object, ...]] = {
-    "present": (False, True, None),
+    "seen": ((False, True), (True, True), (None, True), (None, False)),  # present, watched
     "since_s": (None, NOW_S, OLD_S),
     "evidence": ("seen",),
 }
@@ -39,13 +39,31 @@ _RANK = {Recovery.MANUAL: 1, Recovery.LOCAL: 2, Recovery.SERVICE: 3}
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A finding drawn from a probe: what nothing watches is never seen."""
+
+    probe: Probe
+
+    @property
+    def present(self) -> bool | None:
+        return cast("tuple[bool | None, bool]", self.probe.seen)[0]
+
+    @property
+    def watched(self) -> bool:
+        return cast("tuple[bool | None, bool]", self.probe.seen)[1]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.probe, name)
+
+
+@dataclass(frozen=True)
 class Both:
     """Finding and surroundings drawn from one probe."""
 
     probe: Probe
 
     def finding(self) -> Finding:
-        return cast("Finding", self.probe)
+        return cast("Finding", Seen(self.probe))
 
     def around(self) -> Surroundings:
         return cast("Surroundings", self.probe)
@@ -118,7 +136,7 @@ def broken(before: Track, finding: Finding, around: Surroundings, after: Track) 
     if not before.standing:
         yield from _broken_raise(before, finding, around, after)
     elif after.standing:
-        yield from _broken_standing(before, finding, after)
+        yield from _broken_standing(before, finding, around, after)
     else:
         yield from _broken_leave(before, finding, around, after)
     if recovery.advance(after, finding, around, NOW_S) != after:
@@ -144,13 +162,17 @@ def _broken_raise(
         yield "what was seen for its confirm time is raised"
 
 
-def _broken_standing(before: Track, finding: Finding, after: Track) -> Iterator[str]:
+def _broken_standing(
+    before: Track, finding: Finding, around: Surroundings, after: Track
+) -> Iterator[str]:
     if after.act < before.act:
         yield "an act never weakens while its fault stands"
     if before.locked and not after.locked:
         yield "a lock-out never ends while its fault stands"
     if (after.phase is Phase.CLEARING) is not (finding.present is False):
         yield "clearing if and only if seen to be away"
+    if not finding.watched and _person(after.needs, around):
+        yield "what nothing watches is left by a reset at once"
     if after.raised_s != before.raised_s:
         yield "a standing fault is not raised again"
 
@@ -160,6 +182,9 @@ def _broken_leave(
 ) -> Iterator[str]:
     rule = before.rule
     needs = before.needs if budget_left(before, NOW_S) else rule.lockout
+    if not finding.watched:
+        yield from _broken_lift(needs, around, after)
+        return
     if finding.present is not False:
         yield "only what is seen to be away is left"
     if before.phase is Phase.CLEARING and before.since_s + rule.clear_s > NOW_S:
@@ -173,6 +198,18 @@ def _broken_leave(
         yield "the vehicle leaves first"
     if needs is Recovery.AUTO and rule.retries is not None:
         yield from _broken_budget(before, around, after, rule.retries)
+
+
+def _broken_lift(needs: Recovery, around: Surroundings, after: Track) -> Iterator[str]:
+    if not _person(needs, around):
+        yield "what nothing watches is left by a person at the charger, or a higher one"
+    if not after.forgettable:
+        yield "what a person answers for leaves nothing behind"
+
+
+def _person(needs: Recovery, around: Surroundings) -> bool:
+    rank = max((reset.value for reset in around.resets), default=0)
+    return rank >= (3 if needs is Recovery.SERVICE else 2)
 
 
 def _broken_budget(

@@ -65,15 +65,18 @@ def broken(
     after: machine.Connector,
     now_s: float,
     slack_s: float = 0.0,
+    good: Inputs | None = None,
 ) -> Iterator[str]:
     """The safety properties that do not hold after a step.
 
-    `slack_s`: how late steps came lately; what takes several of them may be late by as much.
+    `good`: each reading as it last was one, where `inputs` may lack some. `slack_s`: how late steps
+    came lately; what takes several of them may be late by as much.
     """
     life, acts = after.life, [t.act for t in after.tracks if t.standing]
     act = max(acts, default=Act.NONE)
     if machine.outputs(after).closed:
-        yield from _broken_closed(settings, inputs, after, act, now_s, slack_s)
+        yield from _broken_closed(settings, inputs, after, act, now_s)
+        yield from _broken_freshness(settings, good or inputs, life.power, now_s, slack_s)
     if (life.state is State.FAULTED) is not (act >= Act.RAMP):
         yield "FAULTED if and only if a fault blocks"
     deadline_s = machine.next_deadline_s(settings, after, inputs, now_s)
@@ -87,7 +90,6 @@ def _broken_closed(
     after: machine.Connector,
     act: Act,
     now_s: float,
-    slack_s: float,
 ) -> Iterator[str]:
     life = after.life
     if act is Act.TRIP or (act is Act.RAMP and life.power is not Power.RAMPING):
@@ -96,7 +98,6 @@ def _broken_closed(
         yield "no ramp older than 6 s"
     if life.power is Power.CLOSED and not (inputs.authorised and life.session):
         yield "closed with an offer only when authorised"
-    yield from _broken_freshness(settings, inputs, life.power, now_s, slack_s)
     yield from _broken_readings(settings, inputs, now_s)
 
 
@@ -182,21 +183,29 @@ def _pick(world: World, dice: Random) -> None:
     turn(world, dice)
 
 
+_READ = (
+    "pilot",
+    "feedback_closed",
+    "emergency_stop",
+    "residual_tripped",
+    "current_a",
+    "energy_wh",
+    "voltage_v",
+    "power_w",
+    "board_errors",
+    "limit_readback_a",
+)
+_ANSWER = ("evse1", "relay1", "rcm1")
+
+
 def _silence(world: World, dice: Random) -> None:
-    names = (
-        "pilot",
-        "feedback_closed",
-        "emergency_stop",
-        "residual_tripped",
-        "current_a",
-        "energy_wh",
-        "voltage_v",
-        "power_w",
-        "evse1",
-        "relay1",
-        "rcm1",
-    )
-    world.silent = set(dice.sample(names, dice.choice((0, 0, 1, 1, 2, 5))))
+    """Some readings grow old: nothing new arrives."""
+    world.silent = set(dice.sample(_READ + _ANSWER, dice.choice((0, 0, 1, 1, 2, 5))))
+
+
+def _miss(world: World, dice: Random) -> None:
+    """Some readings are none: the device refuses, or its value is beyond belief."""
+    world.missing = set(dice.sample(_READ, dice.choice((0, 0, 1, 1, 2, 5))))
 
 
 def _set(name: str, *values: object) -> Callable[[World, Random], None]:
@@ -205,7 +214,7 @@ def _set(name: str, *values: object) -> Callable[[World, Random], None]:
 
 def _health(world: World, dice: Random) -> None:
     """Everything well again: without this most of a random day is spent in fault."""
-    world.silent, world.lines_down, world.mirror = set(), set(), None
+    world.silent, world.missing, world.lines_down, world.mirror = set(), set(), set(), None
     world.stop_pressed = world.residual = False
     world.errors, world.readback_a, world.follows = (), None, True
     world.draw_a, world.voltage_v = (15.0, 15.1, 15.2), (230.0, 231.0, 229.0)
@@ -214,9 +223,9 @@ def _health(world: World, dice: Random) -> None:
 
 
 def _drive(world: World, dice: Random) -> None:
-    """Plugged, authorised, asking."""
+    """Plugged, authorised, asking; now and then with nobody on guard."""
     _health(world, dice)
-    world.pilot, world.authorised = Pilot.C, True
+    world.pilot, world.authorised, world.guarded = Pilot.C, True, dice.random() < 0.9
 
 
 _KNOBS: tuple[Callable[[World, Random], None], ...] = (
@@ -245,6 +254,8 @@ _KNOBS: tuple[Callable[[World, Random], None], ...] = (
     _set("resets", frozenset(), *(frozenset({reset}) for reset in Reset)),
     _silence,
     _silence,
+    _miss,
+    _miss,
 )
 _FINE_S = (0.0, 0.1, 0.25, 0.25, 0.25, 0.5, 1.0)  # as a shell steps
 _COARSE_S = (0.0, 0.25, 0.25, 0.25, 0.25, 1.0, 2.0, 7.0, 31.0, 400.0)  # as a simulation jumps
@@ -283,7 +294,10 @@ class Day:
                 voltage_load_side=dice.random() < 0.3,
                 unattended_current_a=dice.choice((None, 8.0)),
             )
-            self._life(World(settings=settings), dice, min(400, steps - self.steps))
+            world = World(settings=settings)
+            if dice.random() < 0.1:
+                world.lose_latches()
+            self._life(world, dice, min(400, steps - self.steps))
         return self
 
     def _life(self, world: World, dice: Random, steps: int) -> None:
@@ -301,7 +315,7 @@ class Day:
         effects = world.advance(wait_s)
         now_s, after = world.now_s, world.connector
         names = [
-            *broken(world.settings, world.inputs, after, now_s, self.slack_s),
+            *broken(world.settings, world.inputs, after, now_s, self.slack_s, world.good),
             *strange(self.known, after, now_s),
             *reclosures.note(effects, world),
             *_disordered(effects),
@@ -335,6 +349,8 @@ def _unready(world: World, effects: tuple[Effect, ...]) -> Iterator[str]:
     if "close" not in map(_kind, effects):
         return
     settings, inputs = world.settings, world.inputs
+    if not inputs.guarded and settings.unattended_current_a is None:
+        yield "closes only guarded, or with a current for unattended boards"
     for role, sample in guards(settings, inputs):
         if sample is None or not world.now_s < sample.taken_s + settings.sample_max_age_s:
             yield f"closes only with a fresh {role.value} reading"

@@ -61,15 +61,22 @@ class World:
     energy_wh: float = 5000.0
     count_energy: bool = True
     silent: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)  # inputs refused or implausible: no reading
     lines_down: set[str] = field(default_factory=set)
     resets: frozenset[Reset] = frozenset()
     override: Mapping[str, Any] = field(default_factory=dict)  # inputs given as they are
     effects: list[tuple[float, Effect]] = field(default_factory=list)
     inputs: Inputs = field(default_factory=Inputs)
+    good: Inputs = field(default_factory=Inputs)  # each reading as it last was one
     connector: machine.Connector = field(init=False)
 
     def __post_init__(self) -> None:
         self.connector = machine.initial(self.settings, (), self.now_s)
+
+    def lose_latches(self) -> World:
+        """Another run of the agent, which found no copy of its latches."""
+        self.connector = machine.initial(self.settings, (), self.now_s, latches_lost=True)
+        return self
 
     def at(self, state: State) -> bool:
         return self.connector.life.state is state
@@ -113,8 +120,12 @@ class World:
             for name, value in values.items()
             if name not in self.silent
         }
+        self.good = replace(
+            self.good, **{n: v for n, v in changes.items() if n not in self.missing}
+        )
+        changes |= dict.fromkeys(self.missing)
         inputs = replace(
-            self.inputs,
+            self.good,
             **changes,
             devices=tuple(self._device(*row) for row in DEVICES),
             lines=tuple(

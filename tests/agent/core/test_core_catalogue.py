@@ -36,12 +36,13 @@ CODES = {
     "board_error",
     "limit_not_obeyed",
     "unguarded_board",
+    "latches_lost",
 }
 
 
 def test_rows() -> None:
     assert CATALOGUE.keys() == CODES
-    assert len(CATALOGUE) == 18
+    assert len(CATALOGUE) == 19
 
 
 @pytest.mark.parametrize("rule", CATALOGUE.values(), ids=lambda rule: rule.code)

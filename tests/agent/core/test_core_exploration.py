@@ -12,6 +12,7 @@ import copy
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -20,10 +21,11 @@ from agent.core.core_explore import Count
 from agent.core.core_product import Day, Known, broken, explored, strange
 from agent.core.core_world import ONE, TWO, World
 from laddvakt_agent.core import connector as tables
-from laddvakt_agent.core import liveness, recovery, transitions
+from laddvakt_agent.core import freshness, liveness, memory, recovery, transitions
 from laddvakt_agent.core.catalogue import CATALOGUE
-from laddvakt_agent.core.life import Context, Power
-from laddvakt_agent.core.model import FaultRaised, Pilot, State
+from laddvakt_agent.core.freshness import guards, meter_guards
+from laddvakt_agent.core.life import Context, Life, Power
+from laddvakt_agent.core.model import FaultRaised, Inputs, Pilot, Settings, State
 from laddvakt_agent.core.overrides import reclosing
 from laddvakt_agent.core.tracks import Finding, Surroundings, Track, spent_in_window
 
@@ -98,6 +100,7 @@ INJECT: dict[str, Callable[[World], None]] = {
     "board_error": lambda w: setattr(w, "errors", ("bit7",)),
     "limit_not_obeyed": lambda w: setattr(w, "readback_a", 32.0),
     "unguarded_board": lambda w: setattr(w, "guarded", False),
+    "latches_lost": lambda w: setattr(w, "connector", w.lose_latches().connector),
 }
 WAITS_S = (0.25, 0.25, 0.5, 0.5, 1.0, 1.0, 1.5, 2.0, 3.0, 3.0, 61.0, 7.0)
 
@@ -113,7 +116,7 @@ def test_each_injection_raises_its_fault(code: str) -> None:
     INJECT[code](world)
     world.run(75.0)
     raised = {e.fault.code for _, e in world.effects if isinstance(e, FaultRaised)}
-    assert code in raised
+    assert code in raised | world.faults.keys()
 
 
 @pytest.mark.timeout(120)
@@ -138,13 +141,15 @@ def test_all_pairs_of_faults(
 def _watched(world: World, waits_s: tuple[float, ...], known: Known) -> Iterator[str]:
     for wait_s in waits_s:
         world.advance(wait_s)
-        yield from broken(world.settings, world.inputs, world.connector, world.now_s, 1e9)
+        yield from broken(
+            world.settings, world.inputs, world.connector, world.now_s, 1e9, world.good
+        )
         yield from strange(known, world.connector, world.now_s)
 
 
 def _well(world: World) -> dict[str, object]:
     fresh = World(settings=world.settings)
-    keep = {"connector", "now_s", "effects", "inputs", "energy_wh", "authorised"}
+    keep = {"connector", "now_s", "effects", "inputs", "good", "energy_wh", "authorised"}
     return {name: value for name, value in vars(fresh).items() if name not in keep} | {
         "pilot": Pilot.C
     }
@@ -265,13 +270,54 @@ def test_exploration_notices_clearing_on_silence(monkeypatch: pytest.MonkeyPatch
     assert core_explore_tracks.explore(CATALOGUE["board_error"])[1].violations
 
 
-def test_random_days_notice_overlooked_silence(
-    monkeypatch: pytest.MonkeyPatch,
-    exploration: tuple[Known, dict[str, Count]],
+def _none_is_heard(
+    settings: Settings, before: memory.Memory, inputs: Inputs, now_s: float
+) -> tuple[float | None, ...]:
+    heard = _HEARD_S(settings, before, inputs, now_s)
+    samples = [*(sample for _, sample in guards(settings, inputs)), *meter_guards(inputs)]
+    pairs = zip(samples, heard, strict=True)
+    return tuple(now_s if sample is None else heard_s for sample, heard_s in pairs)
+
+
+_HEARD_S = memory._heard_s
+
+
+def _see_guarded(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> freshness.Seen:
+    return _SEE(settings, life, replace(inputs, guarded=True), now_s)
+
+
+_SEE = freshness.see
+
+DAY_MUTANTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
+    "silence overlooked": (
+        lambda patch: patch.setattr(liveness, "silences", lambda *_: ()),
+        "closed only with a",
+    ),
+    "no reading taken for a reading": (
+        lambda patch: patch.setattr(memory, "_heard_s", _none_is_heard),
+        "closed only with a",
+    ),
+    "closes unguarded": (
+        lambda patch: patch.setattr(freshness, "see", _see_guarded),
+        "closes only guarded",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAY_MUTANTS)
+def test_random_days_notice(
+    name: str, monkeypatch: pytest.MonkeyPatch, exploration: tuple[Known, dict[str, Count]]
 ) -> None:
-    monkeypatch.setattr(liveness, "silences", lambda *_: ())
     known, _ = exploration
-    assert any(Day(seed=seed, known=known).run(5000, limit=1).violations for seed in range(4))
+    mutate, expected = DAY_MUTANTS[name]
+    mutate(monkeypatch)
+    days = (Day(seed=seed, known=known).run(20_000, limit=1) for seed in range(4))
+    assert any(v.startswith(expected) for day in days for v in day.violations)
+
+
+def test_exploration_notices_a_reset_of_any_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "_lifted", lambda _, around: bool(around.resets))
+    assert core_explore_tracks.explore(CATALOGUE["contactor_welded"])[1].violations
 
 
 def test_shapes_differ() -> None:

@@ -45,6 +45,10 @@ KNOBS: st.SearchStrategy[tuple[str, object]] = st.one_of(
         st.just("silent"),
         st.sets(st.sampled_from(["pilot", "emergency_stop", "current_a", "energy_wh", "relay1"])),
     ),
+    st.tuples(
+        st.just("missing"),
+        st.sets(st.sampled_from(["pilot", "feedback_closed", "emergency_stop", "energy_wh"])),
+    ),
 )  # fmt: skip
 WAITS_S = st.one_of(st.floats(0.0, 2.0), st.floats(0.0, 100.0), st.sampled_from([0.25, 6.0, 60.0]))
 SHAPES = st.sampled_from(
@@ -68,7 +72,7 @@ def test_concrete_times(
             setattr(world, *knob)
         world.step(wait_s)
         after, now_s = world.connector, world.now_s
-        assert list(broken(shape, world.inputs, after, now_s, math.inf)) == []
+        assert list(broken(shape, world.inputs, after, now_s, math.inf, world.good)) == []
         quiet = replace(world.inputs, resets=frozenset())
         after, _ = machine.step(shape, after, quiet, now_s)
         deadline_s = machine.next_deadline_s(shape, after, quiet, now_s)

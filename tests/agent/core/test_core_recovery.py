@@ -320,6 +320,28 @@ def test_a_fault_outlives_its_subject() -> None:
     assert "bus_down" not in world.faults
 
 
+@pytest.mark.parametrize(
+    ("turn", "code", "missing"),
+    [
+        ({"errors": ("bit4",)}, "board_error", "board_errors"),
+        ({"readback_a": 32.0}, "limit_not_obeyed", "limit_readback_a"),
+    ],
+    ids=["errors", "limit"],
+)
+def test_a_refused_reading_is_not_gone(turn: dict[str, object], code: str, missing: str) -> None:
+    """The board told of it and answers no longer: that is no word of its end."""
+    world = World(draw_a=(0.5, 0.5, 0.5)).charge().run(12.0)
+    world.__dict__.update(turn)
+    world.run(4.0)
+    assert code in world.faults
+    world.missing = {missing}
+    world.run(400.0, 1.0)
+    assert code in world.faults
+    world.missing, world.errors, world.readback_a = set(), (), None
+    world.run(40.0)
+    assert code not in world.faults
+
+
 def test_bounded_even_if_nothing_settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should tables ever chase each other, a step still ends, on the last state reached."""
     monkeypatch.setattr(tables, "_MOVES_MAX", 1)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from agent.core.core_world import ONE, START_S, World
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.catalogue import Recovery, rule_for, with_overrides
+from laddvakt_agent.core.catalogue import Act, Recovery, rule_for, with_overrides
 from laddvakt_agent.core.model import (
+    ContactorCommanded,
     FaultRaised,
     Latch,
     LatchesChanged,
@@ -81,12 +84,76 @@ def test_times_of_a_later_boot_count_as_now() -> None:
 
 
 def test_lost_latches_count_as_used_up() -> None:
-    world = World()
-    world.connector = machine.initial(ONE, (), START_S, latches_lost=True)
+    world = World().lose_latches().run(1.0)
+    reset(world, Reset.LOCAL)
     world.charge()
     world.draw_a = (20.0, 15.0, 15.0)
     world.run(8.0)
     assert world.faults["over_current"].locked_out
+
+
+def test_lost_latches_block_until_a_person_is_there() -> None:
+    """What was locked out is unknown, a weld perhaps: nothing closes, over restarts too."""
+    world = World().lose_latches()
+    assert world.faults["latches_lost"].act is Act.TRIP
+    world.pilot, world.authorised = Pilot.C, True
+    world.run(60.0)
+    reset(world, Reset.MANUAL)
+    assert world.at(State.FAULTED)
+    assert world.since(ContactorCommanded) == []
+    after = restart(world)
+    after.run(60.0)
+    assert after.at(State.FAULTED)
+    reset(after, Reset.LOCAL)
+    assert after.faults == {}
+    after.run(10.0)
+    assert after.at(State.CHARGING)
+    assert restart(after).faults == {}
+
+
+def test_lost_latches_are_written_anew_at_once() -> None:
+    """Else a valid copy of another connector's would hide the loss from the next start."""
+    world = World().lose_latches()
+    world.step(0.25)
+    ((_, told),) = world.since(LatchesChanged)
+    assert isinstance(told, LatchesChanged)
+    assert [latch.code for latch in told.latches if latch.active] == ["latches_lost"]
+    assert any(latch.spent_s for latch in told.latches)
+    world.run(5.0)
+    assert len(world.since(LatchesChanged)) == 1
+
+
+def test_what_was_kept_is_not_lost_twice() -> None:
+    latch = Latch(code="latches_lost", subject="1", locked_out=False, active=True)
+    connector = machine.initial(ONE, (latch,), START_S, latches_lost=True)
+    keys = [(track.rule.code, track.subject) for track in connector.tracks]
+    assert keys.count(("latches_lost", "1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("latch", "weaker", "enough"),
+    [
+        (Latch(code="from_tomorrow", subject="1", locked_out=True, active=True), 2, 3),
+        (Latch(code="meter_lost", subject="old meter", locked_out=True, active=True), 1, 2),
+        (Latch(code="meter_frozen", subject="old meter", locked_out=False, active=True), 1, 2),
+        (Latch(code="emergency_stop", subject="old station", locked_out=False, active=True), 1, 2),
+        (Latch(code="pilot_fault", subject="old name", locked_out=True, active=True), 1, 2),
+        (Latch(code="contactor_welded", subject="old name", locked_out=True, active=True), 2, 3),
+    ],
+    ids=lambda value: value.code if isinstance(value, Latch) else "",
+)
+def test_a_latch_nobody_watches_is_lifted_by_a_person(
+    latch: Latch, weaker: int, enough: int
+) -> None:
+    """Its device or its code is gone: no reading will ever show it over."""
+    world = World()
+    world.connector = machine.initial(ONE, (latch,), START_S)
+    world.run(600.0, 1.0)
+    reset(world, Reset(weaker))
+    assert latch.code in world.faults
+    reset(world, Reset(enough))
+    assert world.faults == {}
+    assert restart(world).faults == {}
 
 
 def test_an_unknown_latch_blocks() -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import pytest
 
 from agent.core.core_world import ONE, TWO, World
-from laddvakt_agent.core import machine
 from laddvakt_agent.core.catalogue import Act
 from laddvakt_agent.core.life import Power
 from laddvakt_agent.core.model import (
@@ -251,17 +250,6 @@ def test_fault_while_charging(case: Case) -> None:
     assert world.at(State.FAULTED)
 
 
-def test_derated_offer() -> None:
-    world = World(settings=replace(ONE, unattended_current_a=8.0)).charge()
-    world.guarded, world.draw_a = False, (7.5, 7.5, 7.5)
-    world.run(6.0)
-    assert machine.outputs(world.connector).limit_a == 8.0
-    world.guarded, world.resets = True, SERVICE
-    world.step(0.25)
-    world.run(6.0)
-    assert machine.outputs(world.connector).limit_a == 16.0
-
-
 def test_the_ramp_ends_early_without_current() -> None:
     world = World().charge()
     world.authorised, world.draw_a = False, (0.4, 0.0, 0.0)
@@ -404,18 +392,6 @@ def test_a_slow_register_is_not_frozen() -> None:
         world.voltage_v = (230.0 + wiggle % 2, 230.0, 230.0)
         world.run(1.0)
     assert world.faults == {}
-
-
-def test_a_lower_offer_is_followed_before_it_is_judged() -> None:
-    """L is the highest offer of the last 5 s and the meter's latency."""
-    world = World(settings=replace(ONE, unattended_current_a=8.0)).charge()
-    world.guarded = False
-    while "unguarded_board" not in world.faults:
-        world.step(0.25)
-    world.run(5.5)
-    assert world.connector.memory.gross.count == 0
-    world.run(3.0)
-    assert "over_current_gross" in world.faults
 
 
 @pytest.mark.parametrize(
