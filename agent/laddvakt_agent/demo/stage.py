@@ -158,14 +158,13 @@ class Stage:
 
     def kill(self, name: str, number: signal.Signals) -> float:
         """Send a signal to one process and reap it; when it was sent."""
-        process = self.processes.pop(name)
+        process = self.processes[name]
         sent_s = now_s()
         process.send_signal(number)
-        try:
-            process.wait(timeout=20)
-        finally:
-            if process.stdin:
-                process.stdin.close()
+        if process.stdin:
+            process.stdin.close()
+        process.wait(timeout=20)
+        del self.processes[name]
         return sent_s
 
     def log_text(self, name: str) -> str:
