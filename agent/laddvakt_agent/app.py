@@ -19,7 +19,7 @@ from laddvakt_agent.assemble import Parts, put_together
 from laddvakt_agent.clock import Clock
 from laddvakt_agent.commands import Commands
 from laddvakt_agent.config import Config
-from laddvakt_agent.ledger.errors import LedgerError, LedgerInUse, StorageError
+from laddvakt_agent.ledger.errors import LedgerError, LedgerInUse, StorageError, StorageKind
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.service import Notifier, ProgressWatchdog, ServiceError
@@ -219,6 +219,8 @@ def _open_ledger(config: Config, clock: Clock) -> tuple[Ledger, bool]:
         try:
             return Ledger.open(directory, boot=clock.boot(), clock=clock), True
         except StorageError as error:
+            if error.kind in (StorageKind.NOT_A_FOLDER, StorageKind.A_FOLDER):
+                raise  # no disk will mend that
             log.error("ledger_unavailable", error=str(error), effect="no new sessions")
             return Ledger.without_disk(directory, boot=clock.boot(), clock=clock), False
     except LedgerInUse as error:

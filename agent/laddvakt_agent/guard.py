@@ -27,6 +27,7 @@ from laddvakt_agent.core.model import (
     Settings,
     StateChanged,
 )
+from laddvakt_agent.core.session import held_back
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.inputs import Roles, Wishes
 from laddvakt_agent.published import TokenRef
@@ -101,6 +102,8 @@ class Guard:
             inputs,
             now_s,
             closed=outputs.closed,
+            held=not outputs.closed
+            and held_back(self.connector.life.state, offered=outputs.limit_a > 0.0),
         )
         return reported or bool(effects)
 
