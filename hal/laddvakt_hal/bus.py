@@ -1,6 +1,6 @@
 """One line and the only task that may use it.
 
-Transactions run one after the other. A command overtakes everything that waits; a device's own
+Transactions run one after the other. `turns.py` says who goes next; a device's own
 delay holds back that device alone; a caller that gives up changes nothing on the wire, so its
 reply can never reach somebody else.
 """

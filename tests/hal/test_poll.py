@@ -194,7 +194,7 @@ async def test_hammered_commands_leave_the_poller_its_turns(
         began = boottime()
         commands = (lambda: its.board.set_limit(6), its.board.prepare, its.contactor.open)
         hammers = [asyncio.create_task(_hammer(command)) for command in commands]
-        await asyncio.sleep(5.0)
+        await asyncio.sleep(3.5)
         for task in hammers:
             task.cancel()
         await asyncio.wait(hammers)

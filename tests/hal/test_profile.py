@@ -47,7 +47,7 @@ def test_watchdogs() -> None:
     assert not load_profile("simpleevse-wb-din").watchdog.guards
     watchdog = load_profile("phoenix-charx-sec").watchdog
     assert (watchdog.fed_by, watchdog.on_expiry) == (FedBy.ANY_REQUEST, OnExpiry.STOP)
-    assert (watchdog.timeout_value, watchdog.fallback_value) == (2, 0)
+    assert (watchdog.timeout_value, watchdog.fallback_value) == (1, 0)
 
 
 def test_smaller_of_two_sources_limits_the_reads() -> None:
