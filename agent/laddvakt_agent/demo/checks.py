@@ -18,7 +18,7 @@ KILLED_S = 2.5  # dead-man 2.0 s + 0.5 s
 RAMP_S = 6.0
 DEVICE_LOST_S = 3.0  # a guarding device silent for longer than this has opened the contactor
 DURATION_S = 100.0
-AGENT_START_S = 2.0
+AGENT_START_S = 2.0  # the budget of 1.5 s, and what other work on the machine may take
 PROCESSES = ("agent", "backend", "board")
 
 
