@@ -84,7 +84,7 @@ class Guard:
         resets, self.resets = self.resets, frozenset()
         return Wishes(
             authorised=self._authorised(),
-            in_service=self.in_service and self._able() and not self.shutting_down,
+            in_service=self.in_service and self.durable and not self.shutting_down,
             resets=resets,
         )
 

@@ -69,6 +69,9 @@ class FakeBoard:
     def errors(self) -> Reading[Sequence[str]]:
         return missing()
 
+    def watchdog_armed(self) -> Reading[bool]:
+        return missing()
+
     async def prepare(self) -> bool:
         return False
 

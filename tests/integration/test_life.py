@@ -91,17 +91,16 @@ def test_a_weld_stays_locked_out_over_kill_and_restart_with_its_id(scene: Stage)
     wait_for("back", 15, lambda: statuses(scene)["2"] == "AVAILABLE")
 
 
-def test_killed_the_second_connector_is_let_go_by_its_boards_watchdog(scene: Stage) -> None:
+def test_killed_the_second_connector_is_opened_by_its_boards_watchdog(scene: Stage) -> None:
     """The offer ends within watchdog + 0.5 s; the board opens once its vehicle has let go."""
     begin(scene)
-    plug(scene, "2", stop_s=0.3)
-    charge(scene, "2", plugged=True)
+    charge(scene, "2")
     wait_for("full current", 10, lambda: float(str(truth(scene, "2")["power_w"])) > 3000)
     killed_s = scene.kill("agent", signal.SIGKILL)
     wait_for("no offer", 4, lambda: truth(scene, "2")["pwm_on"] is False, every_s=0.01)
-    assert now_s() - killed_s <= 2.5
+    assert now_s() - killed_s <= 1.5
     wait_for("open", 8, lambda: not closed(scene, "2"))
-    assert float(str(truth(scene, "2")["opened_at_s"])) - killed_s <= 3.0
+    assert float(str(truth(scene, "2")["opened_at_s"])) - killed_s <= 2.5
 
 
 def test_a_core_that_hangs_lets_go_like_one_that_died(scene: Stage) -> None:

@@ -51,7 +51,7 @@ AGENT = Table(
         "api_socket": Key(pattern=_PATH, hint="path of the Unix socket"),
         "log_level": Key(choices=("debug", "info", "warning", "error")),
         "safety_period_s": Key(kind=float, low=0.05, high=1.0),
-        "tcp_safety_period_s": Key(kind=float, low=0.05, high=1.0),
+        "tcp_safety_period_s": Key(kind=float, low=0.05, high=0.4),
         "energy_period_s": Key(kind=float, low=0.2, high=60.0),
         "session_report_s": Key(kind=float, low=5.0, high=3600.0),
     }
