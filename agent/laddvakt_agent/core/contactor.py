@@ -15,8 +15,10 @@ LOAD_SIDE_CLOSE_S = 1.0  # after closing, before a missing load-side voltage cou
 
 def contactor_welded(s: Scene) -> Finding:
     """Closed feedback or load-side voltage after opening; without either: current."""
-    if s.life.closed or s.now_s < s.life.commanded_since_s + WELD_SETTLE_S:
+    if s.life.closed:
         return AWAY
+    if s.now_s < s.life.commanded_since_s + WELD_SETTLE_S:
+        return UNKNOWN  # a weld of before a restart is not over because nobody could look yet
     witnesses = [w for w in (_mirror_weld(s), _voltage_weld(s)) if w is not None]
     if not witnesses:
         return _current_weld(s)

@@ -12,10 +12,12 @@ from laddvakt_agent.core.catalogue import Act, Recovery, rule_for, with_override
 from laddvakt_agent.core.model import (
     ContactorCommanded,
     FaultRaised,
+    Inputs,
     Latch,
     LatchesChanged,
     Pilot,
     Reset,
+    Sample,
     SessionEnded,
     State,
 )
@@ -196,3 +198,21 @@ def test_guards_without_a_device_have_their_role_as_subject() -> None:
     world = World(override={"devices": ()}, silent={"pilot", "residual_tripped"}).run(4.0)
     subjects = {f.subject for f in machine.active_faults(world.connector)}
     assert subjects == {"board", "residual_monitor"}
+
+
+def test_a_weld_is_not_over_before_anybody_could_look() -> None:
+    """A service reset lifts a weld of before the restart only once the contact was seen open."""
+    weld = Latch(code="contactor_welded", subject=ONE.connector, locked_out=True, active=True)
+    connector = machine.initial(ONE, (weld,), 0.0)
+    service = frozenset({Reset.SERVICE})
+
+    def welded(now_s: float, feedback: Sample[bool] | None) -> bool:
+        nonlocal connector
+        inputs = Inputs(resets=service, feedback_closed=feedback)
+        connector, _ = machine.step(ONE, connector, inputs, now_s)
+        return "contactor_welded" in {fault.code for fault in machine.active_faults(connector)}
+
+    assert welded(0.5, Sample(value=False, taken_s=0.4))
+    assert welded(2.0, None)
+    assert welded(2.1, Sample(value=True, taken_s=2.0))
+    assert not welded(2.2, Sample(value=False, taken_s=2.15))
