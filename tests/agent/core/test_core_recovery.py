@@ -8,8 +8,8 @@ import pytest
 
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import connector as tables
-from laddvakt_agent.core import machine
-from laddvakt_agent.core.catalogue import Act, with_overrides
+from laddvakt_agent.core import machine, recovery
+from laddvakt_agent.core.catalogue import CATALOGUE, Act, with_overrides
 from laddvakt_agent.core.effects import differences
 from laddvakt_agent.core.life import Trail
 from laddvakt_agent.core.model import (
@@ -24,6 +24,7 @@ from laddvakt_agent.core.model import (
     Settings,
     State,
 )
+from laddvakt_agent.core.tracks import Track
 
 DEMO = with_overrides(
     {
@@ -379,3 +380,9 @@ def test_no_difference_no_effect() -> None:
 
 def test_settings_are_the_default_catalogue() -> None:
     assert Settings(connector="1", max_current_a=16.0).rules == {}
+
+
+def test_a_budget_that_is_only_remembered_wakes_nobody() -> None:
+    """A clear track that is kept for its spent retries has no deadline."""
+    track = Track(rule=CATALOGUE["board_error"], subject="1", spent_s=(1.0,))
+    assert list(recovery.deadlines_s(track)) == []
