@@ -25,9 +25,12 @@ from laddvakt_agent.demo.watch import statuses
 
 STARTS = 3
 STOPS = 8
-TRIPS = 10
+TRIPS = 8
 KILLS = 3
-STEADY_S = 605.0  # two durable heartbeats and one report of each session fall into it
+# Two durable heartbeats and one report of each session fall into it; shorter, the disk's row is
+# left out, for it would say nothing.
+WHOLE_STEADY_S = 605.0
+STEADY_S = float(os.environ.get("LADDVAKT_BENCH_STEADY_S", WHOLE_STEADY_S))
 FAULT_TO_PATCH_MS = 1000.0
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -115,7 +118,8 @@ def _steady(scene: Stage) -> Iterator[Row]:
     yield Row(name="cpu_per_transaction", value=1e3 * busy_s / count, unit="ms", bound=2.0)
     yield Row(name="resident_memory_minutes", value=_resident_mb(pid), unit="MB", bound=55.0)
     per_day = (_written(pid) - written) * 86400 / took_s / 1e6
-    yield Row(name="disk_bytes_charging", value=per_day, unit="MB/day", bound=20.0)
+    if STEADY_S >= WHOLE_STEADY_S:
+        yield Row(name="disk_bytes_charging", value=per_day, unit="MB/day", bound=20.0)
 
 
 def _trips(scene: Stage) -> Iterator[Row]:

@@ -88,8 +88,7 @@ def test_a_weld_stays_locked_out_over_kill_and_restart_with_its_id(scene: Stage)
     wait_for("a while", 5, lambda: now_s() > until_s, every_s=0.5)
     assert statuses(scene)["2"] == "OUTOFORDER"
     assert run_agent("connector", "2", "reset", "--service", *at).returncode == 0
-    # What led to the weld, a vehicle that kept drawing, has a back-off of 30 s of its own.
-    wait_for("back", 45, lambda: statuses(scene)["2"] == "AVAILABLE")
+    wait_for("lifted", 10, lambda: "contactor_welded" not in faults(scene))
 
 
 def test_killed_the_second_connector_is_opened_by_its_boards_watchdog(scene: Stage) -> None:
@@ -167,7 +166,7 @@ def test_a_swapped_vehicle_does_not_charge_on_the_last_ones_token(scene: Stage) 
     wait_for("the unplug is read", 5, lambda: now_s() > until_s, every_s=0.5)
     scene.board.ask("DELETE", "/faults/meter_lost")
     plug(scene, "1")
-    until_s = now_s() + 12
+    until_s = now_s() + 8
     wait_for("longer than any start", 15, lambda: now_s() > until_s, every_s=0.5)
     assert not closed(scene)
 
@@ -200,7 +199,7 @@ def test_free_charging_a_stop_is_not_forgotten_by_a_restart(scene: Stage) -> Non
     scene.agent.ask("POST", "/connectors/2/out", {})
     scene.kill("agent", signal.SIGKILL)
     scene.start_agent(free)
-    until_s = now_s() + 12
+    until_s = now_s() + 8
     wait_for("longer than any start", 15, lambda: now_s() > until_s, every_s=0.5)
     assert not closed(scene)
     assert statuses(scene)["2"] == "INOPERATIVE"
@@ -225,7 +224,7 @@ def test_a_silent_line_is_bus_down_and_the_watchdog_goes_on(
         scene.start_agent(before + 'id = "2"' + after.replace(button, ""))
         charge(scene, "2")
         wait_for("bus_down", 10, lambda: "bus_down" in faults(scene))
-        until_s = now_s() + 15
+        until_s = now_s() + 11
         while now_s() < until_s:
             try:
                 heard.append((now_s(), systemd.recv(200)))
@@ -233,6 +232,6 @@ def test_a_silent_line_is_bus_down_and_the_watchdog_goes_on(
                 continue
     assert b"READY=1" in [word for _, word in heard]
     pings = [at_s for at_s, word in heard if word == b"WATCHDOG=1"]
-    assert len(pings) >= 5
+    assert len(pings) >= 4
     assert max(b - a for a, b in pairwise(pings)) < 4.0
     assert closed(scene, "2")
