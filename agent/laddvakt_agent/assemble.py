@@ -24,7 +24,7 @@ from laddvakt_agent.inputs import Roles
 from laddvakt_agent.journal import Journal
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
-from laddvakt_agent.published import TokenRef
+from laddvakt_agent.published import CdrRecord, TokenRef
 from laddvakt_agent.sessions import Kept, SessionKeeper
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.supervisor import Supervisor
@@ -43,7 +43,6 @@ class Parts:
     supervisor: Supervisor
     publisher: Publisher
     journal: Journal
-    wall: Wall
 
 
 def put_together(
@@ -61,9 +60,48 @@ def put_together(
         ProfileError: a device cannot play its role.
         StorageError: the ledger cannot be read.
     """
+    cdrs = list(ledger.cdrs(unacknowledged_only=True))
+    workshop = _workshop(config, clock, ledger, thread, cdrs)
+    late: list[Supervisor] = []  # the hardware reports to a supervisor that needs the hardware
+    hardware = build(config, clock.now_s, lambda device: _report(late, device))
+    workshop.furnish(hardware)
+    guards = workshop.guards(hardware, ledger)
+    supervisor = Supervisor(
+        config=config,
+        hardware=hardware,
+        guards=guards,
+        book=workshop.book,
+        journal=workshop.journal,
+        wall=workshop.wall,
+        clock=clock.now_s,
+        alive=workshop.alive,
+        on_change=on_change,
+        on_progress=on_progress,
+        started_s=clock.now_s(),
+    )
+    late.append(supervisor)
+    publisher = Publisher(
+        guards=guards,
+        book=workshop.book,
+        hardware=hardware,
+        wall=workshop.wall,
+        clock=clock.now_s,
+        note_status=workshop.journal.status,
+        cdrs=cdrs,
+    )
+    return Parts(supervisor=supervisor, publisher=publisher, journal=workshop.journal)
+
+
+def _report(late: list[Supervisor], device: Device) -> None:
+    for supervisor in late:
+        supervisor.device_updated(device)
+
+
+def _workshop(
+    config: Config, clock: Clock, ledger: Ledger, thread: LedgerThread, cdrs: list[CdrRecord]
+) -> _Workshop:
     wall = Wall(wall_at=clock.wall_at)
     rules = with_overrides(config.fault)
-    cdrs = list(ledger.cdrs(unacknowledged_only=True))
     journal = Journal(
         publish_cdr=cdrs.append,
         ledger=ledger,
@@ -73,66 +111,24 @@ def put_together(
         now_s=clock.now_s,
         rules=rules,
     )
-    late: list[Supervisor] = []  # the hardware reports to a supervisor that needs the hardware
-    hardware = build(config, clock.now_s, lambda device: _report(late, device))
-    book = _book(config, hardware, journal, rules)
-    alive = AliveFile(
-        path=Path(config.agent.api_socket).with_suffix(".alive"), boot_id=clock.boot_id
+    book = FaultBook(
+        rules=rules,
+        evse_uids={part.id: part.evse_uid for part in config.connector},
+        save=journal.fault,
     )
+    beside = Path(config.agent.api_socket).with_suffix(".alive")
+    alive = AliveFile(path=beside, boot_id=clock.boot_id)
     away_s = alive.away_s(clock.now_s())
-    workshop = _Workshop(
+    return _Workshop(
         config=config,
         clock=clock,
         journal=journal,
         book=book,
         wall=wall,
         rules=rules,
+        alive=alive,
         resumes=away_s is not None and away_s <= RESUME_WITHIN_S,
     )
-    guards = workshop.guards(hardware, ledger)
-    supervisor = Supervisor(
-        config=config,
-        hardware=hardware,
-        guards=guards,
-        book=book,
-        journal=journal,
-        wall=wall,
-        clock=clock.now_s,
-        alive=alive,
-        on_change=on_change,
-        on_progress=on_progress,
-        started_s=clock.now_s(),
-    )
-    late.append(supervisor)
-    publisher = Publisher(
-        guards=guards,
-        book=book,
-        hardware=hardware,
-        wall=wall,
-        clock=clock.now_s,
-        note_status=journal.status,
-        cdrs=cdrs,
-    )
-    return Parts(supervisor=supervisor, publisher=publisher, journal=journal, wall=wall)
-
-
-def _report(late: list[Supervisor], device: Device) -> None:
-    for supervisor in late:
-        supervisor.device_updated(device)
-
-
-def _book(
-    config: Config, hardware: Hardware, journal: Journal, rules: Mapping[str, FaultRule]
-) -> FaultBook:
-    book = FaultBook(
-        rules=rules,
-        evse_uids={part.id: part.evse_uid for part in config.connector},
-        save=journal.fault,
-        devices=hardware.all_device_health(),
-        owners=hardware.owners(),
-    )
-    book.inherit(journal.inherited_faults())
-    return book
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +141,14 @@ class _Workshop:
     book: FaultBook
     wall: Wall
     rules: Mapping[str, FaultRule]
+    alive: AliveFile
     resumes: bool  # the agent was away for so short a time that it is the same vehicle
+
+    def furnish(self, hardware: Hardware) -> None:
+        """Tell the book where everything is, and what stood when the agent last stopped."""
+        self.book.devices = hardware.all_device_health()
+        self.book.owners = hardware.owners()
+        self.book.inherit(self.journal.inherited_faults())
 
     def guards(self, hardware: Hardware, ledger: Ledger) -> dict[str, Guard]:
         """One for each connector; what the latches brought back stands in the book already."""
