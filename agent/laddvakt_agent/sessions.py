@@ -185,7 +185,9 @@ class SessionKeeper:
     def _cdr(self, kept: Kept, record: SessionRecord, now_s: float) -> CdrRecord:
         totals = core.totals(kept.session)
         remarks = [kept.session.end_reason or ""]
-        if kept.session.estimated:
+        if kept.session.estimated and self.welded():
+            remarks.append("contactor welded: billed up to the open command")
+        elif kept.session.estimated:
             remarks.append("end value estimated: no meter reading after the contactor opened")
         return CdrRecord(
             id=kept.session.id,

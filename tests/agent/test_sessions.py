@@ -105,6 +105,7 @@ def test_after_a_weld_billing_stops_at_the_open_command() -> None:
     desk.welded = True
     keeper.observe(metered(1900.0, 110.0), 110.0, closed=False)
     assert desk.closed[0][1].end_wh == 1500.0
+    assert desk.closed[0][1].remark == "stopped; contactor welded: billed up to the open command"
 
 
 def test_a_new_session_begins_while_the_last_is_being_settled() -> None:
