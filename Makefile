@@ -16,7 +16,7 @@ test: $(STAMP)
 	@echo "== test: the core, every line and branch of it"
 	@$(BIN)/pytest -q tests/agent/core --ignore=$(EXPLORE) \
 	  --cov=laddvakt_agent.core --cov-branch --cov-fail-under=100 --cov-report=term:skip-covered
-	@echo "== test: everything else, the demo once included (about seven minutes)"
+	@echo "== test: everything else, the demo once included (about nine minutes)"
 	@$(BIN)/pytest -q --ignore-glob='*/core/test_core_[!e]*.py'
 
 check: $(STAMP)

@@ -102,10 +102,21 @@ def see(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> Seen:
         and (inputs.guarded or settings.unattended_current_a is not None)
         and all(fresh(s, age_s, now_s) is not None for s in guarding),
         metered=energy is not None,
-        unloaded=len(measured) >= settings.phases and max(measured) < UNLOADED_A,
+        unloaded=_measured_since_ramp(settings, life, inputs)
+        and len(measured) >= settings.phases
+        and max(measured) < UNLOADED_A,
         authorised=inputs.authorised,
         in_service=inputs.in_service,
     )
+
+
+def _measured_since_ramp(settings: Settings, life: Life, inputs: Inputs) -> bool:
+    """Whether the meter has renewed its currents since the offer was withdrawn.
+
+    A vehicle that had only just begun to draw would else be opened under load.
+    """
+    current = inputs.current_a
+    return current is not None and current.taken_s >= life.ramp_since_s + settings.meter_update_s
 
 
 def deadlines_s(settings: Settings, inputs: Inputs) -> Iterator[float]:
