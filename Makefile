@@ -30,7 +30,7 @@ bench: $(STAMP)
 	@PYTHONPATH=tests $(BIN)/python -m bench
 
 $(STAMP): pyproject.toml
-	@echo "== setting up $(VENV) (once; again when pyproject.toml changes)"
+	@echo "== setting up $(VENV) (once; again when pyproject.toml changes)" >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "python 3.11 or newer is needed; set PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) \
