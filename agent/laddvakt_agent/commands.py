@@ -44,6 +44,10 @@ class Commands:
         """Standing faults and the latest cleared ones."""
         return self.publisher.faults()
 
+    async def written(self) -> None:
+        """Wait until what a command changed is on the disk, but not for a disk that hangs."""
+        await self.journal.flushed()
+
     def command(
         self, connector: str, verb: str, body: dict[str, str], *, uid: int, privileged: bool
     ) -> str:

@@ -17,6 +17,8 @@ from laddvakt_agent.diagnostics.api import LocalApi, SocketInUse
 class Agent:
     """Answers everything with what it was asked."""
 
+    waited = False
+
     def status(self) -> JsonObject:
         return {"ready": True}
 
@@ -31,6 +33,9 @@ class Agent:
         if verb == "reset":
             raise Forbidden("not you", "ask root")
         return f"{connector} {verb} {body} {uid >= 0} {privileged}"
+
+    async def written(self) -> None:
+        self.waited = True
 
 
 async def ask(path: Path, method: str, target: str, body: bytes = b"") -> tuple[int, JsonObject]:

@@ -35,3 +35,7 @@ class Answers(Protocol):
     ) -> str:
         """Do something with a connector; a sentence about what was done."""
         ...
+
+    async def written(self) -> None:
+        """Wait until what a command changed is on the disk, but not for a disk that hangs."""
+        ...

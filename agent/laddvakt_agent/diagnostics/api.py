@@ -92,6 +92,7 @@ class LocalApi:
             uid=uid,
             privileged=uid in (0, os.getuid()),
         )
+        await self._answers.written()  # who was told "done" must not find it forgotten
         return _json({"schema_version": SCHEMA_VERSION, "message": message})
 
 
