@@ -80,15 +80,7 @@ def put_together(
         started_s=clock.now_s(),
     )
     late.append(supervisor)
-    publisher = Publisher(
-        guards=guards,
-        book=workshop.book,
-        hardware=hardware,
-        wall=workshop.wall,
-        clock=clock.now_s,
-        note_status=workshop.journal.status,
-        cdrs=cdrs,
-    )
+    publisher = workshop.publisher(hardware, guards, cdrs)
     return Parts(supervisor=supervisor, publisher=publisher, journal=workshop.journal)
 
 
@@ -149,6 +141,20 @@ class _Workshop:
         self.book.devices = hardware.all_device_health()
         self.book.owners = hardware.owners()
         self.book.inherit(self.journal.inherited_faults())
+
+    def publisher(
+        self, hardware: Hardware, guards: dict[str, Guard], cdrs: list[CdrRecord]
+    ) -> Publisher:
+        """What tells everybody else; `cdrs` is the list that the journal adds to."""
+        return Publisher(
+            guards=guards,
+            book=self.book,
+            hardware=hardware,
+            wall=self.wall,
+            clock=self.clock.now_s,
+            note_status=self.journal.status,
+            cdrs=cdrs,
+        )
 
     def guards(self, hardware: Hardware, ledger: Ledger) -> dict[str, Guard]:
         """One for each connector; what the latches brought back stands in the book already."""
