@@ -93,7 +93,7 @@ class Play(Words):
         before, rejected = self.history("1"), self.rejected("line1")
         self.fault("late_reply", line="line1", unit=2, delay_ms=400, once=True)
         self.wait_seconds(2.0)
-        self.fault("crc_errors", line="line1", rate=0.05, seed=7)
+        self.fault("crc_errors", line="line1", rate=0.1, seed=7)
         self.wait_seconds(4.0)
         self.clear("crc_errors")
         self.clear("late_reply")
