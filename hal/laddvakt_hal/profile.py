@@ -135,6 +135,9 @@ def _timing(table: Table | None) -> Timing:
         timeout_s=timeout_ms / 1000,
         worst_latency_s=table.number("worst_latency_ms", timeout_ms) / 1000,
         min_delay_s=table.number("min_delay_ms", 0) / 1000,
+        unit_change_s=table.number("unit_change_ms", 0) / 1000,
+        read_interval_s=table.number("read_interval_ms", 0) / 1000,
+        write_interval_s=table.number("write_interval_ms", 0) / 1000,
         turnaround_s=table.number("turnaround_ms", 5) / 1000,
         broadcast_turnaround_s=table.number("broadcast_turnaround_ms", 100) / 1000,
     )

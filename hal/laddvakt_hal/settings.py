@@ -67,6 +67,9 @@ class Timing:
 
     timeout_s: float = 0.3
     worst_latency_s: float = 0.5
-    min_delay_s: float = 0.0
+    min_delay_s: float = 0.0  # from the end of a transaction to the device's next request
+    unit_change_s: float = 0.0  # before a request when another unit was asked last
+    read_interval_s: float = 0.0  # from one read's end to the next read; commands do not wait
+    write_interval_s: float = 0.0  # between two limit writes; opening does not wait
     turnaround_s: float = 0.02
     broadcast_turnaround_s: float = 0.1
