@@ -26,6 +26,7 @@ CHECKS = (
 )  # fmt: skip
 
 
+@pytest.mark.alone
 @pytest.mark.integration
 @pytest.mark.timeout(200)
 def test_every_promise_of_the_demo_is_kept() -> None:

@@ -71,6 +71,7 @@ async def test_five_devices_answer_an_independent_library(board: RunningBoard) -
     assert not written.isError()
 
 
+@pytest.mark.alone
 async def test_pacing(board: RunningBoard) -> None:
     """Every transaction takes its characters' time plus turnaround: median within 3 %."""
     cases = (
