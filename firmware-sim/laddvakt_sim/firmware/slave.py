@@ -32,6 +32,10 @@ class Refusal(Exception):
         self.code = code
 
 
+class Silence(Exception):
+    """The device says nothing at all; `serve` makes an empty answer of it."""
+
+
 class Device(Protocol):
     """A register image. Every method raises `Refusal` for what the real device refuses."""
 
@@ -61,6 +65,10 @@ class Device(Protocol):
 
     def diagnose(self, subfunction: int, data: bytes) -> bytes:
         """FC 8."""
+        ...
+
+    def other(self, fc: int, data: bytes) -> bytes:
+        """Any other function; returns what follows the function code in the reply."""
         ...
 
     def shows(self, fc: int, addr: int, count: int) -> tuple[str, ...]:
@@ -95,6 +103,10 @@ class RefusingDevice:
         """Refuse FC 8."""
         raise Refusal(ExceptionCode.ILLEGAL_FUNCTION)
 
+    def other(self, fc: int, data: bytes) -> bytes:
+        """Refuse every other function."""
+        raise Refusal(ExceptionCode.ILLEGAL_FUNCTION)
+
     def shows(self, fc: int, addr: int, count: int) -> tuple[str, ...]:
         """Show nothing."""
         return ()
@@ -102,7 +114,7 @@ class RefusingDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A reply PDU and what it lets the reader see."""
+    """A reply PDU and what it lets the reader see; without a PDU nothing goes onto the wire."""
 
     pdu: bytes
     shows: tuple[str, ...] = ()
@@ -147,6 +159,8 @@ def serve(pdu: bytes, device: Device) -> Answer:
         return _carry_out(fc, pdu, device)
     except Refusal as refusal:
         return Answer(pdu=bytes((fc | 0x80, refusal.code)))
+    except Silence:
+        return Answer(pdu=b"")
 
 
 def _carry_out(fc: int, pdu: bytes, device: Device) -> Answer:
@@ -157,15 +171,19 @@ def _carry_out(fc: int, pdu: bytes, device: Device) -> Answer:
             return _read_registers(fc, pdu, device)
         case 5 | 6:
             return _write_single(fc, pdu, device)
-        case 8:
-            subfunction, data = _head(pdu, 3)[0], pdu[3:]
-            return Answer(pdu=pdu[:3] + device.diagnose(subfunction, data))
         case 15:
             return _write_bits(pdu, device)
         case 16:
             return _write_registers(pdu, device)
         case _:
-            raise Refusal(ExceptionCode.ILLEGAL_FUNCTION)
+            return _other(fc, pdu, device)
+
+
+def _other(fc: int, pdu: bytes, device: Device) -> Answer:
+    if fc == 8:
+        subfunction, data = _head(pdu, 3)[0], pdu[3:]
+        return Answer(pdu=pdu[:3] + device.diagnose(subfunction, data))
+    return Answer(pdu=pdu[:1] + device.other(fc, pdu[1:]))
 
 
 def _head(pdu: bytes, length: int) -> tuple[int, ...]:
