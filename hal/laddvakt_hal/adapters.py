@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from laddvakt_hal.boards import board, board_contactor
 from laddvakt_hal.meters import meter
 from laddvakt_hal.poll import Watch
-from laddvakt_hal.relays import digital_input, relay_contactor
+from laddvakt_hal.profile_needs import with_needs
+from laddvakt_hal.relays import digital_input, relay_contactor, relay_output
 from laddvakt_hal.residual import residual_monitor
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "digital_input",
     "meter",
     "relay_contactor",
+    "relay_output",
     "residual_monitor",
     "watches",
 ]
@@ -49,4 +51,7 @@ def watches(roles: Iterable[Adapter], bus: Bus) -> tuple[Watch, ...]:
         its = wanted.setdefault(role.device, {})
         for quantity, kind in role.wanted.items():
             its[quantity] = min(kind, its.get(quantity, kind))
-    return tuple(Watch(device=device, wanted=its) for device, its in wanted.items())
+    return tuple(
+        Watch(device=device, wanted=with_needs(device.profile, its))
+        for device, its in wanted.items()
+    )

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
+from laddvakt_hal.board_limit import BoardLimit, fetch_whole
+from laddvakt_hal.board_watchdog import BoardWatchdog, ensure
 from laddvakt_hal.combine import derive, number, together, whole
-from laddvakt_hal.errors import NotObeyed, ProfileError
+from laddvakt_hal.errors import ProfileError
 from laddvakt_hal.plan import ReadClass
+from laddvakt_hal.profile_model import FedBy
 from laddvakt_hal.reading import Reading, missing
 from laddvakt_hal.roles import PilotState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from laddvakt_hal.codec import Value
     from laddvakt_hal.device import Device
-    from laddvakt_hal.profile_model import BoardMap
+    from laddvakt_hal.profile_maps import BoardMap
 
 
 def board(device: Device) -> ProfiledBoard:
@@ -42,10 +47,12 @@ class ProfiledBoard:
     def __init__(self, device: Device) -> None:
         self.device = device
         self._map = _board_map(device)
+        self._limit = BoardLimit(device, self._map)
+        self._watchdog = BoardWatchdog(device)
         self.name = device.name
         self.apply_s = self._map.apply_s
-        self.limit_resolution_a = self._map.resolution_a  # `prepare` may find a finer one
-        self.needs_dead_man = not device.profile.watchdog.guards
+        self.limit_resolution_a = self._map.resolution_a  # `prepare` may find another one
+        self.needs_dead_man = not self._watchdog.guards
 
     @property
     def wanted(self) -> Mapping[str, ReadClass]:
@@ -57,30 +64,36 @@ class ProfiledBoard:
         # Where the safety block covers the errors (CHARX) they ride along with it. The SimpleEVSE
         # needs a request of its own for them, and 100 ms of rest after each: at the safety period
         # it would have to be asked for 110 % of the time, and its pilot would be read late.
-        wanted[self._map.errors] = ReadClass.STATUS
-        safety = (self._map.pilot, self._map.pwm, self._map.limit, *self._guard())
+        wanted |= dict.fromkeys(self._map.errors, ReadClass.STATUS)
+        optional = (self._map.pwm, self._limit.read_quantity)
+        safety = (self._map.pilot, *(q for q in optional if q is not None), *self._watchdog.wanted)
         return wanted | dict.fromkeys(safety, ReadClass.SAFETY)
+
+    @property
+    def heartbeat_s(self) -> float | None:
+        """How often `beat` must be called; `None` where reading keeps the watchdog quiet."""
+        return self._watchdog.heartbeat_s
 
     def pilot(self) -> Reading[PilotState]:
         """Vehicle state; a code the profile does not name is INVALID."""
         states = self._map.pilot_states
         reading = self.device.reading(self._map.pilot)
-        return derive(reading, lambda code: PilotState(states.get(str(code), "invalid")))
+        return derive(reading, lambda code: PilotState(states.get(_code(code), "invalid")))
 
     def pwm_on(self) -> Reading[bool]:
-        """True while the pilot offers a current."""
+        """True while the pilot offers a current; absent where the board does not tell."""
+        if self._map.pwm is None:
+            return missing()
         return derive(
-            self.device.reading(self._map.pwm), lambda code: str(code) in self._map.pwm_on
+            self.device.reading(self._map.pwm), lambda code: _code(code) in self._map.pwm_on
         )
 
     def limit_a(self) -> Reading[float]:
         """The limit in force; absent until the register's step is known."""
-        step = self._step_a()
-        if step is None:
+        unit, quantity = self._limit.unit_a(), self._limit.read_quantity
+        if unit is None or quantity is None:
             return missing()
-        return derive(
-            number(self.device.reading(self._map.limit)), lambda raw: round(raw * step, 3)
-        )
+        return derive(number(self.device.reading(quantity)), lambda raw: round(raw * unit, 3))
 
     def relay_closed(self) -> Reading[bool]:
         """The board's own relay, absent where the board does not tell."""
@@ -90,28 +103,30 @@ class ProfiledBoard:
         return derive(whole(self.device.reading(quantity)), lambda bits: bool(bits >> bit & 1))
 
     def errors(self) -> Reading[Sequence[str]]:
-        """Active error names; a bit the profile does not name is `bit<N>`."""
-        return derive(whole(self.device.reading(self._map.errors)), self._names)
+        """Active error names; a bit the profile does not name is `bit<N>`.
+
+        Absent where the board does not tell.
+        """
+        parts = [derive(self.device.reading(q), self._named(q)) for q in self._map.errors]
+        found = together(parts)
+        if found.value is not None and None in found.value:
+            return missing()
+        return derive(found, lambda names: tuple(itertools.chain.from_iterable(_some(names))))
 
     def watchdog_armed(self) -> Reading[bool]:
         """True while the board's watchdog reads back as `prepare` left it.
 
         A board that restarted may have lost it. As old as the older of its registers; absent
-        where the board has no watchdog.
+        where the board has none, or one that is always there and cannot be set.
         """
-        guard = self._guard()
-        if not guard:
-            return missing()
-        found = together([whole(self.device.reading(quantity)) for quantity in guard])
-        if found.value is not None and None in found.value:
-            return missing()
-        return derive(found, lambda values: values == tuple(guard.values()))
+        return self._watchdog.armed()
 
     async def prepare(self) -> bool:
         """Switch automatic reclosing off, arm the watchdog, learn the limit's step.
 
         Returns:
-            True when the watchdog is armed and read back; False when the board has none.
+            True when the watchdog is armed and read back, or always there; False when the board
+            has none that makes things safe.
 
         Raises:
             NotObeyed: a setting reads back otherwise; the board must not be used.
@@ -119,92 +134,59 @@ class ProfiledBoard:
         """
         await self._stop_reclosing()
         for quantity, value in self._map.set_at_start:
-            await self._ensure(quantity, value)
-        await self._learn_step()
-        guard = self._guard()
-        for quantity, value in guard.items():
-            await self._ensure(quantity, value)
-        return bool(guard)
+            await ensure(self.device, quantity, value)
+        self.limit_resolution_a = await self._limit.learn_step()
+        return await self._watchdog.arm()
 
     async def set_limit(self, current_a: float) -> None:
         """Offer `current_a` per phase, rounded down to the board's step; 0 switches the PWM off.
 
+        Some boards take a new current only every few seconds: a current above 0 waits for its
+        turn, 0 never does.
+
         Raises:
+            Overtaken: a newer limit came while this one waited.
             HalError: the board does not confirm.
             ValueError: negative or not a number.
         """
-        if not current_a >= 0:
+        if not 0 <= current_a < math.inf:
             raise ValueError(f"a limit of {current_a} A cannot be offered")
-        step = self._step_a()
-        if step is None:
-            step = await self._learn_step()
-        raw = math.floor(current_a / step + 1e-6)
-        # At 0 A the release stays as it is: a board told to open must not be released again.
-        # For the same reason a write with the release in it is never repeated down here: an
-        # `open` may have gone out since.
-        before = self._map.limit_with if raw > 0 else ()
-        await self.device.write({**dict(before), self._map.limit: raw}, repeat=not before)
+        await self._limit.write(current_a)
+        self.limit_resolution_a = self._limit.step_a() or self.limit_resolution_a
 
-    def _guard(self) -> Mapping[str, float]:
-        """What the watchdog's registers must hold, its fallback first; empty without one."""
-        watchdog = self.device.profile.watchdog
-        if not watchdog.guards or watchdog.timeout_quantity is None:
-            return {}
-        guard: dict[str, float] = {}
-        if watchdog.fallback_quantity is not None and watchdog.fallback_value is not None:
-            guard[watchdog.fallback_quantity] = watchdog.fallback_value
-        return guard | {watchdog.timeout_quantity: watchdog.timeout_value or 0}
+    async def beat(self) -> None:
+        """Feed the watchdog on purpose; to be called every `heartbeat_s`, also at 0 A.
+
+        Raises:
+            HalError: the board does not confirm.
+        """
+        match self.device.profile.watchdog.fed_by:
+            case FedBy.HEARTBEAT:
+                await self._watchdog.beat()
+            case FedBy.LIMIT_WRITE:
+                await self._limit.rewrite()
+            case FedBy.NOTHING | FedBy.ANY_REQUEST:
+                return
 
     async def _stop_reclosing(self) -> None:
         quantity = self._map.autoreclose
         if quantity is None:
             return
         mask = sum(1 << bit for bit in self._map.autoreclose_bits)
-        config = await self._fetch_whole(quantity)
+        config = await fetch_whole(self.device, quantity)
         if config & mask:
-            await self._ensure(quantity, config & ~mask)
+            await ensure(self.device, quantity, config & ~mask)
 
-    async def _ensure(self, quantity: str, value: float) -> None:
-        """Write unless it is so already: such registers are often EEPROM."""
-        if await self._fetch_whole(quantity) == value:
-            return
-        await self.device.write({quantity: value})
-        found = await self._fetch_whole(quantity)
-        if found != value:
-            raise NotObeyed(
-                f"{self.name}: {quantity} was set to {value:g} and reads {found}; "
-                "allow writing on the board, or do not use it"
-            )
+    def _named(self, quantity: str) -> Callable[[Value], tuple[str, ...]]:
+        """What the error row says: one code where it has an enum, otherwise bits."""
+        profile = self.device.profile
+        if profile.rows[quantity].enum is not None:
+            return lambda code: _code_name(code, profile.text_of(quantity, code))
+        if not self._map.error_bits:
+            return lambda bits: profile.bit_texts(quantity, int(bits), self._map.not_errors)
+        return lambda bits: self._names(int(bits))
 
-    async def _fetch_whole(self, quantity: str) -> int:
-        value = await self.device.fetch(quantity)
-        if not isinstance(value, int):
-            raise NotObeyed(f"{self.name}: {quantity} reads {value!r}; is this the right board?")
-        return value
-
-    async def _learn_step(self) -> float:
-        fine = self._map.fine_limit
-        if fine is not None:
-            await self._fetch_whole(fine.firmware)
-            await self._fetch_whole(fine.config)
-        step = self._step_a()
-        self.limit_resolution_a = step or self._map.resolution_a
-        return self.limit_resolution_a
-
-    def _step_a(self) -> float | None:
-        """Amperes per count of the limit register, `None` while unknown."""
-        fine = self._map.fine_limit
-        if fine is None:
-            return self._map.resolution_a
-        config, firmware = (
-            whole(self.device.reading(name)).value for name in (fine.config, fine.firmware)
-        )
-        if config is None or firmware is None:
-            return None
-        is_fine = firmware >= fine.min_firmware and config >> fine.bit & 1
-        return fine.scale if is_fine else self._map.resolution_a
-
-    def _names(self, bits: int) -> Sequence[str]:
+    def _names(self, bits: int) -> tuple[str, ...]:
         names = self._map.error_bits
         return tuple(
             names.get(bit, f"bit{bit}")
@@ -254,3 +236,17 @@ def _board_map(device: Device) -> BoardMap:
     if device.profile.board is None:
         raise ProfileError(f"{device.profile.id} has no [board]; use another profile as board")
     return device.profile.board
+
+
+def _code(value: Value) -> str:
+    """A state's code as profiles write it: 1 and 0 for single bits."""
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _code_name(code: Value, text: str | None) -> tuple[str, ...]:
+    """A single error code by its text; 0 is none."""
+    return () if code == 0 else (text or f"code{code}",)
+
+
+def _some(names: Iterable[tuple[str, ...] | None]) -> Iterable[tuple[str, ...]]:
+    return (each for each in names if each is not None)

@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING
 
 from laddvakt_hal.bus import Priority
 from laddvakt_hal.clock import boottime
-from laddvakt_hal.codec import decode, encode, to_bytes
-from laddvakt_hal.errors import BusDown, Garbled, HalError, NoReply, Refused
+from laddvakt_hal.device_facts import DeviceFacts, IdentityChange
+from laddvakt_hal.discovery import find
+from laddvakt_hal.errors import (
+    BusDown,
+    Garbled,
+    HalError,
+    LayoutUnknown,
+    NoReply,
+    NotFound,
+    Refused,
+)
 from laddvakt_hal.frame import Function, Request
 from laddvakt_hal.plan import Block
-from laddvakt_hal.reading import Quality, Reading, good, missing, stale
+from laddvakt_hal.profile_layout import same_place
+from laddvakt_hal.profile_values import words_for
+from laddvakt_hal.reading import Quality, Reading, missing, stale
 from laddvakt_hal.settings import TcpSettings
 
 if TYPE_CHECKING:
@@ -21,6 +32,8 @@ if TYPE_CHECKING:
     from laddvakt_hal.codec import Value
     from laddvakt_hal.profile_model import Profile, Row
 
+__all__ = ["FIRST_HOLD_S", "MAX_HOLD_S", "MAX_SAFETY_HOLD_S", "Device", "IdentityChange"]
+
 # A silent device is left alone for this long, doubled each time. On a serial line the first pause
 # also keeps a reply that is later than the profile promises away from the next question of the
 # same shape. Over TCP the transaction id does that, and some peers stop charging when nobody asks
@@ -28,6 +41,7 @@ if TYPE_CHECKING:
 FIRST_HOLD_S = 0.5
 MAX_HOLD_S = 2.0
 MAX_SAFETY_HOLD_S = 0.75  # with its timeout: noticed back within the second
+LOOK_AGAIN_S = 10.0  # a device that is none of the wanted ones is looked at this often
 GARBLED_IS_SILENT = 3  # so many garbled replies in a row count as silence
 _GATEWAY_EXCEPTIONS = (10, 11)  # the gateway speaks, not the device
 
@@ -43,19 +57,39 @@ class Device:
         name: str,
         clock: Callable[[], float] = boottime,
     ) -> None:
-        self.profile = profile
         self.bus = bus
         self.unit = unit
         self.name = name
         self.heard_s: float | None = None  # last verified reply, exceptions included
         self.ask_again_s = 0.0  # quarantine: not asked before
         self.safety = False  # a safety reading depends on it: shorter quarantine
-        self._clock = clock
+        self.clock = clock
         self._excused = 1 if isinstance(bus.settings, TcpSettings) else 0
         self._silences = 0
         self._garbles = 0
+        self._facts = DeviceFacts(profile)
         self._readings: dict[str, Reading[Value]] = {}
         bus.set_timing(unit, profile.timing)
+
+    @property
+    def profile(self) -> Profile:
+        """The profile as this device has it: rows where they were found and as its firmware is."""
+        return self._facts.profile
+
+    @property
+    def resolved(self) -> bool:
+        """True while it is known where the registers are; until then call `resolve`."""
+        return self._facts.resolved
+
+    @property
+    def layout_version(self) -> int:
+        """Changes when rows moved or changed their size: blocks planned before are refused."""
+        return self._facts.layout_version
+
+    @property
+    def changed_identity(self) -> IdentityChange | None:
+        """The latest sign that another unit answers here than before, `None` without one."""
+        return self._facts.changed
 
     @property
     def silent(self) -> bool:
@@ -77,25 +111,50 @@ class Device:
         for point in self.profile.identity:
             value = self.reading(point.quantity).value
             if value is not None:
-                verdict = (verdict is not False) and (not point.values or value in point.values)
+                verdict = (verdict is not False) and point.matches(value)
         return verdict
 
+    async def resolve(self) -> HalError | None:
+        """Find the registers of a device that has them where it likes; others have nothing to do.
+
+        Returns:
+            The error, if any; `ask_again_s` says when to try again.
+        """
+        wanted = self.profile.discovery
+        if wanted is None or self.resolved:
+            return None
+        try:
+            found = await find(self._words, wanted.bases, wanted.models)
+            self._facts.place(found)
+        except NotFound as error:
+            self.ask_again_s = self.clock() + LOOK_AGAIN_S
+            return error
+        except HalError as error:
+            self._note_failure(error, ())
+            return error
+        return None
+
     async def read_block(self, block: Block, priority: Priority) -> HalError | None:
-        """Read a block and store what came of it; the error, if any, is stored and returned."""
+        """Read a block and store what came of it; the error, if any, is stored and returned.
+
+        A block planned before the rows moved is not sent: `LayoutUnknown`.
+        """
+        if not self._current(block):
+            self._stale(block.rows)
+            return LayoutUnknown(f"{self.name}: its registers moved; plan its reads again")
         try:
             reply = await self.bus.transact(block.request(self.unit), priority)
         except HalError as error:
-            self._note_failure(error, block)
+            self._note_failure(error, block.rows)
             return error
         self._note_heard(reply.taken_at_s)
-        for row in block.rows:
-            self._readings[row.quantity] = self._judge(row, block, reply)
+        self._store(block, reply)
         return None
 
     def mark_down(self) -> None:
-        """The line is gone: nothing read so far is good any more."""
-        for quantity, reading in self._readings.items():
-            self._readings[quantity] = stale(reading)
+        """The line is gone: nothing read so far is good any more, and others may answer later."""
+        self._all_stale()
+        self._facts.forget()
 
     async def fetch(self, quantity: str) -> Value | None:
         """Read one row now, before planned reads, and store it.
@@ -103,22 +162,22 @@ class Device:
         Raises:
             HalError: after one repetition.
         """
+        await self._decide(quantity)
         row = self.profile.rows[quantity]
-        block = Block(function=row.function, addr=row.addr, count=row.count, rows=(row,))
-        error = await self.read_block(block, Priority.COMMAND)
-        if isinstance(error, NoReply | Garbled):
-            error = await self.read_block(block, Priority.COMMAND)
-        if error is not None:
-            raise error
+        if row.scale_from is not None:
+            await self._read_row(self.profile.rows[row.scale_from])
+        await self._read_row(row)
         return self._readings[quantity].value
 
-    async def write(self, values: Mapping[str, float], *, repeat: bool = True) -> None:
+    async def write(self, values: Mapping[str, float | str], *, repeat: bool = True) -> None:
         """Write rows that follow each other in one request; confirmed by the device.
 
         Raises:
             HalError: after one repetition, none with `repeat=False`.
             ValueError: a row is not writable, not adjacent, or a value does not fit.
         """
+        for quantity in values:
+            await self._decide(quantity)
         rows = [self.profile.rows[quantity] for quantity in values]
         function = rows[0].write_function
         if function is None or any(row.write_function is not function for row in rows):
@@ -127,7 +186,7 @@ class Device:
             raise ValueError(f"{self.name}: {', '.join(values)} do not follow each other")
         words: list[int] = []
         for row, value in zip(rows, values.values(), strict=True):
-            words += encode(value, row.type, self.profile.word_order, row.scale)
+            words += words_for(self.profile, row, value)
         await self.command(function, rows[0].addr, words, repeat=repeat)
 
     async def command(
@@ -154,32 +213,79 @@ class Device:
         self._note_heard(reply.taken_at_s)
         return reply
 
-    def _judge(self, row: Row, block: Block, reply: Reply) -> Reading[Value]:
-        offset = row.addr - block.addr
-        if row.type.is_bit:
-            return good(reply.bits[offset], reply.taken_at_s)
-        words = reply.words[offset : offset + row.count]
-        order = self.profile.word_order
-        absent = self.profile.not_available.get(row.type.name, ())
-        if int.from_bytes(to_bytes(words, order), "big") in absent:
-            return missing()
-        value = decode(words, row.type, order, row.scale)
-        if value is None:
-            return missing(Quality.ABSENT if "str" in row.type.name else Quality.IMPLAUSIBLE)
-        if not isinstance(value, str) and not _plausible(value, row):
-            return missing(Quality.IMPLAUSIBLE)
-        return good(value, reply.taken_at_s)
+    async def _read_row(self, row: Row) -> None:
+        block = Block(function=row.function, addr=row.addr, count=row.count, rows=(row,))
+        error = await self.read_block(block, Priority.COMMAND)
+        if isinstance(error, NoReply | Garbled):
+            error = await self.read_block(block, Priority.COMMAND)
+        if error is not None:
+            raise error
+
+    async def _decide(self, quantity: str) -> None:
+        """Learn where a row is and what it means, as far as that is not known.
+
+        Raises:
+            HalError: it cannot be learnt; nothing was written.
+        """
+        error = await self.resolve()
+        if error is not None:
+            raise error
+        for condition in self._facts.open_conditions(quantity):
+            await self._read_row(self.profile.rows[condition])
+        if self.profile.rows[quantity].absent or self._facts.open_conditions(quantity):
+            raise LayoutUnknown(
+                f"{self.name}: what {quantity} means depends on the firmware, which is not known"
+            )
+
+    async def _words(self, addr: int, count: int) -> tuple[int, ...]:
+        function = next(iter(self.profile.rows.values())).function
+        request = Request(unit=self.unit, function=function, address=addr, count=count)
+        try:
+            reply = await self.bus.transact(request, Priority.NORMAL)
+        except Refused as error:
+            if error.exception_code in _GATEWAY_EXCEPTIONS:
+                raise NoReply(str(error)) from error
+            self._note_heard(self.clock())
+            raise
+        self._note_heard(reply.taken_at_s)
+        return reply.words
+
+    def _current(self, block: Block) -> bool:
+        """True when the block's rows are where they were when it was planned."""
+        rows = self.profile.rows
+        return self.resolved and all(same_place(row, rows[row.quantity]) for row in block.rows)
+
+    def _store(self, block: Block, reply: Reply) -> None:
+        """Judge the block's rows: what others depend on first."""
+        for row in self._facts.in_order(block.rows):
+            if row.type.is_bit:
+                bits = reply.bits[row.addr - block.addr]
+                found = self._facts.bit(row.quantity, bits, reply.taken_at_s)
+            else:
+                offset = row.addr - block.addr
+                words = reply.words[offset : offset + row.count]
+                found = self._facts.judge(row, words, reply.taken_at_s, self._readings)
+            self._readings[row.quantity] = found
+            self._facts.note(row.quantity, found)
+        if self.identity_matches() is False:
+            self._distrust()
+
+    def _distrust(self) -> None:
+        """Another model answers: its registers mean something else."""
+        own = {point.quantity for point in self.profile.identity}
+        for quantity in self._readings.keys() - own:
+            self._readings[quantity] = missing()
 
     def _note_heard(self, taken_at_s: float) -> None:
         self.heard_s = taken_at_s
         self._silences = self._garbles = 0
         self.ask_again_s = 0.0
 
-    def _note_failure(self, error: HalError, block: Block) -> None:
+    def _note_failure(self, error: HalError, rows: tuple[Row, ...]) -> None:
         match error:
             case Refused(exception_code=code) if code not in _GATEWAY_EXCEPTIONS:
-                self._note_heard(self._clock())
-                for row in block.rows:
+                self._note_heard(self.clock())
+                for row in rows:
                     self._readings[row.quantity] = missing(Quality.REFUSED)
                 return
             case BusDown():
@@ -188,27 +294,27 @@ class Device:
             case Garbled():
                 self._garbles += 1
                 if self._garbles < GARBLED_IS_SILENT:
-                    self._stale(block)
+                    self._stale(rows)
                     return
             case _:
                 pass
         self._quarantine()
 
-    def _stale(self, block: Block) -> None:
-        for row in block.rows:
+    def _stale(self, rows: tuple[Row, ...]) -> None:
+        for row in rows:
             self._readings[row.quantity] = stale(self.reading(row.quantity))
+
+    def _all_stale(self) -> None:
+        for quantity, reading in self._readings.items():
+            self._readings[quantity] = stale(reading)
 
     def _quarantine(self) -> None:
         """Leave the device alone for a while; nothing it said is good any more."""
-        self.mark_down()
+        self._all_stale()
         self._silences += 1
         if not self.silent:
             return
+        self._facts.forget()
         most_s = MAX_SAFETY_HOLD_S if self.safety else MAX_HOLD_S
         hold_s = min(FIRST_HOLD_S * 2.0 ** (self._silences - self._excused - 1), most_s)
-        self.ask_again_s = self._clock() + hold_s
-
-
-def _plausible(value: float, row: Row) -> bool:
-    low, high = row.minimum, row.maximum
-    return (low is None or value >= low) and (high is None or value <= high)
+        self.ask_again_s = self.clock() + hold_s

@@ -44,3 +44,15 @@ class LineSetupError(HalError):
 
 class NotObeyed(HalError):
     """The device confirmed a write but reads back something else; the message says what."""
+
+
+class LayoutUnknown(HalError):
+    """Where the registers are, or what they mean, is not known yet: nothing was sent."""
+
+
+class NotFound(HalError):
+    """The device answers, but has not what its profile looks for: it is another device."""
+
+
+class Overtaken(HalError):
+    """A newer command came while this one waited for its turn: nothing was sent."""

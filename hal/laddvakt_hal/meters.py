@@ -38,6 +38,7 @@ class ProfiledMeter:
         self.latency_s = self._map.latency_s
         self.resolution_wh = self._map.resolution_wh
         self.load_side = self._map.load_side
+        self.measures_neutral = self._map.measures_neutral
 
     @property
     def wanted(self) -> Mapping[str, ReadClass]:

@@ -9,13 +9,30 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from laddvakt_hal.profile_variants import Condition, Variant, conditions_of
 from laddvakt_hal.settings import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from laddvakt_hal.codec import Type, WordOrder
+    from laddvakt_hal.codec import Type, Value, WordOrder
     from laddvakt_hal.frame import Function
+    from laddvakt_hal.profile_maps import BoardMap, MeterMap, RelayMap, ResidualMap
+
+__all__ = [
+    "Condition",
+    "Discovery",
+    "FedBy",
+    "Identity",
+    "Kind",
+    "Limits",
+    "OnExpiry",
+    "Profile",
+    "Row",
+    "Span",
+    "Variant",
+    "Watchdog",
+]
 
 
 class Kind(enum.Enum):
@@ -63,6 +80,16 @@ class Row:
     maximum: float | None = None
     clears: bool = False  # reading it changes it: only ever read on purpose
     alone: bool = False  # must be the only thing in its request
+    scale_from: str | None = None  # the value is × 10 ^ the value of that row
+    enum: str | None = None  # table with texts for its values
+    bits: str | None = None  # table with texts for its bits
+    overlap: bool = False  # may share addresses with another row
+    mask: int | None = None  # only these bits of the raw number, moved down by `shift`
+    shift: int = 0
+    readback: str | None = None  # the row that reads what is written here
+    absent: bool = False  # this variant of the device has no such row
+    block: int | None = None  # `addr` counts from another discovered model than the device's own
+    note: str | None = None
 
     @property
     def count(self) -> int:
@@ -92,6 +119,7 @@ class Limits:
     holes: bool = False  # undefined registers may be read across
     spans: tuple[Span, ...] = ()  # when given: every read stays inside one of them or on one row
     barriers: frozenset[int] = frozenset()  # no read covers both address n-1 and n
+    one_row: bool = False  # one value per request; every row is `alone` then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +132,11 @@ class Watchdog:
     timeout_value: float | None = None
     fallback_quantity: str | None = None
     fallback_value: float | None = None
+    heartbeat_quantity: str | None = None
+    heartbeat_value: float | None = None
+    heartbeat_s: float | None = None  # how often it must be fed; `None`: reading feeds it
+    timeout_s: float | None = None  # after how long it expires, armed or fixed by the device
+    note: str | None = None
 
     @property
     def guards(self) -> bool:
@@ -113,82 +146,28 @@ class Watchdog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """A point that tells what the device is; `values` empty: any."""
+    """A point that tells what the device is; neither `values` nor `texts`: any."""
 
     quantity: str
     values: tuple[int, ...] = ()
+    texts: tuple[str, ...] = ()  # what a text may begin with
+
+    def matches(self, value: Value) -> bool:
+        """True when a device of this kind may say so."""
+        if self.texts:
+            return str(value).startswith(self.texts)
+        return not self.values or value in self.values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeterMap:
-    """How the meter role is made of rows; `power` rows are added up."""
+class Discovery:
+    """Where to look for the device's registers; its rows count from the model's ID register.
 
-    voltage: tuple[str, ...]
-    current: tuple[str, ...]
-    power: tuple[str, ...]
-    energy: str
-    energy_wh_per_unit: float
-    serial: str | None
-    resolution_wh: float
-    rollover_wh: float | None
-    update_s: float
-    latency_s: float
-    load_side: bool
-    three_wire: bool
+    Source: SunSpec Device Information Model Specification: marker, then (id, length) headers.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FineLimit:
-    """A limit register that changes its step: `scale` when bit and firmware say so."""
-
-    config: str
-    bit: int
-    firmware: str
-    min_firmware: int
-    scale: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoardMap:
-    """How the board role is made of rows."""
-
-    pilot: str
-    pilot_states: Mapping[str, str]  # raw value → A..F or invalid
-    pwm: str
-    pwm_on: frozenset[str]
-    limit: str
-    limit_with: tuple[tuple[str, int], ...]  # written in the same request, just before the limit
-    fine_limit: FineLimit | None
-    resolution_a: float
-    apply_s: float
-    errors: str
-    error_bits: Mapping[int, str]
-    not_errors: frozenset[int]  # status bits among the error bits
-    relay_bit: tuple[str, int] | None
-    autoreclose: str | None  # register whose bits let the board reclose by itself
-    autoreclose_bits: tuple[int, ...]
-    set_at_start: tuple[tuple[str, float], ...]
-    release: str | None  # register that opens the contactor under load when 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelayMap:
-    """Coils, contacts, and the timed coil that serves as dead man."""
-
-    coil: str  # coil names are this + number from 1
-    contact: str
-    flash_on_base: int | None  # write function 5 to base + coil, value × flash_step_s
-    flash_step_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResidualMap:
-    """How the residual-monitor role is made of rows."""
-
-    dc: str
-    status: str
-    trip_bits: tuple[int, ...]
-    failure_bits: tuple[int, ...]
+    bases: tuple[int, ...]
+    models: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,20 +179,65 @@ class Profile:
     vendor: str
     model: str
     source: str  # document and edition
+    second_source: str | None = None  # what confirms the rows
+    hardware_checked: bool = False
+    variants: tuple[str, ...] = ()  # names the same map is sold under
     assumptions: tuple[str, ...] = ()
     baud: int | None = None
     parity: str | None = None
     stop_bits: int | None = None
     unit: int | None = None
+    serial_confirmed: bool = True  # False: nobody confirms the factory's baud, parity, unit
     tcp_port: int | None = None
+    tcp_unit: int | None = None
     word_order: WordOrder = "big"
     timing: Timing = field(default_factory=Timing)
     limits: Limits = field(default_factory=Limits)
     not_available: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # type → raw
     rows: Mapping[str, Row] = field(default_factory=dict)
+    enums: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    bit_names: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    alternatives: tuple[Variant, ...] = ()  # rows that depend on the firmware
+    discovery: Discovery | None = None
     identity: tuple[Identity, ...] = ()
     watchdog: Watchdog = field(default_factory=Watchdog)
     meter: MeterMap | None = None
     board: BoardMap | None = None
     relay: RelayMap | None = None
     residual: ResidualMap | None = None
+
+    def needs(self, quantity: str) -> tuple[str, ...]:
+        """The other rows that must be read for a row to have a value: its factor, its conditions.
+
+        Raises:
+            KeyError: the profile has no such row.
+        """
+        shapes = [self.rows[quantity]]
+        shapes += [v.rows[quantity] for v in self.alternatives if quantity in v.rows]
+        factors = [row.scale_from for row in shapes if row.scale_from is not None]
+        return tuple(dict.fromkeys([*factors, *conditions_of(self.alternatives, quantity)]))
+
+    def text_of(self, quantity: str, value: Value) -> str | None:
+        """What a value of that row means in words; `None` where no table says it.
+
+        Raises:
+            KeyError: the profile has no such row.
+        """
+        name = self.rows[quantity].enum
+        if name is None:
+            return None
+        code = int(value) if isinstance(value, bool | float) and value == int(value) else value
+        return self.enums[name].get(str(code))
+
+    def bit_texts(
+        self, quantity: str, value: int, but: frozenset[int] = frozenset()
+    ) -> tuple[str, ...]:
+        """The names of the bits that are set, `but` left out; one without a name is `bit<N>`.
+
+        Raises:
+            KeyError: the profile has no such row.
+        """
+        table = self.rows[quantity].bits
+        names = {} if table is None else self.bit_names[table]
+        set_bits = (bit for bit in range(value.bit_length()) if value >> bit & 1)
+        return tuple(names.get(bit, f"bit{bit}") for bit in set_bits if bit not in but)

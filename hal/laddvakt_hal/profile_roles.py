@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
-from laddvakt_hal.profile_model import BoardMap, FineLimit, MeterMap, RelayMap, ResidualMap
+from laddvakt_hal.frame import Function
+from laddvakt_hal.profile_maps import COIL_ON, BoardMap, FineLimit, MeterMap, RelayMap, ResidualMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,7 +52,10 @@ def meter_map(table: Table | None, rows: Mapping[str, Row]) -> MeterMap | None:
         latency_s=table.need_number("latency_ms") / 1000,
         load_side=side == "load",
         three_wire=table.flag("three_wire"),
+        measures_neutral=table.flag("measures_neutral"),
     )
+    if found.resolution_wh <= 0 or min(found.update_s, found.latency_s) < 0:
+        raise table.error("resolution_wh", "more than 0 is expected, and no time below 0")
     table.done()
     return found
 
@@ -63,36 +68,57 @@ def board_map(table: Table | None, rows: Mapping[str, Row]) -> BoardMap | None:
     """
     if table is None:
         return None
-    states = _states(table)
-    relay = table.table("relay")
-    relay_bit = None
-    if relay is not None:
-        relay_bit = (relay.need_text("quantity"), relay.whole("bit", 0, 31))
-        relay.done()
     found = BoardMap(
         pilot=table.need_text("pilot"),
-        pilot_states=states,
-        pwm=table.need_text("pwm"),
+        pilot_states=_states(table),
+        pwm=table.text("pwm"),
         pwm_on=frozenset(table.texts("pwm_on")),
         limit=table.need_text("limit"),
         limit_with=_settings(table, "limit_with", rows),
         fine_limit=_fine_limit(table.table("fine_limit"), rows),
         resolution_a=table.need_number("resolution_a"),
         apply_s=table.need_number("apply_s"),
-        errors=table.need_text("errors"),
+        errors=table.text_or_texts("errors"),
         error_bits=_bits(table.table("error_bits")),
         not_errors=frozenset(table.wholes("not_errors")),
-        relay_bit=relay_bit,
+        relay_bit=_relay_bit(table.table("relay")),
         autoreclose=table.text("autoreclose"),
         autoreclose_bits=table.wholes("autoreclose_bits"),
         set_at_start=tuple((q, float(v)) for q, v in _settings(table, "set_at_start", rows)),
         release=table.text("release"),
     )
-    optional = [found.autoreclose, found.release, relay_bit[0] if relay_bit else None]
-    needed = [found.pilot, found.pwm, found.limit, found.errors]
-    _known(table, rows, [*needed, *(name for name in optional if name is not None)])
-    if not rows[found.limit].writable:
-        raise table.error("limit", f"row {found.limit} must be writable")
+    _check_board(table, found, rows)
+    table.done()
+    return found
+
+
+def _check_board(table: Table, board: BoardMap, rows: Mapping[str, Row]) -> None:
+    relay = board.relay_bit[0] if board.relay_bit else None
+    optional = [board.pwm, board.autoreclose, board.release, relay]
+    _known(table, rows, [board.pilot, *board.errors, *(n for n in optional if n is not None)])
+    if board.limit not in rows or not rows[board.limit].writable:
+        raise table.error("limit", f"row {board.limit} must be writable")
+    if (board.pwm is None) != (not board.pwm_on):
+        raise table.error("pwm_on", "goes with pwm: the row and the values that mean a current")
+    if board.error_bits and len(board.errors) != 1:
+        raise table.error("error_bits", "go with one errors row; give each row its bits instead")
+    if board.release is not None and not rows[board.release].writable:
+        raise table.error("release", f"row {board.release} must be writable")
+    if board.resolution_a <= 0 or board.apply_s < 0:
+        raise table.error("resolution_a", "more than 0 is expected, and apply_s not below 0")
+    together = [*(rows[name] for name, _ in board.limit_with), rows[board.limit]]
+    for before, after in itertools.pairwise(together):
+        same = before.write_function is after.write_function is Function.WRITE_REGISTERS
+        if before.end != after.addr or not same:
+            raise table.error(
+                "limit_with", f"{before.quantity} does not stand just before {after.quantity}"
+            )
+
+
+def _relay_bit(table: Table | None) -> tuple[str, int] | None:
+    if table is None:
+        return None
+    found = (table.need_text("quantity"), table.whole("bit", 0, 31))
     table.done()
     return found
 
@@ -105,15 +131,30 @@ def relay_map(table: Table | None, rows: Mapping[str, Row]) -> RelayMap | None:
     """
     if table is None:
         return None
+    coil, contact = table.need_text("coil"), table.text("contact")
+    _known(table, rows, [f"{coil}1", *([f"{contact}1"] if contact else [])])
+    output = rows[f"{coil}1"]
+    if not output.writable:
+        raise table.error("coil", f"row {coil}1 must be writable")
+    register = not output.type.is_bit
+    if register and not (table.has("on_value") and table.has("off_value")):
+        raise table.error("on_value", "a register relay needs on_value and off_value")
+    on_value = table.whole("on_value", 0, 65535, COIL_ON)
     found = RelayMap(
-        coil=table.need_text("coil"),
-        contact=table.need_text("contact"),
-        flash_on_base=table.whole("flash_on_base", 0, 65535)
-        if table.has("flash_on_base")
-        else None,
+        coil=coil,
+        contact=contact,
+        flash_on_base=table.whole_or_none("flash_on_base", 0, 65535),
         flash_step_s=table.number("flash_step_ms", 100) / 1000,
+        on_value=on_value,
+        off_value=table.whole("off_value", 0, 65535, 0),
+        closed_value=table.whole("closed_value", 0, 65535, on_value if register else 1),
+        timed_base=table.whole_or_none("timed_base", 0, 65535),
+        timed_most=table.whole("timed_most", 1, 32767, 255),
     )
-    _known(table, rows, [f"{found.coil}1", f"{found.contact}1"])
+    if found.on_value == found.off_value or found.flash_step_s <= 0:
+        raise table.error("on_value", "must differ from off_value, and flash_step_ms be above 0")
+    if found.timed_base is not None and not register:
+        raise table.error("timed_base", "goes with register relays; coils have flash_on_base")
     table.done()
     return found
 
@@ -128,11 +169,12 @@ def residual_map(table: Table | None, rows: Mapping[str, Row]) -> ResidualMap | 
         return None
     found = ResidualMap(
         dc=table.need_text("dc"),
+        ac=table.text("ac"),
         status=table.need_text("status"),
         trip_bits=table.wholes("trip_bits"),
         failure_bits=table.wholes("failure_bits"),
     )
-    _known(table, rows, [found.dc, found.status])
+    _known(table, rows, [found.dc, found.status, *([found.ac] if found.ac else [])])
     if not found.trip_bits:
         raise table.error("trip_bits", "at least one bit is expected")
     table.done()

@@ -38,6 +38,8 @@ class ProfiledResidualMonitor:
     def wanted(self) -> Mapping[str, ReadClass]:
         """What must be read for this role."""
         wanted = {point.quantity: ReadClass.ONCE for point in self.device.profile.identity}
+        if self._map.ac is not None:  # beside the direct current: it costs two registers
+            wanted[self._map.ac] = ReadClass.SAFETY
         return wanted | dict.fromkeys((self._map.dc, self._map.status), ReadClass.SAFETY)
 
     def dc_a(self) -> Reading[float]:
@@ -45,6 +47,18 @@ class ProfiledResidualMonitor:
         if self._failed():
             return missing()
         return derive(number(self.device.reading(self._map.dc)), abs)
+
+    def ac_a(self) -> Reading[float]:
+        """Residual alternating current, its size; absent where it is not measured."""
+        if self._map.ac is None or self._failed():
+            return missing()
+        return derive(number(self.device.reading(self._map.ac)), abs)
+
+    def alarms(self) -> Reading[tuple[str, ...]]:
+        """The names of everything the monitor reports."""
+        quantity, profile = self._map.status, self.device.profile
+        status = whole(self.device.reading(quantity))
+        return derive(status, lambda bits: profile.bit_texts(quantity, bits))
 
     def tripped(self) -> Reading[bool]:
         """The monitor's own DC alarm, also while it reports a failure."""

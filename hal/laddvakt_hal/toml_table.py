@@ -31,6 +31,12 @@ class Table:
         """True when the key is there and not taken yet."""
         return key in self._left
 
+    def take(self, key: str) -> Raw:
+        """Whatever stands there, unchecked."""
+        if key not in self._left:
+            raise self.error(key, "is missing")
+        return self._left.pop(key)
+
     @overload
     def number(self, key: str, default: float) -> float: ...
     @overload
@@ -59,6 +65,10 @@ class Table:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise self.error(key, f"a whole number {low}..{high} is expected, not {value!r}")
         return value
+
+    def whole_or_none(self, key: str, low: int, high: int) -> int | None:
+        """A whole number within `low`..`high`, `None` when missing."""
+        return self.whole(key, low, high) if self.has(key) else None
 
     @overload
     def text(self, key: str, default: str) -> str: ...
@@ -108,6 +118,12 @@ class Table:
         if len(checked) != len(values):
             raise self.error(key, f"a list of texts is expected, not {values!r}")
         return checked
+
+    def text_or_texts(self, key: str) -> tuple[str, ...]:
+        """One text or a list of them; empty when missing."""
+        if isinstance(self._left.get(key), str):
+            return (self.need_text(key),)
+        return self.texts(key)
 
     def wholes(self, key: str) -> tuple[int, ...]:
         """A list of whole numbers."""

@@ -1,0 +1,149 @@
+"""A board's own communication watchdog: arming it, seeing that it is armed, feeding it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from laddvakt_hal.combine import derive, number, together
+from laddvakt_hal.errors import NotObeyed
+from laddvakt_hal.profile_model import FedBy
+from laddvakt_hal.reading import Reading, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from laddvakt_hal.device import Device
+    from laddvakt_hal.profile_model import Watchdog
+
+BEATS = 3  # so often it is fed within its time where the profile does not say: two may be lost
+_SECONDS_PER = {"ms": 0.001, "s": 1.0, "min": 60.0}
+_CLOSE = 1e-4  # registers that are scaled or floats come back a little different
+
+
+class BoardWatchdog:
+    """The watchdog a profile describes, on one device; without one nothing is ever needed."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._guard = _registers(device.profile.watchdog)
+
+    @property
+    def guards(self) -> bool:
+        """True when it makes things safe and is there without anybody's help, or can be armed.
+
+        A watchdog that lets more current flow never counts.
+        """
+        watchdog = self._watchdog
+        return watchdog.guards and (bool(self._guard) or watchdog.timeout_s is not None)
+
+    @property
+    def timeout_s(self) -> float | None:
+        """After how long without food it expires, as armed; `None` where nobody knows."""
+        watchdog = self._watchdog
+        quantity, value = watchdog.timeout_quantity, watchdog.timeout_value
+        if quantity is None or value is None:
+            return watchdog.timeout_s
+        unit = self._device.profile.rows[quantity].unit or ""
+        return value * _SECONDS_PER[unit] if unit in _SECONDS_PER else watchdog.timeout_s
+
+    @property
+    def heartbeat_s(self) -> float | None:
+        """How often it must be fed on purpose; `None` where reading feeds it, or there is none."""
+        watchdog = self._watchdog
+        if watchdog.fed_by in (FedBy.NOTHING, FedBy.ANY_REQUEST):
+            return None
+        if watchdog.heartbeat_s is not None:
+            return watchdog.heartbeat_s
+        return None if self.timeout_s is None else self.timeout_s / BEATS
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The rows that show whether it is armed."""
+        return tuple(_seen_at(self._device, quantity) for quantity in self._guard)
+
+    def armed(self) -> Reading[bool]:
+        """True while its registers read as `arm` left them; absent without registers."""
+        if not self._guard:
+            return missing()
+        rows = [number(self._device.reading(quantity)) for quantity in self.wanted]
+        found = together(rows)
+        if found.value is not None and None in found.value:
+            return missing()
+        wanted = tuple(self._guard.values())
+        return derive(
+            found,
+            lambda values: all(
+                value is not None and same(value, want)
+                for value, want in zip(values, wanted, strict=True)
+            ),
+        )
+
+    async def arm(self) -> bool:
+        """Set fallback, then timer, each read back.
+
+        Returns:
+            True when the board is guarded; False when nothing would make it safe.
+
+        Raises:
+            NotObeyed: a register reads back otherwise.
+            HalError: the board does not answer.
+        """
+        for quantity, value in self._guard.items():
+            await ensure(self._device, quantity, value)
+        return self.guards
+
+    async def beat(self) -> None:
+        """Write the heartbeat, where there is one.
+
+        Raises:
+            HalError: the board does not confirm.
+        """
+        watchdog = self._watchdog
+        if watchdog.heartbeat_quantity is not None and watchdog.heartbeat_value is not None:
+            await self._device.write({watchdog.heartbeat_quantity: watchdog.heartbeat_value})
+
+    @property
+    def _watchdog(self) -> Watchdog:
+        return self._device.profile.watchdog
+
+
+async def ensure(device: Device, quantity: str, value: float) -> None:
+    """Write unless it is so already, for such registers are often EEPROM; then read it back.
+
+    Raises:
+        NotObeyed: it reads back otherwise.
+        HalError: the board does not answer.
+    """
+    seen_at = _seen_at(device, quantity)
+    if same(await device.fetch(seen_at), value):
+        return
+    await device.write({quantity: value})
+    found = await device.fetch(seen_at)
+    if not same(found, value):
+        raise NotObeyed(
+            f"{device.name}: {quantity} was set to {value:g} and reads {found}; "
+            "allow writing on the board, or do not use it"
+        )
+
+
+def same(found: object, wanted: float) -> bool:
+    """True when a register says what it was set to."""
+    if not isinstance(found, int | float):
+        return False
+    return math.isclose(found, wanted, rel_tol=_CLOSE, abs_tol=_CLOSE)
+
+
+def _registers(watchdog: Watchdog) -> Mapping[str, float]:
+    """What its registers must hold, the fallback first; empty where it cannot be set."""
+    if watchdog.timeout_quantity is None or watchdog.timeout_value is None:
+        return {}
+    guard: dict[str, float] = {}
+    if watchdog.fallback_quantity is not None and watchdog.fallback_value is not None:
+        guard[watchdog.fallback_quantity] = watchdog.fallback_value
+    return guard | {watchdog.timeout_quantity: watchdog.timeout_value}
+
+
+def _seen_at(device: Device, quantity: str) -> str:
+    """The row that reads what is written to another."""
+    return device.profile.rows[quantity].readback or quantity
