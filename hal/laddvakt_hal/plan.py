@@ -53,10 +53,12 @@ def plan_device(
 
     Args:
         profile: the device's.
-        wanted: quantities and how urgent each is; what decoding them needs is read with them.
+        wanted: quantities and how urgent each is.
         cost: what a read costs, from `wire_cost`.
         periods: how often each class is read on this line.
         cap_s: how long a read may hold the line, from `longest_allowed_s`.
+
+    A row this variant of the device does not have is not read.
 
     Raises:
         KeyError: a wanted quantity is no row of the profile.
@@ -65,9 +67,11 @@ def plan_device(
     period_s = {kind: its_periods.steady(kind) for kind in ReadClass}
     terms = Terms(limits=profile.limits, cost=cost, period_s=period_s, cap_s=cap_s)
     planned: list[tuple[ReadClass, Block]] = []
-    rows = [(profile.rows[quantity], kind) for quantity, kind in wanted.items()]
+    pairs = ((profile.rows[quantity], kind) for quantity, kind in wanted.items())
+    rows = [(row, kind) for row, kind in pairs if not row.absent]
+    there = [row for row in profile.rows.values() if not row.absent]
     for function in sorted({row.function for row, _ in rows}):
-        known = [row for row in profile.rows.values() if row.function is function]
+        known = [row for row in there if row.function is function]
         planned += cheapest([pair for pair in rows if pair[0].function is function], known, terms)
     # Stable: within a class by function, then by address.
     return tuple(sorted(planned, key=lambda pair: pair[0]))
