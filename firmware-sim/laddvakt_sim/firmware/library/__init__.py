@@ -15,14 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from laddvakt_sim.firmware.library.model import Model
+    from laddvakt_sim.firmware.slave import Device
 
 __all__ = ["BenchDevice", "World", "entry", "make", "models"]
 
 _MODULES = {
     "abb": ("abb-b23-b24",),
+    "alfen": ("alfen-ng910",),
+    "bauer": ("bauer-bsm-ws36a",),
     "bender": ("bender-cc612-cc613",),
     "charx": ("phoenix-charx-sec",),
-    "eastron": ("eastron-sdm120", "eastron-sdm230", "eastron-sdm630", "eastron-sdm72d-m-v2"),
+    "eastron": (
+        "eastron-sdm120",
+        "eastron-sdm230",
+        "eastron-sdm630",
+        "eastron-sdm72d-m-v2",
+    ),
     "evse_din": ("simpleevse-wb-din",),
     "gavazzi": (
         "cg-em24-din-rtu",
@@ -31,14 +39,51 @@ _MODULES = {
         "cg-em530-em540",
         "phoenix-eem-350-d-mcb",
     ),
+    "heidelberg": ("heidelberg-energy-control",),
+    "janitza": (
+        "janitza-umg604",
+        "janitza-umg96rm",
+    ),
     "keba": ("keba-p30-p40",),
+    "meters": (
+        "dzg-dvh4013",
+        "inepro-pro380",
+        "orno-or-we-516-517",
+        "phoenix-eem-ma37x",
+    ),
+    "phoenix": (
+        "phoenix-em-cp-pp-eth",
+        "phoenix-ev-cc-ac1-m3-eth",
+        "phoenix-ev-cc-basic-ser",
+    ),
     "relays": (
         "c0135-relay-board",
         "eletechsup-r4d3b16",
         "kmtronic-relay",
         "waveshare-modbus-rtu-relay",
     ),
-    "sunspec": ("sunspec-meter-20x", "sunspec-meter-21x"),
+    "residual": (
+        "bender-rcmb300",
+        "bender-rcms150",
+    ),
+    "schneider": ("schneider-iem3155-iem3255",),
+    "siemens": (
+        "siemens-pac1600",
+        "siemens-pac2200",
+    ),
+    "signing": (
+        "cg-em580-ocmf",
+        "iskra-wm3m4c",
+    ),
+    "sunspec": (
+        "sunspec-meter-20x",
+        "sunspec-meter-21x",
+    ),
+    "vestel": ("vestel-evc04",),
+    "wallboxes": (
+        "abb-terra-ac",
+        "etrel-inch",
+    ),
 }
 _WHERE = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -80,16 +125,11 @@ def make(
 class World:
     """Devices on lines, without a plant between them."""
 
-    def __init__(self, lines: Mapping[str, tuple[BenchDevice, ...]]) -> None:
+    def __init__(self, lines: Mapping[str, tuple[Device, ...]]) -> None:
         self.lines = lines
 
-    def request(self, device: BenchDevice, pdu: bytes, now_s: float) -> Answer:
+    def request(self, device: Device, pdu: bytes, now_s: float) -> Answer:
         """Carry out a request PDU that reached `device` at `now_s`; no PDU back: it is silent."""
-        device.tell_time(now_s)
+        if isinstance(device, BenchDevice):
+            device.tell_time(now_s)
         return serve(pdu, device)
-
-    def advance(self, now_s: float) -> None:
-        """Let every device live until `now_s`."""
-        for devices in self.lines.values():
-            for device in devices:
-                device.tell_time(now_s)

@@ -49,7 +49,7 @@ CHARGEPOINT: Mapping[str, float] = {
 }
 _SESSION = ("charge_time", "connection_time", "session_time")
 _PHASES = (1, 2, 3)
-_WH_PER_J = 1 / 3600
+_S_PER_H = 3600.0
 
 
 class Physics:
@@ -60,7 +60,7 @@ class Physics:
         self._values = dict(values)
 
     def __contains__(self, quantity: str) -> bool:
-        return quantity in self._values or quantity in _DERIVED
+        return quantity in self._values or (quantity in _DERIVED and bool(self._values))
 
     def copy(self) -> Physics:
         """The state of this moment."""
@@ -96,8 +96,12 @@ class Physics:
 
     def advance(self, seconds: float) -> None:
         """Let the counters run for that long."""
+        if not self._values:
+            return  # this device measures nothing that counts
+        apparent_kva = self.get("apparent_power_total") / 1000
+        self._values["apparent_energy_total"] += apparent_kva * seconds / _S_PER_H
         for phase in _PHASES:
-            self._count(phase, self.get(f"power_l{phase}") * seconds * _WH_PER_J / 1000)
+            self._count(phase, self.get(f"power_l{phase}") / 1000 * seconds / _S_PER_H)
         for name in _SESSION:
             if name in self._values:
                 self._values[name] += seconds
@@ -190,6 +194,8 @@ _DERIVED: Mapping[str, Callable[[Physics], float]] = {
     "energy_export_total": _total("energy_export"),
     "energy_sum_total": _sum("energy_import_total", "energy_export_total"),
     "energy_net_total": _difference("energy_import_total", "energy_export_total"),
+    "energy_import_total_f32": _same("energy_import_total"),
+    "energy_export_total_f32": _same("energy_export_total"),
     "energy_import_t1": _difference("energy_import_total", "energy_import_t2"),
     "energy_export_t1": _same("energy_export_total"),
     "energy_resettable_total": _sum("energy_resettable_import", "energy_resettable_export"),
