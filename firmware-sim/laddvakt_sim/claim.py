@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+CONFIGURATION_ERROR = 78  # EX_CONFIG: a file must be changed first
 TEMPORARY_FAILURE = 75  # EX_TEMPFAIL: try again after doing what the sentence says
 
 

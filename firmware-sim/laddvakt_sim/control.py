@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
 from laddvakt_sim.clock import now_s
-from laddvakt_sim.fault_kinds import CONNECTORS, KINDS, LINES
-from laddvakt_sim.faults import Fault, FaultError
+from laddvakt_sim.control_parts import (
+    FAULT_ROUTES,
+    BadRequestError,
+    fault_view,
+    json_body,
+    kinds_view,
+    rig_app,
+)
+from laddvakt_sim.fault_kinds import CONNECTORS, LINES
 from laddvakt_sim.plant.words import VehicleSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     from laddvakt_sim.board import Board
     from laddvakt_sim.plant.connector import Connector
 
-_MOST_FRAMES = 40_000
 _ROUTES = (
     "GET /state",
     "POST /connectors/{n}/plug",
     "POST /connectors/{n}/unplug",
     "PATCH /connectors/{n}/vehicle",
-    "GET /faults",
-    "POST /faults",
-    "DELETE /faults/{name}?connector=",
-    "DELETE /faults",
-    "GET /trace?line=&since=&limit=",
+    *FAULT_ROUTES,
 )
 _NUMBERS = {"phases": (1, 3), "max_current_a": (1, 80), "demand_wh": (1, 1e6), "stop_s": (0.05, 60)}
-
-
-class BadRequestError(Exception):
-    """The request cannot be carried out; the message says what is allowed."""
 
 
 class Control:
@@ -46,33 +43,17 @@ class Control:
 
     def app(self) -> web.Application:
         """Build the web application."""
-        app = web.Application(middlewares=[_plain_errors])
+        app = rig_app(self._board)
         app.router.add_get("/", self._index)
         app.router.add_get("/state", self._state)
         app.router.add_post("/connectors/{connector}/plug", self._plug)
         app.router.add_post("/connectors/{connector}/unplug", self._unplug)
         app.router.add_patch("/connectors/{connector}/vehicle", self._change)
-        app.router.add_get("/faults", self._list)
-        app.router.add_post("/faults", self._inject)
-        app.router.add_delete("/faults", self._clear)
-        app.router.add_delete("/faults/{name}", self._clear)
-        app.router.add_get("/trace", self._trace)
         return app
 
     async def _index(self, _request: web.Request) -> web.Response:
-        kinds = {
-            name: {
-                "about": kind.about,
-                "connector": kind.target.value,
-                "parameters": {
-                    key: {"allowed": parameter.allowed(), "default": parameter.default}
-                    for key, parameter in kind.parameters.items()
-                },
-            }
-            for name, kind in KINDS.items()
-        }
-        body = {"routes": _ROUTES, "connectors": CONNECTORS, "lines": LINES, "faults": kinds}
-        return web.json_response(body)
+        body = {"routes": _ROUTES, "connectors": CONNECTORS, "lines": LINES}
+        return web.json_response(body | {"faults": kinds_view(self._board.kinds)})
 
     async def _state(self, _request: web.Request) -> web.Response:
         board = self._board
@@ -81,14 +62,14 @@ class Control:
         body = {
             "now_s": board.station.now_s,
             "connectors": connectors,
-            "faults": [_fault_view(fault) for fault in board.faults],
+            "faults": [fault_view(board, fault) for fault in board.faults],
             "lines": board.trace.counts,
         }
         return web.json_response(body)
 
     async def _plug(self, request: web.Request) -> web.Response:
         connector = _connector(request)
-        spec = _vehicle(await _json(request), VehicleSpec())
+        spec = _vehicle(await json_body(request), VehicleSpec())
         if self._board.station.connectors[connector].vehicle is not None:
             raise BadRequestError(f"connector {connector} has a vehicle: unplug it first")
         self._board.plug(connector, spec)
@@ -104,34 +85,8 @@ class Control:
         vehicle = self._board.station.connectors[connector].vehicle
         if vehicle is None:
             raise BadRequestError(f"connector {connector} has no vehicle: plug one first")
-        self._board.change(connector, _vehicle(await _json(request), vehicle.spec))
+        self._board.change(connector, _vehicle(await json_body(request), vehicle.spec))
         return self._one(connector)
-
-    async def _list(self, _request: web.Request) -> web.Response:
-        return web.json_response({"faults": [_fault_view(fault) for fault in self._board.faults]})
-
-    async def _inject(self, request: web.Request) -> web.Response:
-        return web.json_response(_fault_view(await self._board.inject(await _json(request))))
-
-    async def _clear(self, request: web.Request) -> web.Response:
-        name = request.match_info.get("name")
-        if name is not None and name not in KINDS:
-            raise BadRequestError(f"unknown fault {name!r}: allowed are {', '.join(KINDS)}")
-        connector = request.query.get("connector")
-        if connector not in (None, *CONNECTORS):
-            raise BadRequestError(f"connector = {connector!r}: allowed are {', '.join(CONNECTORS)}")
-        cleared = await self._board.clear(name, connector)
-        return web.json_response({"cleared": cleared, "cleared_at_s": now_s()})
-
-    async def _trace(self, request: web.Request) -> web.Response:
-        line = request.query.get("line")
-        if line not in (None, *LINES):
-            raise BadRequestError(f"line = {line!r}: allowed are {', '.join(LINES)}")
-        since = _query_number(request, "since", 1, 0)
-        limit = _query_number(request, "limit", 1000, 1)
-        frames, following = self._board.trace.since(since, line=line, limit=limit)
-        text = f'{{"frames": [{", ".join(frames)}], "next": {following}}}'
-        return web.Response(text=text, content_type="application/json")
 
     def _one(self, connector: str) -> web.Response:
         station = self._board.station
@@ -139,41 +94,11 @@ class Control:
         return web.json_response(body)
 
 
-@web.middleware
-async def _plain_errors(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except (BadRequestError, FaultError) as error:
-        return web.json_response({"error": str(error)}, status=400)
-
-
-async def _json(request: web.Request) -> Mapping[str, object]:
-    text = await request.text()
-    if not text.strip():
-        return {}
-    try:
-        body = json.loads(text)
-    except ValueError as error:
-        raise BadRequestError(f"the body is not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise BadRequestError("the body must be a JSON object")
-    return cast("Mapping[str, object]", body)
-
-
 def _connector(request: web.Request) -> str:
     name = request.match_info["connector"]
     if name not in CONNECTORS:
         raise BadRequestError(f"no connector {name!r}: allowed are {', '.join(CONNECTORS)}")
     return name
-
-
-def _query_number(request: web.Request, name: str, default: int, least: int) -> int:
-    raw = request.query.get(name, str(default))
-    if not raw.isdecimal() or not least <= int(raw):
-        raise BadRequestError(f"{name} = {raw!r}: allowed is a whole number from {least}")
-    return min(int(raw), _MOST_FRAMES) if name == "limit" else int(raw)
 
 
 def _vehicle(body: Mapping[str, object], before: VehicleSpec) -> VehicleSpec:
@@ -221,13 +146,4 @@ def _view(connector: Connector) -> dict[str, object]:
         "closures": contactor.closures,
         "residual_dc_ma": connector.residual_ma()[0],
         "temperature_c": connector.temperature_c,
-    }
-
-
-def _fault_view(fault: Fault) -> dict[str, object]:
-    return {
-        "name": fault.name,
-        "connector": fault.connector,
-        **fault.parameters,
-        "injected_at_s": fault.injected_at_s,
     }

@@ -14,7 +14,7 @@ RTU_LINES = ("line1", "line2")
 LINES = (*RTU_LINES, "tcp1")
 DEVICES = ("evse1", "meter1", "relay1", "rcm1", "charx1")
 
-Value = float | int | bool | str
+Value = float | int | bool | str | tuple[int, ...]
 
 
 class Target(enum.Enum):
@@ -85,7 +85,29 @@ class Flag:
         return "true or false"
 
 
-Parameter = Number | Choice | Flag
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indices:
+    """A list of positions, counted from 1."""
+
+    most: int = 1_000_000
+    default: None = None
+    required: bool = False
+
+    def check(self, value: object) -> Value:
+        """Return the positions in order, or raise ValueError with what is allowed."""
+        if not isinstance(value, list) or not value:
+            raise ValueError(self.allowed())
+        for index in value:
+            if type(index) is not int or not 1 <= index <= self.most:
+                raise ValueError(self.allowed())
+        return tuple(sorted(set(value)))
+
+    def allowed(self) -> str:
+        """Say what is allowed."""
+        return f"a list of whole numbers from 1 to {self.most}, such as [1, 4]"
+
+
+Parameter = Number | Choice | Flag | Indices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +117,7 @@ class Kind:
     about: str
     target: Target = Target.CONNECTOR
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    one_of: tuple[str, ...] = ()  # at most one of these may be given
 
 
 _LINE = Choice(values=LINES, default=None, required=True)

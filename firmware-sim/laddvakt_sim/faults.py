@@ -5,10 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from laddvakt_sim.fault_kinds import CONNECTORS, KINDS, Kind, Parameter, Target, Value
+from laddvakt_sim.fault_kinds import (
+    CONNECTORS,
+    KINDS,
+    LINES,
+    RTU_LINES,
+    Kind,
+    Parameter,
+    Target,
+    Value,
+)
 from laddvakt_sim.plant.words import Conditions, Pilot
+from laddvakt_sim.wire_kinds import wire_kinds
 
-_NAMING = ("line", "device", "unit", "phase")  # parameters that make two faults different ones
+# Everything that can be injected into the board.
+BOARD_KINDS: Mapping[str, Kind] = {
+    **KINDS,
+    **wire_kinds(RTU_LINES, tuple(set(LINES) - set(RTU_LINES)), connectors=True),
+}
+_NAMING = (
+    "line",
+    "device",
+    "unit",
+    "direction",
+    "phase",
+)  # parameters that make two faults different ones
 
 
 class FaultError(Exception):
@@ -33,27 +54,33 @@ class Fault:
     def number(self, name: str) -> float | None:
         """A numeric parameter, None when it was not given."""
         value = self.parameters.get(name)
-        return None if value is None or isinstance(value, str) else float(value)
+        return None if value is None or isinstance(value, str | tuple) else float(value)
 
     def touches(self, connector: str) -> bool:
         """True when the fault is about this connector, or about all of them."""
         return self.connector in (None, connector)
 
 
-def parse(body: Mapping[str, object], now_s: float) -> Fault:
+def parse(
+    body: Mapping[str, object], now_s: float, kinds: Mapping[str, Kind] = BOARD_KINDS
+) -> Fault:
     """Build a fault from the control API's JSON.
 
     Raises:
         FaultError: unknown name, connector or parameter; the message says what is allowed.
     """
     name = body.get("name")
-    if not isinstance(name, str) or name not in KINDS:
-        raise FaultError(f"unknown fault {name!r}: allowed are {', '.join(KINDS)}")
-    kind = KINDS[name]
+    if not isinstance(name, str) or name not in kinds:
+        raise FaultError(f"unknown fault {name!r}: allowed are {', '.join(kinds)}")
+    kind = kinds[name]
     given = {key: value for key, value in body.items() if key not in ("name", "connector")}
     if unknown := sorted(set(given) - set(kind.parameters)):
         allowed = ", ".join(kind.parameters) or "none"
         raise FaultError(f"{name}: unknown parameter {unknown[0]!r}: allowed are {allowed}")
+    if len(both := [key for key in kind.one_of if given.get(key) not in (None, False)]) > 1:
+        raise FaultError(
+            f"{name}: {' and '.join(both)} given: allowed is one of {', '.join(kind.one_of)}"
+        )
     values = {}
     for key, parameter in kind.parameters.items():
         value = _value(name, key, parameter, given.get(key))

@@ -8,15 +8,16 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from laddvakt_sim.clock import now_s
+from laddvakt_sim.rtu_side import RtuSide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from laddvakt_sim.line import LineSpec
+    from laddvakt_sim.line_words import LineSpec, Message
     from laddvakt_sim.trace import Trace
     from laddvakt_sim.wire import Wire
 
@@ -31,12 +32,10 @@ class LineHost:
         self, spec: LineSpec, wire: Wire, trace: Trace, on_death: Callable[[str], None]
     ) -> None:
         self.spec = spec
-        self._wire = wire
-        self._trace = trace
+        self._side = RtuSide(wire, trace, self.order)
         self._on_death = on_death
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._shows: dict[int, tuple[str, ...]] = {}
         self._up = asyncio.Event()
         self._gone = False
         self._dead = False
@@ -52,13 +51,7 @@ class LineHost:
         ours.setblocking(False)
         self._socket = ours
         path = os.pathsep.join(filter(None, (_ROOT, os.environ.get("PYTHONPATH"))))
-        arguments = {
-            "fd": theirs.fileno(),
-            "name": self.spec.name,
-            "baud": self.spec.baud,
-            "format": self.spec.format,
-            "link": self.spec.link,
-        }
+        arguments = {"fd": theirs.fileno(), "spec": json.dumps(asdict(self.spec))}
         with theirs:
             self._process = subprocess.Popen(  # noqa: ASYNC220  returns at once
                 [sys.executable, "-m", "laddvakt_sim.line"]
@@ -89,8 +82,13 @@ class LineHost:
             return
         self._gone = gone
         self._up.clear()
-        self._tell({"k": "gone" if gone else "back"})
+        self.order({"k": "gone" if gone else "back"})
         await self._wait_up()
+
+    def order(self, message: Message) -> None:
+        """Send an order to the line's process."""
+        if self._socket is not None:
+            self._socket.send(json.dumps(message).encode())
 
     async def _wait_up(self) -> None:
         await self._up.wait()
@@ -113,55 +111,8 @@ class LineHost:
                 return
             self._take(json.loads(message))
 
-    def _take(self, message: dict[str, str | int | float]) -> None:
-        kind = message["k"]
-        if kind in ("up", "gone"):
+    def _take(self, message: Message) -> None:
+        if message["k"] in ("up", "gone"):
             self._up.set()
-            return
-        raw = bytes.fromhex(str(message["x"]))
-        note = str(message["n"])
-        times_s = (float(message["f"]), float(message["l"]))
-        if kind == "rq":
-            self._trace_frame(raw, times_s, note)
-            self._answer(int(message["id"]), raw, times_s[1])
-        elif kind == "tx":
-            shows = self._shows.pop(int(message["id"]), ())
-            if "collision" in note:
-                shows = ()
-            if note:
-                self._trace.count_error(self.spec.name)
-            self._trace.add(
-                line=self.spec.name,
-                direction="reply",
-                raw=raw,
-                unit_at=0,
-                times_s=times_s,
-                shows=shows,
-                note=note,
-            )
         else:
-            self._trace.count_error(self.spec.name)
-            self._trace_frame(raw, times_s, note)
-
-    def _trace_frame(self, raw: bytes, times_s: tuple[float, float], note: str) -> None:
-        self._trace.add(
-            line=self.spec.name,
-            direction="request",
-            raw=raw,
-            unit_at=0,
-            times_s=times_s,
-            note=note,
-        )
-
-    def _answer(self, ident: int, raw: bytes, last_s: float) -> None:
-        returned = self._wire.answer_rtu(raw, now_s())
-        if returned is None:
-            return
-        self._shows[ident] = returned.shows
-        at_s = last_s + returned.delay_s
-        order = {"k": "rp", "id": ident, "x": returned.raw.hex(), "at": at_s, "n": returned.note}
-        self._tell(order)
-
-    def _tell(self, message: dict[str, object]) -> None:
-        if self._socket is not None:
-            self._socket.send(json.dumps(message).encode())
+            self._side.take(message)

@@ -1,16 +1,18 @@
-"""Modbus TCP server: one listener, any number of masters, every frame traced."""
+"""Modbus TCP: one listener, any number of masters, a device or a gateway to several behind it."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from laddvakt_sim.clock import now_s
 
 if TYPE_CHECKING:
     from laddvakt_sim.trace import Trace
-    from laddvakt_sim.wire import Wire
+    from laddvakt_sim.wire import Returned, Wire
 
 _HEADER = 7
 _LONGEST = 260
@@ -25,6 +27,11 @@ class TcpLine:
         self._trace = trace
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        # Behind a gateway there is one serial line: masters are served one after the other.
+        gateway = wire.spec.gateway_s is not None
+        self._turn: contextlib.AbstractAsyncContextManager[None] = (
+            asyncio.Lock() if gateway else contextlib.nullcontext()
+        )
 
     async def start(self, port: int) -> None:
         """Listen on `port`, 0 for a free one."""
@@ -58,28 +65,37 @@ class TcpLine:
                     self._trace.count_error(self._wire.name)
                     return  # not Modbus: there is no way to find the next frame
                 pdu = await reader.readexactly(length - 1)
-                await self._serve(header, pdu, writer)
+                async with self._turn:
+                    await self._serve(header + pdu, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             return  # the master has gone
         finally:
             self._writers.discard(writer)
             writer.close()
 
-    async def _serve(self, header: bytes, pdu: bytes, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, raw: bytes, writer: asyncio.StreamWriter) -> None:
         asked_s = now_s()
-        self._add("request", header + pdu, asked_s)
-        returned = self._wire.answer(header[6], pdu, asked_s)
-        if returned is None:
-            return
-        await asyncio.sleep(asked_s + returned.delay_s - now_s())
-        length = struct.pack(">H", len(returned.raw) + 1)
-        raw = header[:4] + length + header[6:7] + returned.raw
+        served = self._wire.serve(raw, (asked_s, asked_s))
+        if served.note:
+            self._trace.count_error(self._wire.name)
+        self._add("request", raw, asked_s, note=served.note)
+        for returned in served.replies:
+            await asyncio.sleep(asked_s + returned.delay_s - now_s())
+            await self._reply(returned, writer)
+            if returned.again_s is not None:
+                await asyncio.sleep(returned.again_s)
+                again = replace(returned, note="duplicated", shows=())
+                await self._reply(again, writer)
+
+    async def _reply(self, returned: Returned, writer: asyncio.StreamWriter) -> None:
         sent_s = now_s()
-        writer.write(raw)
+        writer.write(returned.raw)
         if returned.note:
             self._trace.count_error(self._wire.name)
-        self._add("reply", raw, sent_s, shows=returned.shows, note=returned.note)
+        self._add("reply", returned.raw, sent_s, shows=returned.shows, note=returned.note)
         await writer.drain()
+        if returned.closes:
+            raise ConnectionAbortedError("closed by an injected fault")
 
     def _add(
         self,

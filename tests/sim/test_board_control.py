@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from laddvakt_sim.fault_kinds import KINDS
+from laddvakt_sim.faults import BOARD_KINDS
 from laddvakt_sim.firmware.slave import seal
 from sim.rawline import now_s, raw_line
 from sim.running import ROOT, RunningBoard, alive, announced, running_board, start
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 async def test_index_names_everything(board: RunningBoard) -> None:
     """`GET /` says which faults there are and what they take."""
     index = await board.ask("GET", "/")
-    assert set(index["faults"]) == set(KINDS)
+    assert set(index["faults"]) == set(BOARD_KINDS)
     phase = index["faults"]["phase_lost"]["parameters"]["phase"]
     assert phase == {"allowed": "a whole number 1 to 3", "default": 2}
     assert index["connectors"] == ["1", "2"]
