@@ -5,10 +5,26 @@ from __future__ import annotations
 import asyncio
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from laddvakt_sim.claim import TEMPORARY_FAILURE, StartError, claim, make_folder, told
+from laddvakt_sim.claim import (
+    CONFIGURATION_ERROR,
+    TEMPORARY_FAILURE,
+    StartError,
+    claim,
+    make_folder,
+    told,
+)
+from laddvakt_sim.clock import now_s
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp import web
+
+    from laddvakt_sim.rig import Rig
 
 _LAZY = {"backend": "laddvakt_sim.backend.cli:backend"}  # loaded when it is asked for
 
@@ -35,6 +51,7 @@ def main() -> None:
 
 
 _Directory = click.Path(file_okay=False, path_type=Path)
+_File = click.Path(dir_okay=False, path_type=Path)
 _Port = click.IntRange(0, 65535)
 
 
@@ -48,28 +65,63 @@ def board(
     directory: Path, control_port: int, tcp_port: int, seed: int, exit_with_stdin: bool
 ) -> None:
     """Run the charger: two serial lines, one Modbus TCP device, control API."""
-    from laddvakt_sim.run import run_board  # noqa: PLC0415  web server: not for --help
+    from laddvakt_sim.board import Board  # noqa: PLC0415  web server: not for --help
+    from laddvakt_sim.control import Control  # noqa: PLC0415
+
+    def make() -> tuple[Rig, web.Application]:
+        board = Board(directory.resolve(), seed=seed, tcp_port=tcp_port)
+        return board, Control(board).app()
+
+    remedy = "choose another --control-port, --tcp-port or --dir"
+    _run("board", directory, make, remedy, control_port, exit_with_stdin)
+
+
+@main.command()
+@click.option("--dir", "directory", type=_Directory, required=True, help="Where the ports appear.")
+@click.option("--layout", type=_File, required=True, help="TOML file with lines and devices.")
+@click.option("--control-port", type=_Port, default=0, help="Control API; 0: any free port.")
+@click.option("--exit-with-stdin", is_flag=True, help="End when standard input closes.")
+def bench(directory: Path, layout: Path, control_port: int, exit_with_stdin: bool) -> None:
+    """Run the lines and devices of a layout file, and a control API."""
+    from laddvakt_sim.bench import Bench, furnish  # noqa: PLC0415
+    from laddvakt_sim.bench_control import BenchControl  # noqa: PLC0415
+    from laddvakt_sim.firmware.library import models  # noqa: PLC0415
+    from laddvakt_sim.layout import LayoutError, load  # noqa: PLC0415
+
+    try:
+        plan = load(layout, models())
+        world = furnish(plan, now_s())
+    except LayoutError as error:
+        click.echo(f"laddvakt-sim bench: {error}", err=True)
+        raise SystemExit(CONFIGURATION_ERROR) from None
+
+    def make() -> tuple[Rig, web.Application]:
+        running = Bench(directory.resolve(), plan, world)
+        return running, BenchControl(running).app()
+
+    remedy = "choose another --control-port, another --dir, or other ports in the layout"
+    _run("bench", directory, make, remedy, control_port, exit_with_stdin)
+
+
+def _run(
+    what: str,
+    directory: Path,
+    make: Callable[[], tuple[Rig, web.Application]],
+    remedy: str,
+    control_port: int,
+    exit_with_stdin: bool,
+) -> NoReturn:
+    from laddvakt_sim.run import run_rig  # noqa: PLC0415  web server: not for --help
 
     try:
         make_folder(directory)
-        claim(directory, "board")  # the folder itself: that leaves no file behind
-        code = asyncio.run(
-            run_board(
-                directory.resolve(),
-                control_port=control_port,
-                tcp_port=tcp_port,
-                seed=seed,
-                exit_with_stdin=exit_with_stdin,
-            )
-        )
+        claim(directory, what)  # the folder itself: that leaves no file behind
+        running = run_rig(make, control_port=control_port, exit_with_stdin=exit_with_stdin)
+        code = asyncio.run(running)
     except StartError as error:
-        click.echo(f"laddvakt-sim board: {error}", err=True)
+        click.echo(f"laddvakt-sim {what}: {error}", err=True)
         code = TEMPORARY_FAILURE
     except OSError as error:
-        click.echo(
-            f"laddvakt-sim board: {told(error)}; "
-            "choose another --control-port, --tcp-port or --dir",
-            err=True,
-        )
+        click.echo(f"laddvakt-sim {what}: {told(error)}; {remedy}", err=True)
         code = TEMPORARY_FAILURE
     raise SystemExit(code)

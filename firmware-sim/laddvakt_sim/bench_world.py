@@ -1,0 +1,43 @@
+"""The devices on a bench: each lives for itself, nothing joins them but the line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from laddvakt_sim.firmware.slave import Answer, Device, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from laddvakt_sim.firmware.library import BenchDevice
+
+
+class BenchWorld:
+    """Devices by line; a request first lets its device live until then."""
+
+    def __init__(self, lines: Mapping[str, tuple[BenchDevice, ...]], now_s: float) -> None:
+        self.devices = {d.name: d for devices in lines.values() for d in devices}
+        self._lines = {name: tuple(devices) for name, devices in lines.items()}
+        self.now_s = now_s
+
+    @property
+    def lines(self) -> Mapping[str, tuple[Device, ...]]:
+        """Devices by line."""
+        return self._lines
+
+    def line_of(self, name: str) -> str:
+        """The line a device hangs on."""
+        device = self.devices[name]
+        return next(line for line, devices in self._lines.items() if device in devices)
+
+    def advance(self, now_s: float) -> None:
+        """Let every device live until `now_s`."""
+        self.now_s = max(now_s, self.now_s)
+        for device in self.devices.values():
+            device.tell_time(self.now_s)
+
+    def request(self, device: Device, pdu: bytes, now_s: float) -> Answer:
+        """Carry out a request PDU that reached `device` at `now_s`."""
+        self.now_s = max(now_s, self.now_s)
+        self.devices[device.name].tell_time(self.now_s)
+        return serve(pdu, device)
