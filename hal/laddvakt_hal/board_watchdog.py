@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from laddvakt_hal.combine import derive, number, together
 from laddvakt_hal.errors import NotObeyed
-from laddvakt_hal.profile_model import FedBy
+from laddvakt_hal.profile_model import FedBy, OnExpiry
 from laddvakt_hal.reading import Reading, missing
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from laddvakt_hal.device import Device
     from laddvakt_hal.profile_model import Watchdog
 
+MOST_S = 5.0  # one that lets a vehicle charge unwatched for longer is no replacement for a dead man
 BEATS = 3  # so often it is fed within its time where the profile does not say: two may be lost
 _SECONDS_PER = {"ms": 0.001, "s": 1.0, "min": 60.0}
 _CLOSE = 1e-4  # registers that are scaled or floats come back a little different
@@ -30,12 +31,14 @@ class BoardWatchdog:
 
     @property
     def guards(self) -> bool:
-        """True when it makes things safe and is there without anybody's help, or can be armed.
+        """True when it makes things safe in time, armed by `arm` or always there.
 
-        A watchdog that lets more current flow never counts.
+        Less current only counts where `arm` sets how much; more current never does.
         """
-        watchdog = self._watchdog
-        return watchdog.guards and (bool(self._guard) or watchdog.timeout_s is not None)
+        watchdog, timeout_s = self._watchdog, self.timeout_s
+        if not watchdog.guards or timeout_s is None or timeout_s > MOST_S:
+            return False
+        return watchdog.on_expiry is OnExpiry.STOP or watchdog.fallback_value is not None
 
     @property
     def timeout_s(self) -> float | None:
@@ -135,13 +138,14 @@ def same(found: object, wanted: float) -> bool:
 
 
 def _registers(watchdog: Watchdog) -> Mapping[str, float]:
-    """What its registers must hold, the fallback first; empty where it cannot be set."""
-    if watchdog.timeout_quantity is None or watchdog.timeout_value is None:
-        return {}
-    guard: dict[str, float] = {}
-    if watchdog.fallback_quantity is not None and watchdog.fallback_value is not None:
-        guard[watchdog.fallback_quantity] = watchdog.fallback_value
-    return guard | {watchdog.timeout_quantity: watchdog.timeout_value}
+    """What its registers must hold, the fallback first; empty where nothing can be set."""
+    pairs = (
+        (watchdog.fallback_quantity, watchdog.fallback_value),
+        (watchdog.timeout_quantity, watchdog.timeout_value),
+    )
+    return {
+        quantity: value for quantity, value in pairs if quantity is not None and value is not None
+    }
 
 
 def _seen_at(device: Device, quantity: str) -> str:

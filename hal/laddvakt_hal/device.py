@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from laddvakt_hal.bus import Priority
 from laddvakt_hal.clock import boottime
 from laddvakt_hal.device_facts import DeviceFacts, IdentityChange
+from laddvakt_hal.device_readings import Readings
+from laddvakt_hal.device_silence import FIRST_HOLD_S, MAX_HOLD_S, MAX_SAFETY_HOLD_S, Silence
 from laddvakt_hal.discovery import find
 from laddvakt_hal.errors import (
     BusDown,
@@ -22,7 +24,6 @@ from laddvakt_hal.frame import Function, Request
 from laddvakt_hal.plan import Block
 from laddvakt_hal.profile_layout import same_place
 from laddvakt_hal.profile_values import words_for
-from laddvakt_hal.reading import Quality, Reading, missing, stale
 from laddvakt_hal.settings import TcpSettings
 
 if TYPE_CHECKING:
@@ -31,18 +32,11 @@ if TYPE_CHECKING:
     from laddvakt_hal.bus import Bus, Reply
     from laddvakt_hal.codec import Value
     from laddvakt_hal.profile_model import Profile, Row
+    from laddvakt_hal.reading import Reading
 
 __all__ = ["FIRST_HOLD_S", "MAX_HOLD_S", "MAX_SAFETY_HOLD_S", "Device", "IdentityChange"]
 
-# A silent device is left alone for this long, doubled each time. On a serial line the first pause
-# also keeps a reply that is later than the profile promises away from the next question of the
-# same shape. Over TCP the transaction id does that, and some peers stop charging when nobody asks
-# for a second: there the first silence is followed by the next question at once.
-FIRST_HOLD_S = 0.5
-MAX_HOLD_S = 2.0
-MAX_SAFETY_HOLD_S = 0.75  # with its timeout: noticed back within the second
 LOOK_AGAIN_S = 10.0  # a device that is none of the wanted ones is looked at this often
-GARBLED_IS_SILENT = 3  # so many garbled replies in a row count as silence
 _GATEWAY_EXCEPTIONS = (10, 11)  # the gateway speaks, not the device
 
 
@@ -61,14 +55,11 @@ class Device:
         self.unit = unit
         self.name = name
         self.heard_s: float | None = None  # last verified reply, exceptions included
-        self.ask_again_s = 0.0  # quarantine: not asked before
         self.safety = False  # a safety reading depends on it: shorter quarantine
         self.clock = clock
-        self._excused = 1 if isinstance(bus.settings, TcpSettings) else 0
-        self._silences = 0
-        self._garbles = 0
+        self._silence = Silence(excused=1 if isinstance(bus.settings, TcpSettings) else 0)
         self._facts = DeviceFacts(profile)
-        self._readings: dict[str, Reading[Value]] = {}
+        self._readings = Readings()
         bus.set_timing(unit, profile.timing)
 
     @property
@@ -94,7 +85,12 @@ class Device:
     @property
     def silent(self) -> bool:
         """True while the device is in quarantine: after one silence, two over TCP."""
-        return self._silences > self._excused
+        return self._silence.lasts
+
+    @property
+    def ask_again_s(self) -> float:
+        """Quarantine: the device is not asked before."""
+        return self._silence.ask_again_s
 
     def reading(self, quantity: str) -> Reading[Value]:
         """The latest snapshot, absent before the first read.
@@ -103,7 +99,7 @@ class Device:
             KeyError: the profile has no such row.
         """
         self.profile.rows[quantity]
-        return self._readings.get(quantity) or missing()
+        return self._readings[quantity]
 
     def identity_matches(self) -> bool | None:
         """Whether the device is what the profile says; `None` while that is not known."""
@@ -127,7 +123,7 @@ class Device:
             found = await find(self._words, wanted.bases, wanted.models)
             self._facts.place(found)
         except NotFound as error:
-            self.ask_again_s = self.clock() + LOOK_AGAIN_S
+            self._silence.ask_again_s = self.clock() + LOOK_AGAIN_S
             return error
         except HalError as error:
             self._note_failure(error, ())
@@ -140,7 +136,7 @@ class Device:
         A block planned before the rows moved is not sent: `LayoutUnknown`.
         """
         if not self._current(block):
-            self._stale(block.rows)
+            self._readings.age(block.rows)
             return LayoutUnknown(f"{self.name}: its registers moved; plan its reads again")
         try:
             reply = await self.bus.transact(block.request(self.unit), priority)
@@ -153,7 +149,7 @@ class Device:
 
     def mark_down(self) -> None:
         """The line is gone: nothing read so far is good any more, and others may answer later."""
-        self._all_stale()
+        self._readings.age_all()
         self._facts.forget()
 
     async def fetch(self, quantity: str) -> Value | None:
@@ -232,7 +228,9 @@ class Device:
             raise error
         for condition in self._facts.open_conditions(quantity):
             await self._read_row(self.profile.rows[condition])
-        if self.profile.rows[quantity].absent or self._facts.open_conditions(quantity):
+        if self.profile.rows[quantity].absent:
+            raise NotFound(f"{self.name}: a device with this firmware has no {quantity}")
+        if self._facts.open_conditions(quantity):
             raise LayoutUnknown(
                 f"{self.name}: what {quantity} means depends on the firmware, which is not known"
             )
@@ -267,54 +265,33 @@ class Device:
                 found = self._facts.judge(row, words, reply.taken_at_s, self._readings)
             self._readings[row.quantity] = found
             self._facts.note(row.quantity, found)
-        if self.identity_matches() is False:
-            self._distrust()
-
-    def _distrust(self) -> None:
-        """Another model answers: its registers mean something else."""
-        own = {point.quantity for point in self.profile.identity}
-        for quantity in self._readings.keys() - own:
-            self._readings[quantity] = missing()
+        if self.identity_matches() is False:  # another model: its registers mean something else
+            self._readings.drop(but=[point.quantity for point in self.profile.identity])
 
     def _note_heard(self, taken_at_s: float) -> None:
         self.heard_s = taken_at_s
-        self._silences = self._garbles = 0
-        self.ask_again_s = 0.0
+        self._silence.end()
 
     def _note_failure(self, error: HalError, rows: tuple[Row, ...]) -> None:
         match error:
             case Refused(exception_code=code) if code not in _GATEWAY_EXCEPTIONS:
                 self._note_heard(self.clock())
-                for row in rows:
-                    self._readings[row.quantity] = missing(Quality.REFUSED)
+                self._readings.refuse(rows)
                 return
             case BusDown():
                 self.mark_down()
                 return
             case Garbled():
-                self._garbles += 1
-                if self._garbles < GARBLED_IS_SILENT:
-                    self._stale(rows)
+                if not self._silence.garbled():
+                    self._readings.age(rows)
                     return
             case _:
                 pass
         self._quarantine()
 
-    def _stale(self, rows: tuple[Row, ...]) -> None:
-        for row in rows:
-            self._readings[row.quantity] = stale(self.reading(row.quantity))
-
-    def _all_stale(self) -> None:
-        for quantity, reading in self._readings.items():
-            self._readings[quantity] = stale(reading)
-
     def _quarantine(self) -> None:
         """Leave the device alone for a while; nothing it said is good any more."""
-        self._all_stale()
-        self._silences += 1
-        if not self.silent:
-            return
-        self._facts.forget()
-        most_s = MAX_SAFETY_HOLD_S if self.safety else MAX_HOLD_S
-        hold_s = min(FIRST_HOLD_S * 2.0 ** (self._silences - self._excused - 1), most_s)
-        self.ask_again_s = self.clock() + hold_s
+        self._readings.age_all()
+        self._silence.note(self.clock(), safety=self.safety)
+        if self.silent:
+            self._facts.forget()

@@ -11,9 +11,10 @@ from laddvakt_hal.profile_variants import conditions_of
 from laddvakt_hal.reading import Quality, Reading, good, missing, stale
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from laddvakt_hal.codec import Value
+    from laddvakt_hal.device_readings import Readings
     from laddvakt_hal.discovery import Found
     from laddvakt_hal.profile_model import Profile, Row
 
@@ -79,7 +80,7 @@ class DeviceFacts:
         planned: Row,
         words: tuple[int, ...],
         taken_at_s: float,
-        readings: Mapping[str, Reading[Value]],
+        readings: Readings,
     ) -> Reading[Value]:
         """The reading of a row that was just read; absent while its meaning is not known."""
         row = self.profile.rows[planned.quantity]
@@ -89,9 +90,9 @@ class DeviceFacts:
         value = value_of(self.profile, row, words, taken_at_s, is_factor=is_factor)
         if row.scale_from is None:
             return value
-        factor = readings.get(row.scale_from) or missing()
+        factor = readings[row.scale_from]
         if factor.quality is Quality.STALE:
-            return stale(readings.get(row.quantity) or missing())
+            return stale(readings[row.quantity])
         return with_factor(row, factor, value)
 
     def bit(self, quantity: str, value: bool, taken_at_s: float) -> Reading[Value]:
