@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MOST_S = 5.0  # one that lets a vehicle charge unwatched for longer is no replacement for a dead man
 BEATS = 3  # so often it is fed within its time where the profile does not say: two may be lost
-_SECONDS_PER = {"ms": 0.001, "s": 1.0, "min": 60.0}
 _CLOSE = 1e-4  # registers that are scaled or floats come back a little different
 
 
@@ -35,20 +34,10 @@ class BoardWatchdog:
 
         Less current only counts where `arm` sets how much; more current never does.
         """
-        watchdog, timeout_s = self._watchdog, self.timeout_s
+        watchdog, timeout_s = self._watchdog, self._device.profile.watchdog_s
         if not watchdog.guards or timeout_s is None or timeout_s > MOST_S:
             return False
         return watchdog.on_expiry is OnExpiry.STOP or watchdog.fallback_value is not None
-
-    @property
-    def timeout_s(self) -> float | None:
-        """After how long without food it expires, as armed; `None` where nobody knows."""
-        watchdog = self._watchdog
-        quantity, value = watchdog.timeout_quantity, watchdog.timeout_value
-        if quantity is None or value is None:
-            return watchdog.timeout_s
-        unit = self._device.profile.rows[quantity].unit or ""
-        return value * _SECONDS_PER[unit] if unit in _SECONDS_PER else watchdog.timeout_s
 
     @property
     def heartbeat_s(self) -> float | None:
@@ -58,7 +47,8 @@ class BoardWatchdog:
             return None
         if watchdog.heartbeat_s is not None:
             return watchdog.heartbeat_s
-        return None if self.timeout_s is None else self.timeout_s / BEATS
+        timeout_s = self._device.profile.watchdog_s
+        return None if timeout_s is None else timeout_s / BEATS
 
     @property
     def wanted(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from laddvakt_hal.reading import Quality, Reading, missing, stale
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from laddvakt_hal.codec import Value
     from laddvakt_hal.profile_model import Row
@@ -24,9 +24,6 @@ class Readings:
 
     def __setitem__(self, quantity: str, reading: Reading[Value]) -> None:
         self._found[quantity] = reading
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
 
     def age(self, rows: Iterable[Row]) -> None:
         """Their read failed: the old values stay with their old time."""

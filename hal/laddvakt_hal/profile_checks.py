@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 from laddvakt_hal.errors import ProfileError
+from laddvakt_hal.profile_model import FedBy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +31,7 @@ def check(where: str, profile: Profile, *, limited: bool) -> None:
     _overlaps(f"{where}: rows", profile.rows)
     _spans(where, profile)
     _conditions(where, profile)
+    _watchdog(f"{where}: watchdog", profile)
 
 
 def _all_rows(profile: Profile) -> Iterator[tuple[str, Row]]:
@@ -155,3 +158,18 @@ def _plain(where: str, variant: Variant, in_doubt: set[str]) -> None:
             f"{where}: variant {variant.name}: when: {variant.when.quantity} depends on a variant "
             "itself"
         )
+
+
+def _watchdog(place: str, profile: Profile) -> None:
+    """Its times do not contradict each other, and whoever feeds it knows how often."""
+    watchdog, expires_s = profile.watchdog, profile.watchdog_s
+    if watchdog.timeout_s is not None and expires_s != watchdog.timeout_s:
+        raise ProfileError(
+            f"{place}: timeout_s: {watchdog.timeout_s:g} s contradict timeout_value, {expires_s:g} s"
+        )
+    if watchdog.fed_by not in (FedBy.HEARTBEAT, FedBy.LIMIT_WRITE):
+        return
+    if expires_s is None and watchdog.heartbeat_s is None:
+        raise ProfileError(f"{place}: heartbeat_s: is missing; how often must it be fed?")
+    if watchdog.heartbeat_s is not None and watchdog.heartbeat_s >= (expires_s or math.inf):
+        raise ProfileError(f"{place}: heartbeat_s: must be less than its {expires_s:g} s")

@@ -35,6 +35,9 @@ __all__ = [
 ]
 
 
+_SECONDS_PER = {"ms": 0.001, "s": 1.0, "min": 60.0}
+
+
 class Kind(enum.Enum):
     """What the device mainly is."""
 
@@ -205,6 +208,15 @@ class Profile:
     board: BoardMap | None = None
     relay: RelayMap | None = None
     residual: ResidualMap | None = None
+
+    @property
+    def watchdog_s(self) -> float | None:
+        """After how long without food the watchdog expires; `None` where nobody knows."""
+        quantity, value = self.watchdog.timeout_quantity, self.watchdog.timeout_value
+        if quantity is None or value is None:
+            return self.watchdog.timeout_s
+        unit = self.rows[quantity].unit or ""
+        return value * _SECONDS_PER[unit] if unit in _SECONDS_PER else self.watchdog.timeout_s
 
     def needs(self, quantity: str) -> tuple[str, ...]:
         """The other rows that must be read for a row to have a value: its factor, its conditions.
