@@ -59,17 +59,20 @@ def allowed(
     cost: WireCost,
     cap_s: float = math.inf,
 ) -> bool:
-    """True when one request may bring all of `rows` and gives the line back in time.
+    """True when one request may bring all of `rows` and gives the line back in time."""
+    return may_merge(rows, known, limits) and (
+        math.isinf(cap_s) or cost.of(block_of(rows).request(1)) <= may_last_s(rows, cost, cap_s)
+    )
 
-    In time is `cap_s`, or half as long again as the longest of the rows takes by itself: a single
-    row is always allowed, and a slow device is not asked more often for the same.
+
+def may_last_s(rows: Iterable[Row], cost: WireCost, cap_s: float) -> float:
+    """How long a read of these rows may hold the line.
+
+    `cap_s`, or half as long again as the longest of the rows takes by itself: a single row is
+    always possible, and a slow device is not asked more often for the same.
     """
-    if not may_merge(rows, known, limits):
-        return False
-    if len(rows) == 1 or math.isinf(cap_s):
-        return True
     alone_s = max(cost.of(block_of([row]).request(1)) for row in rows)
-    return cost.of(block_of(rows).request(1)) <= max(cap_s, SPLIT_PAYS * alone_s)
+    return max(cap_s, SPLIT_PAYS * alone_s)
 
 
 def may_merge(rows: Sequence[Row], known: Sequence[Row], limits: Limits) -> bool:
@@ -77,7 +80,7 @@ def may_merge(rows: Sequence[Row], known: Sequence[Row], limits: Limits) -> bool
     if len(rows) == 1:
         return True
     first, end = rows[0].addr, max(row.end for row in rows)
-    if end - first > limits.max_read or any(row.alone for row in rows):
+    if end - first > limits.max_read or limits.one_row or any(row.alone for row in rows):
         return False
     if any(first < barrier < end for barrier in limits.barriers):
         return False
