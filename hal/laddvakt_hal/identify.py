@@ -1,19 +1,20 @@
 """What a device on a line is, by the registers its profile names for that; nothing is written.
 
 Rows that change when they are read are never touched, not even those of another candidate that
-would lie under a read. A profile that names no such registers can only be `possible`: its first
-rows answer and say something plausible.
+would lie under a read. A profile that names no such registers can only be `possible`: the rows
+that fewest others have answer and say something plausible.
 """
 
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from laddvakt_hal.codec import decode
 from laddvakt_hal.errors import Garbled, NoReply, Refused
 from laddvakt_hal.frame import Request
+from laddvakt_hal.profile_values import value_of
 from laddvakt_hal.settings import SerialSettings
 from laddvakt_hal.survey_line import PROBE
 from laddvakt_hal.survey_sunspec import find_sunspec
@@ -35,7 +36,7 @@ class Confidence(enum.IntEnum):
 
     CERTAIN = 0  # a register says a value only this kind says
     LIKELY = 1  # every register that should tell is there, but any value will do
-    POSSIBLE = 2  # nothing tells; its first rows answer and are plausible
+    POSSIBLE = 2  # nothing tells; its own rows answer and are plausible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +105,9 @@ class _Asker:
         self.heard = False
         self._silences = 0
         self._known: dict[tuple[int, int, int], Reply | None] = {}
-        self._changing = tuple(
-            row for profile in profiles for row in profile.rows.values() if row.clears
-        )
+        everywhere = [row for profile in profiles for row in profile.rows.values()]
+        self._changing = tuple(row for row in everywhere if row.clears)
+        self._places = Counter((row.function, row.addr) for row in everywhere)
 
     @property
     def gives_up(self) -> bool:
@@ -120,6 +121,10 @@ class _Asker:
             for other in (*self._changing, *((row,) if row.clears else ()))
         )
 
+    def usual(self, row: Row) -> int:
+        """How many profiles have something at the row's address."""
+        return self._places[row.function, row.addr]
+
     async def read(self, row: Row, profile: Profile) -> Value | None:
         """The row's value as the profile reads it, `None` where there is none."""
         key = (int(row.function), row.addr, row.count)
@@ -130,7 +135,7 @@ class _Asker:
             return None
         if row.type.is_bit:
             return reply.bits[0]
-        return decode(reply.words, row.type, profile.word_order, row.scale)
+        return value_of(profile, row, reply.words, reply.taken_at_s, is_factor=False).value
 
     async def _ask(self, row: Row) -> Reply | None:
         request = Request(unit=self.unit, function=row.function, address=row.addr, count=row.count)
@@ -180,32 +185,29 @@ async def _try_identity(
 
 
 async def _try_samples(asker: _Asker, profile: Profile) -> Match | None:
-    rows = [row for row in profile.rows.values() if asker.may_read(row)][:SAMPLES]
+    rows = sorted(
+        (row for row in profile.rows.values() if asker.may_read(row)),
+        key=lambda row: (asker.usual(row), row.confidence),
+    )
     evidence = []
-    for row in rows:
+    for row in rows[:SAMPLES]:
         value = await asker.read(row, profile)
-        if value is None or not _plausible(value, row):
+        if value is None:
             return None
         evidence.append(f"{row.quantity} = {value}")
     return _match(asker, profile, Confidence.POSSIBLE, evidence) if rows else None
 
 
 async def _try_sunspec(asker: _Asker, profile: Profile) -> Match | None:
-    if profile.discovery is None:
+    wanted = profile.discovery
+    if wanted is None:
         return None
-    try:
-        found = await find_sunspec(asker.line, asker.unit, profile.discovery.bases)
-    except (NoReply, Garbled):
-        return None
+    found = await find_sunspec(asker.line, asker.unit, wanted.bases, wanted.models)
     if found is None:
         return None
     asker.heard = True
-    ids = [model for model, _ in found.models]
-    fitting = [model for model in ids if model in profile.discovery.models]
-    if not fitting:
-        return None
-    named = " ".join(text for text in (found.maker, found.model) if text)
-    evidence = [f"SunSpec at {found.base}, model {fitting[0]}", *([named] if named else [])]
+    named = " ".join(text for text in (found.maker, found.name) if text)
+    evidence = [f"SunSpec at {found.base}, model {found.model}", *([named] if named else [])]
     return _match(asker, profile, Confidence.CERTAIN, evidence)
 
 
@@ -230,10 +232,3 @@ def _unlikely(profile: Profile, line: Channel, unit: int) -> tuple[bool, bool, b
         elsewhere = profile.tcp_port is None
     nameless = not profile.identity and profile.discovery is None
     return elsewhere, profile.unit != unit, nameless, profile.id
-
-
-def _plausible(value: Value, row: Row) -> bool:
-    if isinstance(value, str):
-        return True
-    low, high = row.minimum, row.maximum
-    return (low is None or value >= low) and (high is None or value <= high)

@@ -13,6 +13,8 @@ from laddvakt_hal.codec import decode, encode, parse_type, to_bytes
 from laddvakt_hal.device import Device
 from laddvakt_hal.errors import HalError
 from laddvakt_hal.frame import Function, Request
+from laddvakt_hal.profile_maps import COIL_ON
+from laddvakt_hal.profile_values import words_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from laddvakt_hal.survey_line import Channel
 
 _ORDERS: tuple[WordOrder, ...] = ("big", "little")
-COIL_ON = 0xFF00  # Modbus Application Protocol V1.1b3, 6.5
 _SPAN = re.compile(r"(0x[0-9a-f]+|\d+)(?:\.\.(0x[0-9a-f]+|\d+))?", re.IGNORECASE)
 _YES = {"on": 1, "true": 1, "1": 1, "off": 0, "false": 0, "0": 0}
 
@@ -91,9 +92,8 @@ async def read_point(line: Channel, unit: int, profile: Profile, quantity: str) 
     if not row.readable:
         raise WrongTarget(f"{quantity} can only be written")
     device = Device(profile, cast("Bus", line), unit, f"unit {unit}")
-    for needed in (*profile.needs(quantity), quantity):
-        await device.fetch(needed)
-    reading = device.reading(quantity)
+    await device.fetch(quantity)
+    row, reading = device.profile.rows[quantity], device.reading(quantity)
     value = reading.value
     if value is None:
         return Point(row=row, reading=reading)
@@ -157,14 +157,9 @@ def write_by_row(profile: Profile, unit: int, quantity: str, text: str) -> Reque
         raise WrongTarget(
             f"{quantity} cannot be written; writable here: {', '.join(can) or 'nothing'}"
         )
-    if row.type.is_bit:
-        return _bit_request(row, unit, _bit(text, quantity))
-    value = _number(profile, row, text)
-    low, high = row.minimum, row.maximum
-    if (low is not None and value < low) or (high is not None and value > high):
-        raise WrongTarget(f"{quantity} takes {_range(row)}, not {text}")
+    value = float(_bit(text, quantity)) if row.type.is_bit else _number(profile, row, text)
     try:
-        words = encode(value, row.type, profile.word_order, row.scale)
+        words = words_for(profile, row, value)
     except ValueError as error:
         raise WrongTarget(str(error)) from None
     return Request(
@@ -194,10 +189,9 @@ def write_raw(
         raise WrongTarget(str(error)) from None
 
 
-def _bit_request(row: Row, unit: int, value: int) -> Request:
-    function = row.write_function or Function.WRITE_COIL
-    raw = COIL_ON if value and function is Function.WRITE_COIL else value
-    return Request(unit=unit, function=function, address=row.addr, values=(raw,))
+def hex_words(words: tuple[int, ...]) -> str:
+    """The registers as four hex digits each."""
+    return struct.pack(f">{len(words)}H", *words).hex(" ", 2)
 
 
 def _bit(text: str, what: str) -> int:
@@ -224,17 +218,6 @@ def _number(profile: Profile, row: Row, text: str) -> float:
     return value
 
 
-def _range(row: Row) -> str:
-    low = "…" if row.minimum is None else f"{row.minimum:g}"
-    high = "…" if row.maximum is None else f"{row.maximum:g}"
-    return f"{low} to {high}{' ' + row.unit if row.unit else ''}"
-
-
 def _absurd(value: Value) -> bool:
     """True for a float no meter says: not the type, but its bits read as one."""
     return isinstance(value, float) and value != 0 and not 1e-6 < abs(value) < 1e12
-
-
-def hex_words(words: tuple[int, ...]) -> str:
-    """The registers as four hex digits each."""
-    return struct.pack(f">{len(words)}H", *words).hex(" ", 2)

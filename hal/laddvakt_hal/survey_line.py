@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from laddvakt_hal.settings import LineSettings
     from laddvakt_hal.turns import Priority, Reply
 
+_SYSFS = Path("/sys/class/tty")
 CONNECT_S = 2.0  # a gateway further away than this serves no charger
 OPEN_S = 5.0  # a line that never falls silent is given up after about 2 s
 PROBE = Timing(timeout_s=0.15, worst_latency_s=0.15, turnaround_s=0.02)  # of whom nothing is known
@@ -45,6 +46,7 @@ class Trouble(enum.Enum):
     UNREACHABLE = "unreachable"  # TCP: no answer, no such host
     CLOSES = "closes"  # TCP: the peer hangs up at once
     LOST = "lost"  # it was there when we began
+    DOWN = "down"  # the agent that has it cannot use it; it says why
 
 
 class LineTrouble(HalError):
@@ -117,6 +119,15 @@ def trouble_now(settings: LineSettings, reason: str) -> LineTrouble:
     if not Path(settings.port).exists():
         return LineTrouble(Trouble.LOST, f"{settings.port}: the adapter is gone; plug it in again")
     return LineTrouble(Trouble.BABBLE, f"{settings.port}: {_without(reason, settings.port)}")
+
+
+def latency_timer_ms(port: str) -> int | None:
+    """How long an FTDI adapter holds characters back; `None` for every other one."""
+    timer = _SYSFS / os.path.basename(os.path.realpath(port)) / "device/latency_timer"
+    try:
+        return int(timer.read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def holders(port: str) -> tuple[Holder, ...]:

@@ -1,4 +1,4 @@
-"""Looking for SunSpec: the marker, then the chain of models, each with its id and its length.
+"""Whether a device speaks SunSpec, which of the wanted models it has, and who made it.
 
 Source: SunSpec Device Information Model Specification; model 1 is the common block.
 """
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from laddvakt_hal.codec import decode, parse_type
-from laddvakt_hal.errors import Garbled, NoReply, Refused
+from laddvakt_hal.discovery import find
+from laddvakt_hal.errors import Garbled, NoReply, NotFound, Refused
 from laddvakt_hal.frame import Function, Request
 
 if TYPE_CHECKING:
@@ -17,63 +18,59 @@ if TYPE_CHECKING:
 
     from laddvakt_hal.survey_line import Channel
 
-MARKER = (0x5375, 0x6E53)  # "SunS"
-END = 0xFFFF
 _COMMON = 1
 _MAKER_AT, _MODEL_AT = 2, 18  # registers after the model's id register, 16 each
-_MOST_MODELS = 24  # a chain that does not end is no chain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SunSpec:
-    """A device that speaks SunSpec."""
+    """What a device says of itself; `model` is the first wanted one."""
 
     base: int
-    models: tuple[tuple[int, int], ...]  # model id, address of its id register
+    model: int
     maker: str = ""
-    model: str = ""
+    name: str = ""
 
 
-async def find_sunspec(line: Channel, unit: int, bases: Sequence[int]) -> SunSpec | None:
-    """The device's chain of models, `None` when there is no marker.
+async def find_sunspec(
+    line: Channel, unit: int, bases: Sequence[int], models: Sequence[int]
+) -> SunSpec | None:
+    """The first of `models`, `None` when the device has none or no marker.
 
     Raises:
-        HalError: NoReply or Garbled, each twice, or the line is gone.
+        HalError: the line is gone.
     """
-    for base in bases:
-        if await _words(line, unit, base, 2) == MARKER:
-            return await _walk(line, unit, base)
-    return None
 
+    async def read(addr: int, count: int) -> tuple[int, ...]:
+        return await _words(line, unit, addr, count)
 
-async def _walk(line: Channel, unit: int, base: int) -> SunSpec:
-    models: list[tuple[int, int]] = []
-    maker = model = ""
-    at = base + len(MARKER)
-    while len(models) < _MOST_MODELS:
-        head = await _words(line, unit, at, 2)
-        if head is None or head[0] == END or at + head[1] > 0xFF00:
-            break
-        models.append((head[0], at))
-        if head[0] == _COMMON:
-            maker = await _text(line, unit, at + _MAKER_AT)
-            model = await _text(line, unit, at + _MODEL_AT)
-        at += 2 + head[1]
-    return SunSpec(base=base, models=tuple(models), maker=maker, model=model)
+    try:
+        found = await find(read, bases, models)
+    except (NotFound, NoReply, Garbled, Refused):
+        return None
+    common = found.models.get(_COMMON)
+    if common is None:
+        return SunSpec(base=found.base, model=found.model)
+    return SunSpec(
+        base=found.base,
+        model=found.model,
+        maker=await _text(line, unit, common + _MAKER_AT),
+        name=await _text(line, unit, common + _MODEL_AT),
+    )
 
 
 async def _text(line: Channel, unit: int, address: int) -> str:
-    words = await _words(line, unit, address, 16)
-    return "" if words is None else str(decode(words, parse_type("str16"), "big") or "")
+    try:
+        words = await _words(line, unit, address, 16)
+    except (NoReply, Garbled, Refused):
+        return ""  # only adds to the evidence
+    return str(decode(words, parse_type("str16"), "big") or "")
 
 
-async def _words(line: Channel, unit: int, address: int, count: int) -> tuple[int, ...] | None:
-    """The registers, `None` where the device refuses; one repetition."""
+async def _words(line: Channel, unit: int, address: int, count: int) -> tuple[int, ...]:
+    """The registers; one repetition."""
     request = Request(unit=unit, function=Function.READ_HOLDING, address=address, count=count)
     try:
-        try:
-            return (await line.transact(request)).words
-        except (NoReply, Garbled):
-            return (await line.transact(request)).words
-    except Refused:
-        return None
+        return (await line.transact(request)).words
+    except (NoReply, Garbled):
+        return (await line.transact(request)).words

@@ -41,6 +41,10 @@ ENGLISH: Mapping[str, Text] = {
         "The adapter cannot do this speed or format.", ("take another speed, or another adapter",)
     ),
     "port_lost": Text("The adapter has gone.", ("plug it in again; check its cable and supply",)),
+    "port_down": Text(
+        "The agent cannot use the line.",
+        ("do what its reason above says; it tries again by itself",),
+    ),
     "port_babble": Text(
         "The line never falls silent.",
         (
