@@ -165,7 +165,7 @@ def _watchdog(place: str, profile: Profile) -> None:
     watchdog, expires_s = profile.watchdog, profile.watchdog_s
     if watchdog.timeout_s is not None and expires_s != watchdog.timeout_s:
         raise ProfileError(
-            f"{place}: timeout_s: {watchdog.timeout_s:g} s contradict timeout_value, {expires_s:g} s"
+            f"{place}: timeout_s: {watchdog.timeout_s:g} s, but timeout_value says {expires_s:g} s"
         )
     if watchdog.fed_by not in (FedBy.HEARTBEAT, FedBy.LIMIT_WRITE):
         return

@@ -1,0 +1,150 @@
+"""Profiles that contradict themselves are refused: file, place and reason are named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from hal.test_profile_schema import FULL, load
+from laddvakt_hal.errors import ProfileError
+
+WRONG = [
+    pytest.param("safe_read = 16", "safe_read = 21", "safe_read: 21 is more than", id="safe"),
+    pytest.param("safe_read = 16", "safe_read = 3", "rows: model: type: str4 takes 4", id="row"),
+    pytest.param(
+        "barriers = [4]", "barriers = [9]", "rows: energy: addr: the barrier at 9", id="cut"
+    ),
+    pytest.param("last = 15 }", "last = 8 }", "energy: addr: 8..9 reaches across", id="edge"),
+    pytest.param(
+        "last = 15 }",
+        "last = 15 }, { fc = 4, first = 0, last = 1 }",
+        "spans: no row of",
+        id="empty",
+    ),
+    pytest.param(
+        "barriers = [4]", "one_row = true", "one_row: one value per request", id="one-row"
+    ),
+    pytest.param(
+        "unit_change_ms = 40", "unit_change_ms = -1", "timing: min_delay_ms: no time", id="time"
+    ),
+    pytest.param(
+        '"voltage_sf" }', '"factor" }', "voltage: scale_from: 'factor' is not", id="factor"
+    ),
+    pytest.param(
+        '"voltage_sf" }', '"current" }', "row current must be a whole number", id="scaled"
+    ),
+    pytest.param('"voltage_sf" }', '"voltage" }', "row voltage must be a whole", id="itself"),
+    pytest.param('enum = "state" }', 'enum = "stat" }', "no table [enum.stat]", id="enum"),
+    pytest.param('enum = "state" }', 'enum = "letter" }', "'A' in [enum.letter]", id="letter"),
+    pytest.param('bits = "faults" }', 'bits = "fault" }', "no table [bits.fault]", id="bits"),
+    pytest.param('15 = "too_cold"', '16 = "too_cold"', "bit 16 of [bits.faults] is out", id="bit"),
+    pytest.param('15 = "too_cold"', '64 = "x"', "bits: faults: 64: bit 0..63", id="bit-64"),
+    pytest.param(
+        'type = "s16", unit = "W"', 'type = "s16", bits = "faults"', "s16 has no bits", id="signed"
+    ),
+    pytest.param('conf = "B", overlap = true', 'conf = "B"', None, id="one-says-overlap"),
+    pytest.param("addr = 7", "addr = 6", "power: addr: 6 belongs to current too", id="overlap"),
+    pytest.param("shift = 8", "shift = 16", "high: shift: 16 moves the whole mask", id="shift"),
+    pytest.param(
+        "mask = 0xFF00", "mask = 0x1FF00", "high: mask: a whole number 1..65535", id="mask"
+    ),
+    pytest.param("mask = 0xFF00, shift", "shift", "high: shift: goes with a mask", id="no-mask"),
+    pytest.param(
+        'type = "str4" }',
+        'type = "str4", scale = 0.1 }',
+        "model: scale: str4 is no",
+        id="text-scale",
+    ),
+    pytest.param('readback = "fallback_now"', 'readback = "alive"', "readback: 'alive'", id="back"),
+    pytest.param(
+        ', readback = "fallback_now"', "", "cannot be read back; add readback", id="blind"
+    ),
+    pytest.param(
+        'access = "rw" }', 'access = "rw", readback = "code" }', "timer: readback: goes", id="both"
+    ),
+    pytest.param(
+        '"u32", unit = "Wh"', '"u32", write_fc = 16', "write_fc: goes with", id="read-only"
+    ),
+    pytest.param(
+        'type = "u16", access = "w", write_fc = 6 }',
+        'type = "u32", access = "w", write_fc = 6 }',
+        "alive: write_fc: 6 writes one",
+        id="fc6",
+    ),
+    pytest.param("heartbeat_value = 1", "", "heartbeat_value: is missing", id="no-beat"),
+    pytest.param('"alive"\n', '"code"\n', "heartbeat_quantity: 'code' is not", id="beat-row"),
+    pytest.param(
+        "heartbeat_s = 1", "heartbeat_s = 4", "than heartbeat_s is expected", id="slow-beat"
+    ),
+    pytest.param("timeout_s = 4", "timeout_s = 5", "but timeout_value says 4 s", id="two-times"),
+    pytest.param(
+        'fed_by = "heartbeat"', 'fed_by = "any_request"', "goes with fed_by", id="not-fed"
+    ),
+    pytest.param('fallback_quantity = "fallback"\n', "", "goes with fallback_quantity", id="alone"),
+    pytest.param(
+        'when = { quantity = "code"', 'when = { quantity = "cod"', "'cod' is not", id="when"
+    ),
+    pytest.param(", values = [8] }", " }", "min, max, values or texts", id="no-test"),
+    pytest.param('min = "5.22"', "min = 5.22", "min: a text is expected", id="version"),
+    pytest.param('max = "9" }', "values = [9] }", "texts: go with text rows", id="text-values"),
+    pytest.param(
+        "{ absent = true }", "{ scales = 1 }", "without a meter: rows: energy: scales", id="field"
+    ),
+    pytest.param(
+        "energy = { absent", "enrgy = { absent", "enrgy: is not one of the rows", id="variant-row"
+    ),
+    pytest.param(
+        "energy = { absent", "code = { absent", "code: cannot depend on itself", id="circle"
+    ),
+    pytest.param(
+        "energy = { absent", "firmware = { absent", "firmware depends on a variant", id="doubt"
+    ),
+    pytest.param('"without a meter"', '"from 5.22"', "two called 'from 5.22'", id="twice"),
+    pytest.param(
+        'texts = ["SB-"', 'values = [1], texts = ["SB-"', "texts go with texts", id="identity"
+    ),
+    pytest.param("u16 = [0xFFFF]", "u16 = [0x1FFFF]", "u16: raw numbers of 1 reg", id="pattern"),
+    pytest.param("u16 = [0xFFFF]", "u16 = []", "u16: is empty", id="no-pattern"),
+    pytest.param(
+        "[enum.state]", '[discovery]\nmethod = "dns"\n[enum.state]', "only 'sunspec'", id="method"
+    ),
+    pytest.param(
+        "[enum.state]",
+        '[discovery]\nmethod = "sunspec"\nbases = []\nmodels = [1]\n[enum.state]',
+        "bases: addresses 0..65520",
+        id="bases",
+    ),
+    pytest.param(
+        "[enum.state]",
+        '[discovery]\nmethod = "sunspec"\nbases = [0]\nmodels = [0]\n[enum.state]',
+        "models: model ids",
+        id="models",
+    ),
+    pytest.param('"sunssf" }', '"sunssf", model = 1 }', "model: goes with [discovery]", id="model"),
+    pytest.param('limit = "limit"', 'limit = "code"', "row code must be writable", id="limit"),
+    pytest.param('errors = "faults"', 'pwm = "code"', "pwm_on: goes with pwm", id="pwm"),
+    pytest.param(
+        'errors = "faults"',
+        "limit_with = { timer = 1 }",
+        "timer does not stand just before",
+        id="with",
+    ),
+    pytest.param("resolution_a = 0.1", "resolution_a = 0", "resolution_a: more than 0", id="step"),
+    pytest.param("resolution_wh = 1", "resolution_wh = 0", "resolution_wh: more than 0", id="wh"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), WRONG)
+def test_contradictions_are_refused_with_place_and_reason(
+    tmp_path: Path, old: str, new: str, message: str | None
+) -> None:
+    assert old in FULL
+    text = FULL.replace(old, new, 1)
+    if message is None:
+        load(tmp_path, text)
+        return
+    with pytest.raises(ProfileError, match=re.escape(message)) as caught:
+        load(tmp_path, text)
+    assert str(caught.value).startswith("some.toml: ")
