@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from laddvakt_hal.errors import Garbled, NoReply, Refused
@@ -47,6 +47,7 @@ class Match:
     confidence: Confidence
     evidence: tuple[str, ...]
     at_factory_settings: bool = False  # it answers at this profile's own speed and unit
+    shared: int = 0  # how many other profiles have the rows that spoke for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,7 @@ async def identify(
         match = await _try(asker, profile)
         if match is not None:
             matches.append(match)
-    matches.sort(key=lambda m: (m.confidence, not m.at_factory_settings))
+    matches.sort(key=lambda m: (m.confidence, m.shared, not m.at_factory_settings))
     return Identified(unit=unit, matches=tuple(matches), reads=asker.asked, silent=not asker.heard)
 
 
@@ -195,7 +196,10 @@ async def _try_samples(asker: _Asker, profile: Profile) -> Match | None:
         if value is None:
             return None
         evidence.append(f"{row.quantity} = {value}")
-    return _match(asker, profile, Confidence.POSSIBLE, evidence) if rows else None
+    if not rows:
+        return None
+    shared = sum(asker.usual(row) - 1 for row in rows[:SAMPLES])
+    return replace(_match(asker, profile, Confidence.POSSIBLE, evidence), shared=shared)
 
 
 async def _try_sunspec(asker: _Asker, profile: Profile) -> Match | None:
