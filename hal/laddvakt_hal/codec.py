@@ -99,7 +99,7 @@ def decode(
     if len(words) != kind.words or kind.is_bit:
         raise ValueError(f"{kind.name} needs {kind.words} words, got {len(words)}")
     if kind.is_text:
-        return _text(to_bytes(words, "big" if kind.name.startswith("str") else order), kind)
+        return _text(to_bytes(words, "big"), kind)  # bytes in a row: no order of words
     number = _number(to_bytes(words, order), kind)
     if isinstance(number, float):
         return _scaled(number, scale) if math.isfinite(number) else None
