@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from laddvakt_sim.firmware.library.device import BenchDevice
 from laddvakt_sim.firmware.library.model import Manners, Model, Serial, Span
-from laddvakt_sim.firmware.library.point import table
+from laddvakt_sim.firmware.library.point import parts, table
 from laddvakt_sim.firmware.library.signing import OCMF, sample
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ _POINTS = table(
     """
     holding 9C40 u32   1 sunspec_marker
     holding 9C42 u16   1 common_model
+    holding 9C74 str16 1 serial
     holding 9C84 u16   1 unit_id rw
     holding 9C92 u32   1 serial_baud rw
     holding 9C9C s16   ^current_exponent current_total
@@ -37,6 +38,7 @@ _POINTS = table(
     holding 9CBB s16   ^pf_exponent pf_total
     holding 9CC0 u32   ^energy_exponent energy_export_total
     holding 9CC8 u32   ^energy_exponent energy_import_total
+    holding 9D05 u16   1 bsm_model
     holding 9D44 u32   1 bsm_epoch rw
     holding 9D46 s16   1 bsm_tz rw
     holding 9D4C u16   1 bsm_digital_out rw
@@ -49,11 +51,26 @@ _POINTS = table(
     holding A048 u16   1 snapshot_turn_off_status rw
     holding A146 u16   1 snapshot_start_status rw
     holding A244 u16   1 snapshot_end_status rw
-    holding A343 str496 1 ocmf_current
-    holding A537 str496 1 ocmf_turn_on
-    holding A72B str496 1 ocmf_turn_off
-    holding A91F str496 1 ocmf_start
-    holding AB13 str496 1 ocmf_end
+    holding A343 raw124 1 ocmf_current
+    holding A3BF raw124 1 ocmf_current_2
+    holding A43B raw124 1 ocmf_current_3
+    holding A4B7 raw124 1 ocmf_current_4
+    holding A537 raw124 1 ocmf_turn_on
+    holding A5B3 raw124 1 ocmf_turn_on_2
+    holding A62F raw124 1 ocmf_turn_on_3
+    holding A6AB raw124 1 ocmf_turn_on_4
+    holding A72B raw124 1 ocmf_turn_off
+    holding A7A7 raw124 1 ocmf_turn_off_2
+    holding A823 raw124 1 ocmf_turn_off_3
+    holding A89F raw124 1 ocmf_turn_off_4
+    holding A91F raw124 1 ocmf_start
+    holding A99B raw124 1 ocmf_start_2
+    holding AA17 raw124 1 ocmf_start_3
+    holding AA93 raw124 1 ocmf_start_4
+    holding AB13 raw124 1 ocmf_end
+    holding AB8F raw124 1 ocmf_end_2
+    holding AC0B raw124 1 ocmf_end_3
+    holding AC87 raw124 1 ocmf_end_4
     holding 9CA0 s16   1 current_exponent
     holding 9CA9 s16   1 voltage_exponent
     holding 9CAB s16   1 frequency_exponent
@@ -66,6 +83,15 @@ _POINTS = table(
 SNAPSHOT_S = 2.0
 _VALID, _UPDATING = 0, 2
 _SNAPSHOTS = ("current", "turn_on", "turn_off", "start", "end")
+
+
+def _texts() -> dict[str, str]:
+    """The signed texts, each in four parts of 124 registers."""
+    found: dict[str, str] = {}
+    for number, name in enumerate(_SNAPSHOTS):
+        whole = parts(OCMF.replace("T7", f"T{number}"), 124, 124, 124, 124)
+        found |= {f"ocmf_{name}{'' if n == 1 else f'_{n}'}": p for n, p in enumerate(whole, 1)}
+    return found
 
 
 class Bsm(BenchDevice):
@@ -114,6 +140,7 @@ MODELS = (
         settings={
             "sunspec_marker": 0x53756E53,
             "common_model": 1,
+            "serial": "BSM-0417-0022",
             "serial_baud": 19200,
             "current_exponent": -2,
             "voltage_exponent": -1,
@@ -121,6 +148,7 @@ MODELS = (
             "power_exponent": 0,
             "pf_exponent": -1,
             "energy_exponent": 0,
+            "bsm_model": 64900,
             "bsm_epoch": 1_795_341_600,
             "bsm_tz": 60,
             "bsm_digital_out": 1,
@@ -129,7 +157,7 @@ MODELS = (
             "bsm_meta3": "tariff 7",
             "bsm_public_key": sample(48, 59),
             **{f"snapshot_{name}_status": _VALID for name in _SNAPSHOTS},
-            **{f"ocmf_{name}": OCMF.replace("T7", f"T{n}") for n, name in enumerate(_SNAPSHOTS)},
+            **_texts(),
         },
         build=Bsm,
     ),

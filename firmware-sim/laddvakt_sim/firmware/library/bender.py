@@ -25,6 +25,7 @@ _POINTS = table(
     holding 0068 u16   1 ocpp_status
     holding 006F u16   1 errors_hi
     holding 0070 u16   1 errors_lo
+    holding 006F u32   1 errors  # both in one
     holding 0078 str2  1 protocol_version
     holding 007A u16   1 iec61851_state
     holding 007C u16   1 availability rw
@@ -99,6 +100,7 @@ class Cc612(Chargepoint):
             "availability": int(bool(self.settings["available"]) == self._new()),
             "iec61851_state": _STATES[self.pilot],
             "ocpp_status": self._ocpp_status(),
+            "errors": int(self.number("errors_hi")) << 16 | int(self.number("errors_lo")),
             "relay_state": int(charging),
             "current_signalled": self.offered_a,
             "current_limit_fine": self.number("current_limit"),
@@ -139,8 +141,8 @@ MODELS = (
         absent={"u32": (0xFFFF, 0xFFFF)},
         settings={
             "available": True,
-            "errors_hi": 0,
-            "errors_lo": 0,
+            "errors_hi": 0x0004,
+            "errors_lo": 0x0080,
             "protocol_version": "0.8",
             "safe_current": 9,
             "model": "CC612-2S0B",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from laddvakt_sim.firmware.library.physics import Physics
-from laddvakt_sim.firmware.library.point import pack
+from laddvakt_sim.firmware.library.point import fineness, pack
 from laddvakt_sim.firmware.library.registers import Registers
 from laddvakt_sim.firmware.slave import ExceptionCode, Refusal
 
@@ -137,12 +137,9 @@ class BenchDevice(Registers):
         Raises:
             KeyError: this device has no such quantity.
         """
-        point = self.points[quantity]
-        step = abs(self.step(point))
-        if point.kind in ("f32", "t5", "t6"):
-            truth = self.value(quantity)
-            size = abs(float(truth)) if isinstance(truth, int | float) else 0.0
-            step = max(size * 2.0**-22, 1e-4 if point.kind != "f32" else 0.0)
+        point, truth = self.points[quantity], self.value(quantity)
+        size = abs(float(truth)) if isinstance(truth, int | float) else 0.0
+        step = fineness(size, point.kind, abs(self.step(point)))
         counts_wh = quantity.startswith("energy") and self.model.energy_step_kwh
         return max(step, self.model.energy_step_kwh if counts_wh else 0.0)
 
@@ -181,10 +178,6 @@ class BenchDevice(Registers):
     def bits(self, point: Point) -> bool:
         """Whether a coil or contact is on."""
         return bool(self.value(point.quantity))
-
-    def lone_word(self, addr: int) -> int | None:
-        """What an address says when it is read alone."""
-        return self.model.lone_words.get(addr)
 
     def refuses(self, point: Point) -> bool:
         """Whether this firmware answers exception 2 for a point of its kind."""

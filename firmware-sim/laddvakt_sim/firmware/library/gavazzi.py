@@ -70,6 +70,7 @@ _EM300 = table(
 _EM530 = table(
     """
     input   0056 s32   0.1 apparent_energy_total
+    holding 5000 str7  1 serial
     """
 )
 _EM24_DIN = table(
@@ -86,6 +87,7 @@ _EM24_DIN = table(
     input   0048 s32   0.1 energy_import_l2
     input   004A s32   0.1 energy_import_l3
     input   005C s32   0.1 energy_export_total
+    holding 1300 str7  1 serial
     """
 )
 _EM24_E1 = table(
@@ -116,7 +118,7 @@ _EEM_350 = table(
     """
 )
 
-_IDENTIFICATION = 0x000B
+_IDENTIFICATION = table("holding 000B u16 1 identification alone")
 
 
 MODELS = (
@@ -125,7 +127,7 @@ MODELS = (
         kind="meter",
         vendor="Carlo Gavazzi",
         name="EM330/EM340/ET330/ET340",
-        points=HEAD + BLOCK + _EM300,
+        points=HEAD + BLOCK + _EM300 + _IDENTIFICATION,
         serial=Serial(baud=9600, format="8N1"),
         order="little",
         manners=Manners(
@@ -134,8 +136,8 @@ MODELS = (
             spans=(Span(fc=3, first=0x0000, last=0x0051), Span(fc=3, first=0x2000, last=0x2005)),
         ),
         turnaround_s=0.040,
-        lone_words={_IDENTIFICATION: 340},
         settings={
+            "identification": 341,
             "cfg_unit_id": 1,
             "cfg_baud": 1,
             "cfg_parity": 1,
@@ -150,24 +152,24 @@ MODELS = (
         kind="meter",
         vendor="Carlo Gavazzi",
         name="EM530/EM540",
-        points=HEAD + BLOCK + _EM530,
+        points=HEAD + BLOCK + _EM530 + _IDENTIFICATION,
         serial=Serial(baud=9600, format="8N1", sure=False),
         order="little",
         manners=Manners(alike=True, spans=(Span(fc=4, first=0x0000, last=0x0057),)),
+        settings={"identification": 1760, "serial": "KN5300412003Y"},
         turnaround_s=0.020,
-        lone_words={_IDENTIFICATION: 1760},
     ),
     Model(
         id="cg-em24-din-rtu",
         kind="meter",
         vendor="Carlo Gavazzi",
         name="EM24-DIN (RS-485)",
-        points=HEAD + _EM24_DIN,
+        points=HEAD + _EM24_DIN + _IDENTIFICATION,
         serial=Serial(baud=9600, format="8N1"),
         order="little",
         manners=Manners(max_read=11, alike=True),
+        settings={"identification": 71, "serial": "EM2400715022X"},
         turnaround_s=0.020,
-        lone_words={_IDENTIFICATION: 71},
         firmware="F",
         refused={"F": frozenset({"energy_export_total"})},
     ),
@@ -176,12 +178,12 @@ MODELS = (
         kind="meter",
         vendor="Carlo Gavazzi",
         name="EM24DIN..E1 (Ethernet)",
-        points=HEAD + BLOCK + _EM24_E1,
+        points=HEAD + BLOCK + _EM24_E1 + _IDENTIFICATION,
         tcp=True,
         order="little",
         manners=Manners(alike=True),
-        lone_words={_IDENTIFICATION: 1650},
         settings={
+            "identification": 1650,
             "phase_config": 0,
             "application": 7,
             "switch_position": 3,

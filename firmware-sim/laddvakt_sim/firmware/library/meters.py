@@ -146,6 +146,8 @@ MODELS = (
         points=_EEM_MA37X,
         tcp=True,
         order="little",
-        manners=Manners(spans=(Span(fc=3, first=0x8006, last=0x803E),)),
+        manners=Manners(
+            spans=(Span(fc=3, first=0x8006, last=0x803E), Span(fc=3, first=0x8100, last=0x8107))
+        ),
     ),
 )

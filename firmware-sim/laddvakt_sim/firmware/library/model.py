@@ -88,7 +88,6 @@ class Model:
     refused: Mapping[str, frozenset[str]] = field(default_factory=dict)  # firmware → quantities
     ranges: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     told_in: Mapping[str, float] = field(default_factory=dict)  # stem → per kWh, ratio, …
-    lone_words: Mapping[int, int] = field(default_factory=dict)  # address read alone → its word
     guard: Guard | None = None
     loses_first_after_change: bool = False
     build: type[BenchDevice] | None = None

@@ -54,6 +54,7 @@ _AC1_M3_ETH = table(
     input   0076 s32   1 current_l3
     input   0078 s32   1 power_total
     holding 0210 u16   0.1 current_limit rw
+    holding 0210 u16   1 current_limit_raw
     holding 012C u16   0.1 current_offered
     holding 025E str16 1 card_uid
     holding 0388 u32   0.001 energy_import_total
@@ -120,6 +121,12 @@ class Ac1M3(Ethernet):
         """What one count of the limit is worth."""
         stock = self.firmware.startswith("1.")
         return 1.0 if point.quantity == "current_limit" and stock else super().step(point)
+
+    def special(self, quantity: str) -> Value | None:
+        """The limit as it stands in its register."""
+        if quantity == "current_limit_raw":
+            return round(self.limit_a() / self.step(self.points["current_limit"]))
+        return super().special(quantity)
 
     def permitted(self) -> bool:
         """Coil 400, and not paused."""

@@ -1,9 +1,10 @@
 """What stands at an address: points, and the tables they are written down in.
 
-A table has one line per point: `where address type step quantity [rw|w]`. `where` is holding,
+A table has one line per point: `where address type step quantity [rw|w|alone]`. `where` is holding,
 input, coil or contact; the address is the wire address in hex; `step` is what one raw count is
 worth in the unit the quantity is told in, or `^name` when the point `name` holds its power of
-ten; `#` starts a comment.
+ten; `alone`: only when nothing else is read with it, otherwise the address is part of another
+value; `#` starts a comment.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Point:
     step_from: str = ""  # the point that holds the power of ten
     readable: bool = True
     writable: bool = False
+    alone: bool = False
 
     @property
     def words(self) -> int:
@@ -98,6 +100,14 @@ def pack(value: Value, kind: str, step: float, order: Order, *, floor: bool = Fa
     return words if order == "big" else words[::-1]
 
 
+def fineness(size: float, kind: str, step: float) -> float:
+    """By how much a register of that type can differ from a value of that size."""
+    if kind in _FLOATS:
+        bits = 23 if kind == "f32" else 52
+        return size * 2.0**-bits
+    return 10.0 ** _exponent(size, signed=_DECADES[kind]) if kind in _DECADES else step
+
+
 def unpack(words: list[int], kind: str, step: float, order: Order) -> Value:
     """The value a master wrote into these registers.
 
@@ -116,9 +126,19 @@ def unpack(words: list[int], kind: str, step: float, order: Order) -> Value:
     return number if step == 1 else number * step
 
 
+def parts(text: str, *registers: int) -> tuple[str, ...]:
+    """A text longer than a request, as hex of parts of so many registers, filled with zeros."""
+    raw = text.encode("latin-1").ljust(2 * sum(registers), b"\0").hex()
+    found = []
+    for count in registers:
+        found.append(raw[: 4 * count])
+        raw = raw[4 * count :]
+    return tuple(found)
+
+
 def _point(fields: list[str]) -> Point:
     where, addr, kind, step, quantity, *access = fields
-    if where not in WHERE or access not in ([], ["rw"], ["w"]):
+    if where not in WHERE or access not in ([], ["rw"], ["w"], ["alone"]):
         raise ValueError(f"not a point: {' '.join(fields)}")
     width(kind)
     return Point(
@@ -129,7 +149,8 @@ def _point(fields: list[str]) -> Point:
         step=1.0 if step.startswith("^") else float(step),
         step_from=step.removeprefix("^") if step.startswith("^") else "",
         readable=access != ["w"],
-        writable=bool(access),
+        writable=access in (["rw"], ["w"]),
+        alone=access == ["alone"],
     )
 
 
@@ -148,12 +169,17 @@ def _number(value: float, kind: str, step: float, *, floor: bool) -> bytes:
 
 def _decade(value: float, *, signed: bool) -> bytes:
     """Iskra's format: a power of ten, then a 24-bit mantissa with as many digits as fit."""
+    exponent = _exponent(value, signed=signed)
+    mantissa = round(value / 10.0**exponent)
+    return exponent.to_bytes(1, "big", signed=True) + mantissa.to_bytes(3, "big", signed=signed)
+
+
+def _exponent(value: float, *, signed: bool) -> int:
     most = (1 << (_MANTISSA_BITS - signed)) - 1
     exponent = -4  # as many decimals as a meter has
     while abs(value) / 10.0**exponent > most:
         exponent += 1
-    mantissa = round(value / 10.0**exponent)
-    return exponent.to_bytes(1, "big", signed=True) + mantissa.to_bytes(3, "big", signed=signed)
+    return exponent
 
 
 def _text(value: str, kind: str) -> list[int]:

@@ -23,7 +23,8 @@ class Registers(RefusingDevice):
         self._manners = manners
         self._order: Order = order
         self._read_s = self._written_s = float("-inf")
-        self._reads = self._addresses(p for p in self.points.values() if p.readable)
+        self._reads = self._addresses(p for p in self.points.values() if p.readable and not p.alone)
+        self._alone = self._addresses(p for p in self.points.values() if p.alone)
         self._writes = self._addresses(p for p in self.points.values() if p.writable)
         self._bit_functions = {p.fc for p in self.points.values() if p.fc in (1, 2)}
 
@@ -40,11 +41,6 @@ class Registers(RefusingDevice):
     def step(self, point: Point) -> float:
         """What one raw count of the point is worth."""
         return point.step
-
-    def lone_word(self, addr: int) -> int | None:
-        """What an address says when it is read alone; None: nothing special."""
-        del addr
-        return None
 
     def refuses(self, point: Point) -> bool:
         """Whether this unit answers exception 2 for a point its kind has."""
@@ -78,8 +74,8 @@ class Registers(RefusingDevice):
         if any(addr < barrier < addr + count for barrier in manners.barriers):
             raise self.no(ExceptionCode.ILLEGAL_ADDRESS)
         self._read_s = self._in_time(self._read_s, manners.read_pause_s)
-        lone = self.lone_word(addr) if count == 1 else None
-        words = self._words(self._table(fc), addr, count) if lone is None else [lone]
+        lone = self._alone.get((self._table(fc), addr)) if count == 1 else None
+        words = self._words(self._table(fc), addr, count) if lone is None else self.raw(lone)
         self.heard(fc, first)
         return words
 

@@ -19,14 +19,7 @@ if TYPE_CHECKING:
 
     from laddvakt_sim.firmware.library.point import Point, Value
 
-_KMTRONIC = table(
-    """
-    coil    0000 bool  1 relay_1 rw
-    coil    0001 bool  1 relay_2 rw
-    coil    0002 bool  1 relay_3 rw
-    coil    0003 bool  1 relay_4 rw
-    """
-)
+_KMTRONIC = table("\n".join(f"coil {n - 1:04X} bool 1 relay_{n} rw" for n in range(1, 9)))
 _C0135 = table(
     """
     coil    0001 bool  1 relay_1 rw
@@ -37,17 +30,9 @@ _C0135 = table(
     """
 )
 _R4D3B16 = table(
-    """
-    holding 0000 u16   1 relay_all_cmd w
-    holding 0001 u16   1 relay_1
-    holding 0002 u16   1 relay_2
-    holding 0003 u16   1 relay_3
-    holding 0004 u16   1 relay_4
-    holding 0001 u16   1 relay_1_cmd w
-    holding 0002 u16   1 relay_2_cmd w
-    holding 0003 u16   1 relay_3_cmd w
-    holding 0004 u16   1 relay_4_cmd w
-    """
+    "holding 0000 u16 1 relay_all_cmd w\n"
+    + "\n".join(f"holding {n:04X} u16 1 relay_{n}" for n in range(1, 17))
+    + "\n".join(("", *(f"holding {n:04X} u16 1 relay_{n}_cmd w" for n in range(1, 17))))
 )
 _WAVESHARE = table(
     "\n".join(f"coil {n - 1:04X} bool 1 relay_{n} rw" for n in range(1, 9))
@@ -58,7 +43,11 @@ _WAVESHARE = table(
     holding 2000 u16   1 uart_params w
     """
 )
-_ALL_OFF = {f"relay_{n}": False for n in (1, 2, 3, 4)}
+_CHANNELS = tuple(f"relay_{n}" for n in range(1, 17))
+
+
+def _off(channels: int) -> dict[str, bool]:
+    return dict.fromkeys(_CHANNELS[:channels], False)
 
 
 class Coils(BenchDevice):
@@ -101,18 +90,17 @@ class R4d3b16(BenchDevice):
     def accept(self, point: Point, value: Value) -> None:
         """One of the commands."""
         command, seconds = divmod(int(value), 0x100)
-        channels = [f"relay_{n}" for n in (1, 2, 3, 4)]
         if point.quantity == "relay_all_cmd":
             if command not in (7, 8) or seconds:
                 raise Refusal(ExceptionCode.ILLEGAL_VALUE)
-            for channel in channels:
+            for channel in _CHANNELS:
                 self._put(channel, on=command == 7)
             return
         channel = point.quantity.removesuffix("_cmd")
         if command not in range(1, 7) or (seconds and command != 6):
             raise Refusal(ExceptionCode.ILLEGAL_VALUE)
         if command == 4:  # latch: this one alone
-            for other in channels:
+            for other in _CHANNELS:
                 self._put(other, on=False)
         self._put(channel, on=command != 2 and not (command == 3 and self.settings[channel]))
         if command in (5, 6):
@@ -195,7 +183,7 @@ MODELS = (
         serial=Serial(baud=9600, format="8N1"),
         tcp=True,
         physics={},
-        settings=_ALL_OFF,
+        settings=_off(8),
         build=Coils,
     ),
     Model(
@@ -208,7 +196,7 @@ MODELS = (
         manners=Manners(silent=True, reads=frozenset({1}), writes=frozenset({5, 6})),
         turnaround_s=0.00015,
         physics={},
-        settings=_ALL_OFF,
+        settings=_off(4),
         build=C0135,
     ),
     Model(
@@ -220,7 +208,7 @@ MODELS = (
         serial=Serial(baud=9600, format="8N1"),
         manners=Manners(max_read=16, reads=frozenset({3}), writes=frozenset({6})),
         physics={},
-        settings={f"relay_{n}": 0 for n in (1, 2, 3, 4)},
+        settings=dict.fromkeys(_CHANNELS, 0),
         build=R4d3b16,
     ),
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from laddvakt_sim.firmware.library.device import BenchDevice
 from laddvakt_sim.firmware.library.gavazzi import BLOCK, HEAD
 from laddvakt_sim.firmware.library.model import Manners, Model, Serial, Span
-from laddvakt_sim.firmware.library.point import table
+from laddvakt_sim.firmware.library.point import parts, table
 from laddvakt_sim.firmware.slave import ExceptionCode, Refusal
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _EM580 = table(
     """
     input   0500 raw32 1 realtime_energy_block
+    input   0500 s64   1 energy_import_fine
+    input   051C s64   1 energy_export_fine
+    holding 5000 str7  1 serial
     input   24FF u16   1 signature_type
     input   2600 raw46 1 public_key_der
     input   0800 raw93 1 signed_map
@@ -32,7 +35,8 @@ _EM580 = table(
     holding 7031 s16   1 timezone_offset rw
     holding 7032 s64   1 utc_time rw
     holding 7036 u16   1 session_modality rw
-    holding 6900 str126 1 tariff_text rw
+    holding 6900 str125 1 tariff_text rw
+    holding 697D str1  1 tariff_text_end rw
     holding 7040 u16   1 ocmf_command w
     holding 7100 u16   1 ocmf_state rw
     holding 7102 u32   1 ocmf_transaction_id
@@ -73,15 +77,28 @@ _WM3M4C = table(
     holding 1B96 u16   1 lcd_params rw
     holding 1B97 str4  1 lcd_text rw
     holding 1B9B str2  1 lcd_label rw
-    holding 1BBC str256 1 meta rw
-    holding 1DBC str512 1 ocmf_data
+    holding 1BBC str120 1 meta rw
+    holding 1C34 str120 1 meta_2 rw
+    holding 1CAC str16 1 meta_3 rw
+    holding 1DBC raw120 1 ocmf_data
+    holding 1E34 raw120 1 ocmf_data_2
+    holding 1EAC raw120 1 ocmf_data_3
+    holding 1F24 raw120 1 ocmf_data_4
+    holding 1F9C raw32 1 ocmf_data_5
     holding 1FBC raw32 1 public_key
     holding 1FFC raw40 1 signature
     holding 1B8B u16   1 session_command w
     """
 )
 
-OCMF = 'OCMF|{"FV":"1.0","GI":"SIMULATED","PG":"T7","RD":[{"RV":1231.6}]}|{"SD":"3045"}'
+META = '{"ID":"04A1B2C3","IT":"ISO14443","TX":"' + "tariff-7;" * 51 + '"}'
+OCMF = (
+    'OCMF|{"FV":"1.0","GI":"SIMULATED","PG":"T7","RD":['
+    + ",".join(f'{{"RV":{1231.6 + n / 10:.1f},"RI":"1-b:1.8.0","RU":"kWh"}}' for n in range(20))
+    + ']}|{"SD":"3045"}'
+)
+_OCMF_PARTS = ("ocmf_data", *(f"ocmf_data_{n}" for n in (2, 3, 4, 5)))
+_BETWEEN = tuple(range(0x0301, 0x0319))
 _TIME_SET = 2
 _WRONG_TIME, _WRONG_COMMAND, _WRONG_STATE, _SIGNED = 128, 130, 131, 15
 
@@ -92,7 +109,21 @@ def sample(registers: int, first: int) -> str:
 
 
 class Em580(BenchDevice):
-    """Start, end and abort of a session move its state."""
+    """Start, end and abort of a session move its state; eight counters in watt hours."""
+
+    def special(self, quantity: str) -> Value | None:
+        """The counters: import first, export last, what is between is a sample."""
+        match quantity:
+            case "energy_import_fine":
+                return self.measured("energy_import_total") * 1000
+            case "energy_export_fine":
+                return self.measured("energy_export_total") * 1000
+            case "realtime_energy_block":
+                ends = [self.raw(self.points[f"energy_{way}_fine"]) for way in ("import", "export")]
+                words = [*ends[0], *_BETWEEN, *ends[1]]
+                return b"".join(word.to_bytes(2, "big") for word in words).hex()
+            case _:
+                return None
 
     def accept(self, point: Point, value: Value) -> None:
         """0x42 begins from state 0, 0x45 ends, 0x41 aborts."""
@@ -121,10 +152,6 @@ class Wm3m4c(BenchDevice):
                 return self.measured("energy_import_total") * 1000
             case "energy_counter2":
                 return self.measured("energy_export_total") * 1000
-            case "ocmf_length":
-                return len(str(self.settings["ocmf_data"]))
-            case "meta_length":
-                return len(str(self.settings["meta"]))
             case _:
                 return None
 
@@ -152,7 +179,6 @@ MODELS = (
         manners=Manners(alike=True, spans=(Span(fc=4, first=0x0000, last=0x0051),)),
         turnaround_s=0.010,
         settings={
-            "realtime_energy_block": sample(32, 3),
             "signature_type": 1,
             "public_key_der": sample(46, 48),
             "signed_map": sample(93, 101),
@@ -165,7 +191,9 @@ MODELS = (
             "timezone_offset": 60,
             "utc_time": 1_795_341_600,
             "session_modality": 0,
-            "tariff_text": "0.25 per kWh",
+            "tariff_text": ("0.25 per kWh; " * 18)[:250],
+            "tariff_text_end": "SE",
+            "serial": "SG5801234567X",
             "ocmf_state": 0,
             "ocmf_transaction_id": 4711,
         },
@@ -194,9 +222,12 @@ MODELS = (
             "lcd_params": 5,
             "lcd_text": "LADD",
             "lcd_label": "kWh",
-            "meta_length": 0,
-            "meta": '{"ID":"04A1B2C3"}',
-            "ocmf_data": OCMF,
+            "meta_length": len(META),
+            "ocmf_length": len(OCMF),
+            "meta": META[:240],
+            "meta_2": META[240:480],
+            "meta_3": META[480:],
+            **dict(zip(_OCMF_PARTS, parts(OCMF, 120, 120, 120, 120, 32), strict=True)),
             "public_key": sample(32, 17),
             "signature": sample(40, 29),
         },

@@ -30,7 +30,7 @@ _CHAIN = table(
     holding 0002 u16   1 common_id
     holding 0003 u16   1 common_length
     holding 0004 str16 1 manufacturer
-    holding 0014 str16 1 common_model
+    holding 0014 str16 1 model_name
     holding 0024 str8  1 options
     holding 002C str8  1 version
     holding 0034 str16 1 serial
@@ -88,16 +88,38 @@ _FLOATS = table(
     holding 000C f32   1 voltage_l1
     holding 000E f32   1 voltage_l2
     holding 0010 f32   1 voltage_l3
+    holding 0012 f32   1 voltage_ll_avg
+    holding 0014 f32   1 voltage_l1_l2
+    holding 0016 f32   1 voltage_l2_l3
+    holding 0018 f32   1 voltage_l3_l1
     holding 001A f32   1 frequency
     holding 001C f32   1 power_total
     holding 001E f32   1 power_l1
     holding 0020 f32   1 power_l2
     holding 0022 f32   1 power_l3
+    holding 0024 f32   1 apparent_power_total
+    holding 0026 f32   1 apparent_power_l1
+    holding 0028 f32   1 apparent_power_l2
+    holding 002A f32   1 apparent_power_l3
+    holding 002C f32   1 reactive_power_total
+    holding 002E f32   1 reactive_power_l1
+    holding 0030 f32   1 reactive_power_l2
+    holding 0032 f32   1 reactive_power_l3
+    holding 0034 f32   1 pf_total
+    holding 0036 f32   1 pf_l1
+    holding 0038 f32   1 pf_l2
+    holding 003A f32   1 pf_l3
     holding 003C f32   1 energy_export_total
+    holding 003E f32   1 energy_export_l1
+    holding 0040 f32   1 energy_export_l2
+    holding 0042 f32   1 energy_export_l3
     holding 0044 f32   1 energy_import_total
+    holding 0046 f32   1 energy_import_l1
+    holding 0048 f32   1 energy_import_l2
+    holding 004A f32   1 energy_import_l3
+    holding 007C u32   1 events
     """
 )
-
 _EXPONENTS = {
     "current_exponent": -2,
     "voltage_exponent": -1,
@@ -113,7 +135,7 @@ _COMMON_TEXTS: Mapping[str, Value] = {
     "common_id": 1,
     "common_length": COMMON_LENGTH,
     "manufacturer": "Simulated",
-    "common_model": "Meter",
+    "model_name": "Meter",
     "options": "none",
     "version": "1.0",
     "serial": "SUN-0417-22",
@@ -188,8 +210,13 @@ MODELS = (
         tcp=True,
         manners=Manners(reads=frozenset({3})),
         absent=_ABSENT,
-        told_in={"energy": 1000.0, "pf": 100.0},
-        settings={**_COMMON_TEXTS, "model_id": 213, "model_length": FLOAT_LENGTH},
+        told_in={"energy": 1000.0},
+        settings={
+            **_COMMON_TEXTS,
+            "model_id": 213,
+            "model_length": FLOAT_LENGTH,
+            "events": 0x00000208,
+        },
         firmware="40000",
         build=SunSpec,
     ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from laddvakt_sim.firmware.library.chargepoint import Chargepoint
-from laddvakt_sim.firmware.library.model import Guard, Model, Serial
+from laddvakt_sim.firmware.library.model import Guard, Manners, Model, Serial, Span
 from laddvakt_sim.firmware.library.physics import CHARGEPOINT
 from laddvakt_sim.firmware.library.point import table
 
@@ -163,6 +163,7 @@ MODELS = (
         name="INCH",
         points=_INCH,
         tcp=True,
+        manners=Manners(spans=(Span(fc=4, first=0, last=47), Span(fc=4, first=990, last=1029))),
         physics=CHARGEPOINT,
         settings={
             "current_limit": 18.0,
