@@ -146,9 +146,9 @@ class LineCore:
                 self._speak(event.what, event.at_s, at_s)
             else:
                 self._pass_on(event.what, event.at_s)
-        self._begin_waiting(at_s)
         if self._sending is not None:
             self._send(self._sending, at_s)
+        self._begin_waiting(at_s)
 
     def _accept(self, note: str) -> None:
         self._order += 1
@@ -190,12 +190,13 @@ class LineCore:
     def _begin_waiting(self, at_s: float) -> None:
         if self._waiting and self._sending is None and at_s >= self._sent_s + self._silence_s:
             self._begin(self._waiting.popleft(), at_s, at_s)
-        if (babble := self._babble) is not None and at_s >= babble.next_s:
-            burst = babble.burst(at_s, self._char_s)
-            if self._sending is None:
-                self._begin(burst, at_s, at_s)
-            else:
-                self._sending.hurt = True
+        if (babble := self._babble) is None or at_s < babble.next_s:
+            return
+        if self._sending is None:
+            self._begin(babble.burst(at_s, self._char_s), at_s, at_s)
+        elif not self._sending.babble:
+            babble.burst(at_s, self._char_s)
+            self._sending.hurt = True
 
     def _begin(self, sending: Sending, first_s: float, at_s: float) -> None:
         self._sending = sending

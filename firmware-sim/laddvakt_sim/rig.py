@@ -191,7 +191,7 @@ class Rig:
             wire.afflict(faults)
             line = self._hosts.get(name) or self._nets[name]
             await line.set_gone(gone=wire.gone)
-            self.order(name, _state(name, faults))
+            self.order(name, line_state(name, faults))
         self._woken.set()  # some faults want the world to be looked at more often
 
     async def _keep_house(self) -> None:
@@ -206,7 +206,8 @@ class Rig:
         self.failed.set()
 
 
-def _state(line: str, faults: tuple[Fault, ...]) -> Message:
+def line_state(line: str, faults: tuple[Fault, ...]) -> Message:
+    """The order that tells a line whether its cable is open and whether a device babbles."""
     mine = [fault for fault in faults if fault.parameters.get("line") == line]
     cut = any(f.name == "wire_unplugged" and f.number("unit") is None for f in mine)
     talks = next((f.parameters for f in mine if f.name == "wire_babble"), None)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 
@@ -20,13 +20,15 @@ ROOT = Path(__file__).resolve().parents[2]
 class RunningBoard:
     """`laddvakt-sim board` over a pipe: it ends when this object does."""
 
+    what = "board"
+
     def __init__(self, process: asyncio.subprocess.Process, directory: Path) -> None:
         self.process = process
         self.directory = directory
-        self.config: dict[str, Any] = json.loads((directory / "board.json").read_text())
+        self.config: dict[str, Any] = json.loads((directory / f"{self.what}.json").read_text())
         self._session = aiohttp.ClientSession(self.config["control_url"])
 
-    async def __aenter__(self) -> RunningBoard:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -71,6 +73,29 @@ class RunningBoard:
         return view
 
 
+class RunningBench(RunningBoard):
+    """`laddvakt-sim bench` over a pipe."""
+
+    what = "bench"
+
+    def net(self, line: str) -> int:
+        return int(self.config["tcp"][line]["port"])
+
+    async def truth(self, device: str) -> dict[str, Any]:
+        values = (await self.ask("GET", f"/devices/{device}"))["values"]
+        assert isinstance(values, dict)
+        return values
+
+
+@asynccontextmanager
+async def running_bench(directory: Path, layout: str) -> AsyncIterator[RunningBench]:
+    """Start a bench of that layout, wait for bench.json, end it afterwards."""
+    process = await start(directory, "--layout", written(directory, layout), what="bench")
+    await announced(process, directory, "bench")
+    async with RunningBench(process, directory) as bench:
+        yield bench
+
+
 @asynccontextmanager
 async def running_board(directory: Path, *options: str) -> AsyncIterator[RunningBoard]:
     """Start a board, wait for board.json, end it afterwards."""
@@ -80,10 +105,10 @@ async def running_board(directory: Path, *options: str) -> AsyncIterator[Running
         yield board
 
 
-async def start(directory: Path, *options: str) -> asyncio.subprocess.Process:
+async def start(directory: Path, *options: str, what: str = "board") -> asyncio.subprocess.Process:
     path = os.pathsep.join((str(ROOT / "firmware-sim"), os.environ.get("PYTHONPATH", "")))
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "laddvakt_sim", "board", "--dir", str(directory)),
+        *(sys.executable, "-m", "laddvakt_sim", what, "--dir", str(directory)),
         *("--exit-with-stdin", *options),
         stdin=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -91,11 +116,21 @@ async def start(directory: Path, *options: str) -> asyncio.subprocess.Process:
     )
 
 
-async def announced(process: asyncio.subprocess.Process, directory: Path) -> None:
+async def announced(
+    process: asyncio.subprocess.Process, directory: Path, what: str = "board"
+) -> None:
     async with asyncio.timeout(15):
-        while not (directory / "board.json").exists():
-            assert process.returncode is None, "the board ended before it was ready"
+        while not (directory / f"{what}.json").exists():
+            assert process.returncode is None, f"the {what} ended before it was ready"
             await asyncio.sleep(0.02)
+
+
+def written(directory: Path, layout: str) -> str:
+    """Put a layout beside the folder the bench will work in."""
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory.with_suffix(".toml")
+    file.write_text(layout)
+    return str(file)
 
 
 def alive(pid: int) -> bool:
