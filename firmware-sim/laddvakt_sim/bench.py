@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from laddvakt_sim.bench_world import BenchWorld
 from laddvakt_sim.clock import now_s
 from laddvakt_sim.fault_kinds import KINDS, Choice, Kind, Target
-from laddvakt_sim.firmware.library import make
+from laddvakt_sim.firmware.library import entry, make
 from laddvakt_sim.layout import LayoutError
 from laddvakt_sim.line_words import LineSpec
 from laddvakt_sim.rig import NetSpec, Rig
@@ -144,7 +144,9 @@ def _kind(name: str, **changed: Choice) -> Kind:
 
 
 def _made(plan: DevicePlan, at_s: float) -> BenchDevice:
-    device = make(plan.model, name=plan.name, unit=plan.unit, now_s=at_s, firmware=plan.firmware)
+    # Made a renewal of its registers ago, so that they show what the layout says from the start.
+    born_s = at_s - entry(plan.model).update_s - 0.001
+    device = make(plan.model, name=plan.name, unit=plan.unit, now_s=born_s, firmware=plan.firmware)
     if plan.turnaround_s is not None:
         device.turnaround_s = plan.turnaround_s
     if unknown := sorted(set(plan.values) - set(device.settable())):
@@ -153,6 +155,7 @@ def _made(plan: DevicePlan, at_s: float) -> BenchDevice:
         )
     for quantity, value in plan.values.items():
         device.set(quantity, value)
+    device.tell_time(at_s)
     return device
 
 

@@ -130,9 +130,9 @@ class _Reader(Checks):
         )
 
     def _line(self, table: Table, place: str) -> LinePlan:
-        self.known(table, _LINE_KEYS, place)
         name = self._line_name(table, place)
         where, place = place, f"{place} ({name})"
+        self.known(table, _LINE_KEYS, place)
         return LinePlan(
             name=name,
             baud=self.whole(table, "baud", place, (LEAST_BAUD, MOST_BAUD), 9600),
@@ -142,9 +142,9 @@ class _Reader(Checks):
         )
 
     def _net(self, table: Table, place: str) -> NetPlan:
-        self.known(table, _NET_KEYS, place)
         name = self._line_name(table, place)
         where, place = place, f"{place} ({name})"
+        self.known(table, _NET_KEYS, place)
         framing = self.one(table, "framing", place, ("tcp", "rtu"), "tcp")
         for key in ("baud", "format") if framing == "tcp" else ("timeout_ms",):
             if key in table:
