@@ -81,7 +81,6 @@ UNCONFIRMED = {
     "cg-em530-em540": {"serial", "identification"},
     "cg-em580-ocmf": {"serial"},
     "eastron-sdm230": {"meter_code"},
-    "schneider-iem3155-iem3255": {"serial"},
     "cg-em24-e1-tcp": {"serial"},
 }
 SURE_OF_THE_LINE = {
@@ -94,6 +93,7 @@ SURE_OF_THE_LINE = {
     "inepro-pro380",
     "janitza-umg96rm",
     "orno-or-we-516-517",
+    "schneider-iem3155-iem3255",
 }
 
 
