@@ -164,7 +164,7 @@ MODELS = (
         name="Modbus RTU Relay 8CH (D), protocol V3",
         points=_WAVESHARE,
         serial=Serial(baud=9600, format="8N1"),
-        manners=Manners(reads=frozenset({1, 2, 3}), max_read=1),
+        manners=Manners(reads=frozenset({1, 2, 3})),
         turnaround_s=0.003,
         physics={},
         settings={

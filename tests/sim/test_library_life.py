@@ -1,0 +1,172 @@
+"""What the library's devices do by themselves: pauses, counters, variants, glitches, relays."""
+
+from __future__ import annotations
+
+import pytest
+
+from laddvakt_sim.firmware import library
+from sim.one_device import Asked, load, plain
+
+
+@pytest.mark.parametrize(
+    ("model", "request_", "pause_s"),
+    [("keba-p30-p40", "0303e80002", 0.5), ("keba-p30-p40", "06138c1770", 5.0)],
+)
+def test_too_early_is_silence(model: str, request_: str, pause_s: float) -> None:
+    """A KEBA asked before its pause is over says nothing; the pause counts from its last answer."""
+    asked = Asked(model)
+    assert asked.ask(request_)
+    assert not asked.ask(request_, after_s=pause_s * 0.6)
+    assert asked.ask(request_, after_s=pause_s * 0.6)
+
+
+def test_registers_are_renewed_at_their_own_pace() -> None:
+    """A change shows with the next renewal, not before."""
+    asked = Asked("eastron-sdm72d-m-v2")
+    before = asked.ask("0400000002", after_s=0.1)
+    asked.device.set("voltage_l1", 200.0)
+    assert asked.ask("0400000002", after_s=0.1) == before
+    assert plain(asked.ask("0400000002", after_s=0.5)) == plain("0404 4348 0000")
+
+
+def test_counters_count() -> None:
+    """An hour at 3 × 1 kW is 3 kWh more, and only in the direction it flows."""
+    asked = Asked("eastron-sdm630")
+    load(asked.device, 100.0, 10.0, 1.0)
+    before = [asked.device.truth(f"energy_{way}_total") for way in ("import", "export")]
+    asked.ask("0400000002", after_s=3600.0)
+    after = [asked.device.truth(f"energy_{way}_total") for way in ("import", "export")]
+    assert after[0] == pytest.approx(float(before[0] or 0) + 3.0, abs=1e-6)
+    assert after[1] == before[1]
+
+
+@pytest.mark.parametrize(
+    ("model", "quantity", "request_", "reply"),
+    [
+        ("abb-b23-b24", "power_l2", "035b180002", "0304 7fff ffff"),
+        ("abb-b23-b24", "energy_export_total", "0350040004", "0308 ffff ffff ffff ffff"),
+        ("sunspec-meter-20x", "current_l3", "039c8b0001", "0302 8000"),
+        ("bender-cc612-cc613", "power_total", "0300dc0002", "0304 ffff ffff"),
+        ("alfen-ng910", "voltage_l1", "0301320002", "0304 7fc0 0000"),
+    ],
+)
+def test_absent_values(model: str, quantity: str, request_: str, reply: str) -> None:
+    """What is not installed reads as each vendor's pattern for it, and has no truth."""
+    asked = Asked(model)
+    asked.device.absent.add(quantity)
+    assert plain(asked.ask(request_)) == plain(reply)
+    assert asked.device.truth(quantity) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "firmware", "request_", "reply"),
+    [
+        pytest.param("bender-cc612-cc613", "5.21", "03007c0001", "0302 0000", id="124 before 5.22"),
+        pytest.param("bender-cc612-cc613", "5.22", "03007c0001", "0302 0001", id="124 from 5.22"),
+        pytest.param("bender-cc612-cc613", "5.9", "03007c0001", "0302 0000", id="5.9 is older"),
+        pytest.param("bender-cc612-cc613", "5.21", "0300de0002", "0304 ffff ffff", id="no volts"),
+        pytest.param("phoenix-ev-cc-ac1-m3-eth", "1.11", "0302100001", "0302 0012", id="1 A"),
+        pytest.param("phoenix-ev-cc-ac1-m3-eth", "2.04", "0302100001", "0302 00b4", id="0.1 A"),
+        pytest.param("simpleevse-wb-din", "16", "0303ed0001", "0302 0010", id="firmware word"),
+        pytest.param("cg-em24-din-rtu", "H", "04005c0002", "0404 0405 0000", id="export, dial H"),
+        pytest.param("sunspec-meter-20x", "50000", "03c3500002", "0304 5375 6e53", id="base 50000"),
+        pytest.param("sunspec-meter-20x", "0", "0300460002", "0304 00cb 0069", id="base 0"),
+    ],
+)
+def test_firmware_variants(model: str, firmware: str, request_: str, reply: str) -> None:
+    """The same register, another firmware."""
+    assert plain(Asked(model, firmware).ask(request_)) == plain(reply)
+
+
+@pytest.mark.parametrize(("firmware", "amps"), [("16", 12.0), ("18", 0.12)])
+def test_fine_steps_need_firmware_17(firmware: str, amps: float) -> None:
+    """Bit 7 of 2005 makes register 1000 count hundredths, where the firmware knows that."""
+    asked = Asked("simpleevse-wb-din", firmware)
+    assert plain(asked.ask("1007d5000102 0080")) == plain("1007 d500 01")
+    assert plain(asked.ask("1003e8000102 000c")) == plain("1003 e800 01")
+    assert asked.device.truth("current_limit") == pytest.approx(amps)
+    assert plain(asked.ask("0303e80001")) == plain("0302 000c")
+
+
+def test_reversed_availability_stops_the_charge() -> None:
+    """Writing 1 to 124 makes an old board unavailable and a new one available."""
+    for firmware, charges in (("5.21", False), ("5.22", True)):
+        asked = Asked("bender-cc612-cc613", firmware)
+        asked.ask("06007c0001")
+        asked.ask("0300640002")  # later: the meter has seen it
+        assert (asked.device.truth("current_l1") != 0.0) is charges
+
+
+def test_glitches_come_seeded_and_go() -> None:
+    """Now and then a Bender power reads as not available; the same ones with the same unit."""
+    runs = []
+    for _ in range(2):
+        asked = Asked("bender-cc612-cc613", unit=7)
+        replies = [plain(asked.ask("0300ce0002", after_s=0.01)) for _ in range(300)]
+        runs.append([reply == plain("0304 ffff ffff") for reply in replies])
+    assert runs[0] == runs[1]
+    assert 1 <= sum(runs[0]) <= 30
+    assert not any(a and b for a, b in zip(runs[0], runs[0][1:], strict=False))
+
+
+def test_maxima_are_cleared_by_reading() -> None:
+    """A peak is shown once, then the present value."""
+    asked = Asked("bender-rcmb300")
+    asked.device.set("residual_current_dc", 0.006)
+    asked.device.set("residual_current_dc", 0.0)
+    assert plain(asked.ask("031f520002")) == plain("0304 3bc4 9ba6")
+    assert plain(asked.ask("031f520002")) == plain("0304 0000 0000")
+    assert asked.device.truth("alarm_count") == 4
+
+
+@pytest.mark.parametrize(
+    ("model", "write", "read", "reply"),
+    [
+        ("eletechsup-r4d3b16", "0600010100", "0300010001", "0302 0001"),
+        ("eletechsup-r4d3b16", "0600000700", "0300100001", "0302 0001"),
+        ("eletechsup-r4d3b16", "0600010300", "0300010001", "0302 0001"),
+        ("kmtronic-relay", "050000ff00", "0100000008", "0101 01"),
+        ("kmtronic-relay", "0f0000000801a5", "0100000008", "0101 a5"),
+        ("c0135-relay-board", "0500020100", "0100010004", "0101 02"),
+        ("waveshare-modbus-rtu-relay", "050003ff00", "0100000008", "0101 08"),
+        ("phoenix-em-cp-pp-eth", "0501900000", "0101900001", "0101 00"),
+    ],
+)
+def test_coils(model: str, write: str, read: str, reply: str) -> None:
+    """What is switched reads back in the board's own encoding."""
+    asked = Asked(model)
+    assert asked.ask(write)
+    assert plain(asked.ask(read, after_s=0.1)) == plain(reply)
+
+
+def test_timed_relays_let_go() -> None:
+    """R4D3B16: 0x0603 is on for three seconds."""
+    asked = Asked("eletechsup-r4d3b16")
+    asked.ask("0600020603")
+    assert plain(asked.ask("0300020001", after_s=2.9)) == plain("0302 0001")
+    assert plain(asked.ask("0300020001", after_s=0.2)) == plain("0302 0000")
+
+
+def test_unit_address_can_be_written() -> None:
+    """A C0135 answers at its new address from then on."""
+    asked = Asked("c0135-relay-board")
+    asked.ask("0640000009")
+    assert asked.device.unit == 9
+
+
+def test_early_and_sensitive_devices_say_so() -> None:
+    """What the line has to know: the C0135's 0.15 ms, the SDM120's lost first request."""
+    assert Asked("c0135-relay-board").device.turnaround_s == pytest.approx(0.00015)
+    sensitive = [m for m in library.models() if Asked(m).device.loses_first_after_change]
+    assert sensitive == ["eastron-sdm120"]
+
+
+def test_unknown_devices_and_quantities() -> None:
+    """Mistakes are named, not guessed."""
+    with pytest.raises(ValueError, match="device 'sdm630' is unknown; known: abb-b23-b24"):
+        Asked("sdm630")
+    device = Asked("eastron-sdm630").device
+    with pytest.raises(KeyError, match="has no 'power'"):
+        device.truth("power")
+    with pytest.raises(KeyError, match="cannot be set; these can"):
+        device.set("power_l1", 5.0)
