@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
     from laddvakt_sim.rig import Rig
 
-_LAZY = {"backend": "laddvakt_sim.backend.cli:backend"}  # loaded when it is asked for
+_LAZY = {  # loaded when it is asked for
+    "backend": "laddvakt_sim.backend.cli:backend",
+    "list": "laddvakt_sim.cli_list:list_command",
+}
 
 
 class _LazyGroup(click.Group):
