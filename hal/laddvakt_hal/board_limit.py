@@ -24,7 +24,7 @@ class BoardLimit:
         self._asked = 0  # every call counts: a newer one overtakes those that wait
         self._under_way = 0
         self._next_s = 0.0
-        self._last: tuple[dict[str, float], bool] | None = None  # what was written, may be repeated
+        self._last: float | None = None  # what was last written, in the row's unit
 
     @property
     def row(self) -> Row:
@@ -76,6 +76,7 @@ class BoardLimit:
         """
         self._asked += 1
         number = self._asked
+        await self._device.learn(self._map.limit)
         if self.step_a() is None:
             await self.learn_step()
         step, unit = self.step_a() or self._map.resolution_a, self.unit_a() or 1.0
@@ -86,26 +87,21 @@ class BoardLimit:
         # For the same reason a write with the release in it is never repeated down here: an
         # `open` may have gone out since.
         before = dict(self._map.limit_with) if steps > 0 else {}
-        values = {**before, self._map.limit: round(steps * step / unit, 6)}
-        self._last = (values, not before)
-        await self._send(values, repeat=not before)
+        self._last = round(steps * step / unit, 6)
+        await self._send({**before, self._map.limit: self._last}, repeat=not before)
 
     async def rewrite(self) -> None:
         """Write the last limit once more, for a watchdog that is fed so; nothing before the first.
 
-        It is never repeated and gives way to a limit that is being written: that feeds too.
+        It is never repeated, gives way to a limit that is being written, for that feeds too, and
+        never releases a contactor.
 
         Raises:
             HalError: the board does not confirm.
         """
         if self._last is None or self._under_way or self._device.clock() < self._next_s:
             return
-        await self._send(self._last[0], repeat=False)
-
-    def forget(self) -> None:
-        """The board was told to open: what it was offered before must not be offered again."""
-        self._asked += 1
-        self._last = None
+        await self._send({self._map.limit: self._last}, repeat=False)
 
     async def _send(self, values: dict[str, float], *, repeat: bool) -> None:
         self._under_way += 1

@@ -158,12 +158,31 @@ class Device:
         Raises:
             HalError: after one repetition.
         """
-        await self._decide(quantity)
+        await self.learn(quantity)
         row = self.profile.rows[quantity]
         if row.scale_from is not None:
             await self._read_row(self.profile.rows[row.scale_from])
         await self._read_row(row)
         return self._readings[quantity].value
+
+    async def learn(self, quantity: str) -> None:
+        """Learn where a row is and what it means, as far as that is not known.
+
+        Raises:
+            HalError: it cannot be learnt; nothing was written.
+            KeyError: the profile has no such row.
+        """
+        error = await self.resolve()
+        if error is not None:
+            raise error
+        for condition in self._facts.open_conditions(quantity):
+            await self._read_row(self.profile.rows[condition])
+        if self.profile.rows[quantity].absent:
+            raise NotFound(f"{self.name}: a device with this firmware has no {quantity}")
+        if self._facts.open_conditions(quantity):
+            raise LayoutUnknown(
+                f"{self.name}: what {quantity} means depends on the firmware, which is not known"
+            )
 
     async def write(self, values: Mapping[str, float | str], *, repeat: bool = True) -> None:
         """Write rows that follow each other in one request; confirmed by the device.
@@ -173,7 +192,7 @@ class Device:
             ValueError: a row is not writable, not adjacent, or a value does not fit.
         """
         for quantity in values:
-            await self._decide(quantity)
+            await self.learn(quantity)
         rows = [self.profile.rows[quantity] for quantity in values]
         function = rows[0].write_function
         if function is None or any(row.write_function is not function for row in rows):
@@ -216,24 +235,6 @@ class Device:
             error = await self.read_block(block, Priority.COMMAND)
         if error is not None:
             raise error
-
-    async def _decide(self, quantity: str) -> None:
-        """Learn where a row is and what it means, as far as that is not known.
-
-        Raises:
-            HalError: it cannot be learnt; nothing was written.
-        """
-        error = await self.resolve()
-        if error is not None:
-            raise error
-        for condition in self._facts.open_conditions(quantity):
-            await self._read_row(self.profile.rows[condition])
-        if self.profile.rows[quantity].absent:
-            raise NotFound(f"{self.name}: a device with this firmware has no {quantity}")
-        if self._facts.open_conditions(quantity):
-            raise LayoutUnknown(
-                f"{self.name}: what {quantity} means depends on the firmware, which is not known"
-            )
 
     async def _words(self, addr: int, count: int) -> tuple[int, ...]:
         function = next(iter(self.profile.rows.values())).function
