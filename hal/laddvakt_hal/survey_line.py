@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _SYSFS = Path("/sys/class/tty")
 CONNECT_S = 2.0  # a gateway further away than this serves no charger
+MOST_COMMAND = 60  # characters of a command line that are shown
 OPEN_S = 5.0  # a line that never falls silent is given up after about 2 s
 PROBE = Timing(timeout_s=0.15, worst_latency_s=0.15, turnaround_s=0.02)  # of whom nothing is known
 
@@ -138,7 +139,7 @@ def holders(port: str) -> tuple[Holder, ...]:
         try:
             fds = list((process / "fd").iterdir())
             has = any(os.path.realpath(fd) == real for fd in fds)
-            command = (process / "comm").read_text().strip() if has else ""
+            command = _command(process) if has else ""
         except OSError:
             continue  # gone meanwhile, or somebody else's
         if has and int(process.name) != os.getpid():
@@ -176,6 +177,13 @@ def _port_trouble(error: LineSetupError) -> Trouble:
     if code in (errno.ENOTTY, errno.EISDIR):
         return Trouble.NOT_SERIAL
     return Trouble.SETTINGS
+
+
+def _command(process: Path) -> str:
+    """What runs there, as it was typed, shortened."""
+    words = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    text = " ".join(word.decode(errors="replace") for word in words)
+    return text if len(text) <= MOST_COMMAND else text[: MOST_COMMAND - 1] + "…"
 
 
 def _named(found: tuple[Holder, ...]) -> str:

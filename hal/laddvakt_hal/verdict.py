@@ -32,7 +32,7 @@ class Level(enum.IntEnum):
     TROUBLE = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class UnitEvidence:
     """What happened with one unit; the counters mean what those of `DeviceStats` mean."""
 
@@ -47,6 +47,7 @@ class UnitEvidence:
     wrong_reply: int = 0
     echo: int = 0
     exceptions: Mapping[int, int] = field(default_factory=dict)
+    blind: bool = False  # asked without knowing its registers: a refusal is as good as a value
 
     @property
     def answered(self) -> int:
@@ -56,8 +57,8 @@ class UnitEvidence:
 
     @property
     def spoilt(self) -> int:
-        """Replies whose characters were wrong."""
-        return self.crc + self.wrong_reply
+        """Replies whose characters were wrong; what is short is known only with its length."""
+        return self.crc + self.wrong_reply + (self.short if self.blind else 0)
 
     @property
     def label(self) -> str:
@@ -105,7 +106,7 @@ class Verdict:
 
 
 def judge(line: LineEvidence) -> tuple[Verdict, ...]:
-    """Every verdict on the line, the heaviest first; `all_good` when there is nothing to say."""
+    """Every verdict on the line, the heaviest first; without trouble `all_good` leads the hints."""
     found = list(_whole_line(line)) or [v for rule in _RULES for v in rule(line)]
     found.sort(key=lambda verdict: -verdict.level)
     if any(verdict.level is Level.TROUBLE for verdict in found):
@@ -114,8 +115,8 @@ def judge(line: LineEvidence) -> tuple[Verdict, ...]:
     if not asked:
         little = f"{sum(unit.requests for unit in line.units)} requests so far"
         return (_verdict("too_little", Level.HINT, line.name, little), *found)
-    total, good = sum(u.requests for u in asked), sum(u.ok for u in asked)
-    return (_verdict("all_good", Level.FINE, line.name, f"{good} of {total} replies good"), *found)
+    total, good = sum(u.requests for u in asked), sum(u.answered for u in asked)
+    return (_verdict("all_good", Level.FINE, line.name, f"{good} of {total} answered"), *found)
 
 
 def worst(verdicts: tuple[Verdict, ...]) -> Level:
@@ -177,9 +178,9 @@ def _spoilt(line: LineEvidence) -> Iterator[Verdict]:
     if near >= IN_STEP_LEAST and near >= IN_STEP_SHARE * line.errors_seen:
         because = f"{near} of {line.errors_seen} errors within 0.5 s of a switching contactor"
         yield _verdict("crc_with_contactor", Level.TROUBLE, line.name, because)
-    elif len(bad) == 1 and any(u.ok and u is not bad[0] for u in tried):
+    elif len(bad) == 1 and any(u.answered and u is not bad[0] for u in tried):
         yield _verdict("two_on_one_address", Level.TROUBLE, bad[0].label, f"garbled: {figures}")
-    elif not any(unit.ok for unit in tried):
+    elif not any(unit.answered for unit in tried):
         yield _verdict("only_garbage", Level.TROUBLE, line.name, f"garbled: {figures}")
     else:
         yield _verdict("crc_everywhere", Level.TROUBLE, line.name, f"garbled: {figures}")
@@ -187,11 +188,12 @@ def _spoilt(line: LineEvidence) -> Iterator[Verdict]:
 
 def _silent(line: LineEvidence) -> Iterator[Verdict]:
     tried = [unit for unit in line.units if unit.requests >= ENOUGH]
+    if not any(unit.answered for unit in tried):
+        return  # the line's trouble, not a device's
     for unit in tried:
         figure = f"{unit.no_reply} of {unit.requests} requests not answered"
         if unit.no_reply and not unit.answered and not unit.spoilt and not unit.short:
-            if any(other.answered for other in tried):
-                yield _verdict("one_silent", Level.TROUBLE, unit.label, figure)
+            yield _verdict("one_silent", Level.TROUBLE, unit.label, figure)
         elif unit.no_reply > 1 and unit.no_reply / unit.requests > SILENT_SHARE:
             code = "late_replies" if line.late else "sometimes_silent"
             more = f", {line.late} came too late" if line.late else ""
@@ -199,17 +201,27 @@ def _silent(line: LineEvidence) -> Iterator[Verdict]:
 
 
 def _short(line: LineEvidence) -> Iterator[Verdict]:
-    for unit in line.units:
-        if unit.short > 1 and unit.short / unit.requests > SPOILT_SHARE:
-            because = f"{unit.short} of {unit.requests} replies ended early"
-            yield _verdict("short_replies", Level.TROUBLE, unit.label, because)
+    known = (unit for unit in line.units if not unit.blind)
+    bad = {u: u.short for u in known if u.short > 1 and u.short / u.requests > SPOILT_SHARE}
+    yield from _of_units("short_replies", line, bad, "replies ended early")
 
 
 def _wrong_unit(line: LineEvidence) -> Iterator[Verdict]:
-    for unit in line.units:
-        if unit.wrong_unit:
-            because = f"{unit.wrong_unit} of {unit.requests} replies named another unit"
-            yield _verdict("wrong_unit", Level.TROUBLE, unit.label, because)
+    bad = {unit: unit.wrong_unit for unit in line.units if unit.wrong_unit}
+    yield from _of_units("wrong_unit", line, bad, "replies named another unit")
+
+
+def _of_units(
+    code: str, line: LineEvidence, bad: Mapping[UnitEvidence, int], what: str
+) -> Iterator[Verdict]:
+    """One verdict: on the device when it is one, else on the line."""
+    if len(bad) == 1:
+        unit, count = next(iter(bad.items()))
+        because = f"{count} of {unit.requests} {what}"
+        yield _verdict(code, Level.TROUBLE, unit.label, because)
+    elif bad:
+        figures = ", ".join(f"{u.label} {count} of {u.requests}" for u, count in bad.items())
+        yield _verdict(code, Level.TROUBLE, line.name, f"{what}: {figures}")
 
 
 def _gateway(line: LineEvidence) -> Iterator[Verdict]:
@@ -224,7 +236,7 @@ def _gateway(line: LineEvidence) -> Iterator[Verdict]:
 def _exceptions(line: LineEvidence) -> Iterator[Verdict]:
     for unit in line.units:
         own = {code: n for code, n in unit.exceptions.items() if code not in _GATEWAY and n}
-        if sum(own.values()) > 1:
+        if sum(own.values()) > 1 and not unit.blind:
             figures = ", ".join(f"exception {code} {n} times" for code, n in sorted(own.items()))
             level = Level.HINT if unit.ok else Level.TROUBLE
             yield _verdict("refuses", level, unit.label, f"{figures} of {unit.requests}")
