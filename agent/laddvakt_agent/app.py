@@ -155,6 +155,7 @@ class _Agent:
 
     async def _start_api(self, stack: contextlib.AsyncExitStack) -> None:
         from laddvakt_agent.diagnostics.api import LocalApi, SocketInUse  # noqa: PLC0415 - see running
+        from laddvakt_agent.diagnostics.bus_api import bus_routes  # noqa: PLC0415
 
         answers = Commands(
             config=self.config,
@@ -164,7 +165,7 @@ class _Agent:
             uplink_health=self._uplink_health,
         )
         path = Path(self.config.agent.api_socket)
-        api = LocalApi(path, answers)
+        api = LocalApi(path, answers, bus_routes(self.parts.supervisor))
         try:
             await api.start()
         except SocketInUse as error:

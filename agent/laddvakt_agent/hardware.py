@@ -84,7 +84,7 @@ def build(
     Raises:
         ProfileError: a device cannot play its role; the message says why.
     """
-    buses = {line.name: Bus(_settings(line), clock=clock) for line in config.line}
+    buses = {line.name: Bus(line_settings(line), clock=clock) for line in config.line}
     devices = {
         part.name: Device(
             load_profile(part.profile), buses[part.line], part.unit, part.name, clock=clock
@@ -112,7 +112,8 @@ def build(
     )
 
 
-def _settings(line: LineConfig) -> SerialSettings | TcpSettings:
+def line_settings(line: LineConfig) -> SerialSettings | TcpSettings:
+    """Where a configured line is."""
     if line.port is None:
         return TcpSettings(name=line.name, host=line.host or "", port=line.tcp_port)
     return SerialSettings(

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 
 import click
 
 from laddvakt_agent import __version__
+from laddvakt_agent.cli.lazy import lazy_group
 
 _VERBS = {
     "run": "laddvakt_agent.cli.run:run",
     "status": "laddvakt_agent.cli.show:status",
     "faults": "laddvakt_agent.cli.show:faults",
     "connector": "laddvakt_agent.cli.connector:connector",
+    "bus": "laddvakt_agent.cli.bus:bus",
     "demo": "laddvakt_agent.cli.demo:demo",
 }
 
 
-class _Verbs(click.Group):
-    """Loads a verb's module at its first use: `status` need not wait for what `run` imports."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return list(_VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        if cmd_name not in _VERBS:
-            return None
-        module, name = _VERBS[cmd_name].split(":")
-        command = getattr(importlib.import_module(module), name)
-        return command if isinstance(command, click.Command) else None
-
-
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=lazy_group(_VERBS), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="laddvakt")
 def laddvakt() -> None:
     """Guard a charger: run the agent, or ask the running one.
@@ -43,6 +28,7 @@ def laddvakt() -> None:
     laddvakt run --config /etc/laddvakt/laddvakt.toml
     laddvakt status
     laddvakt connector 1 start --token 04A1B2C3
+    laddvakt bus doctor
     laddvakt demo
 
     Exit codes: 0 ok, 1 a fault stands, the ledger cannot be written or a check failed, 2 usage,

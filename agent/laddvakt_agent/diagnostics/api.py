@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 import structlog
 from aiohttp import web
 
-from laddvakt_agent.diagnostics.answers import Answers, Forbidden, JsonObject, NotPossible
+from laddvakt_agent.diagnostics.answers import Answers, Forbidden, NotPossible
+from laddvakt_agent.diagnostics.replies import SCHEMA_VERSION, json_reply, no, peer_uid
 
-SCHEMA_VERSION = 1
 MAX_BODY_BYTES = 16_384
-_UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
 
 log = structlog.get_logger()
 
@@ -31,11 +28,14 @@ class SocketInUse(Exception):
 
 
 class LocalApi:
-    """Serves `answers` on a Unix socket."""
+    """Serves `answers`, and the routes of others, on a Unix socket."""
 
-    def __init__(self, path: Path, answers: Answers) -> None:
+    def __init__(
+        self, path: Path, answers: Answers, routes: Sequence[web.AbstractRouteDef] = ()
+    ) -> None:
         self._path = path
         self._answers = answers
+        self._routes = routes
         self._runner: web.AppRunner | None = None
         self._inode: int | None = None
 
@@ -52,6 +52,7 @@ class LocalApi:
         app.router.add_get("/status", self._status)
         app.router.add_get("/faults", self._faults)
         app.router.add_post("/connectors/{id}/{verb}", self._command)
+        app.router.add_routes(self._routes)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,19 +73,19 @@ class LocalApi:
 
     async def _status(self, request: web.Request) -> web.Response:
         del request
-        return _json({"schema_version": SCHEMA_VERSION, **self._answers.status()})
+        return json_reply({"schema_version": SCHEMA_VERSION, **self._answers.status()})
 
     async def _faults(self, request: web.Request) -> web.Response:
         del request
-        return _json({"schema_version": SCHEMA_VERSION, "faults": self._answers.faults()})
+        return json_reply({"schema_version": SCHEMA_VERSION, "faults": self._answers.faults()})
 
     async def _command(self, request: web.Request) -> web.Response:
         raw = await request.read()
         try:
             body = msgspec.json.decode(raw, type=dict[str, str]) if raw else {}
         except msgspec.DecodeError as error:
-            return _no(400, f"the body is not a JSON object of texts: {error}", "mend the request")
-        uid = _peer_uid(request)
+            return no(400, f"the body is not a JSON object of texts: {error}", "mend the request")
+        uid = peer_uid(request)
         message = self._answers.command(
             request.match_info["id"],
             request.match_info["verb"],
@@ -93,7 +94,7 @@ class LocalApi:
             privileged=uid in (0, os.getuid()),
         )
         await self._answers.written()  # who was told "done" must not find it forgotten
-        return _json({"schema_version": SCHEMA_VERSION, "message": message})
+        return json_reply({"schema_version": SCHEMA_VERSION, "message": message})
 
 
 async def _answered(path: Path) -> bool:
@@ -115,30 +116,12 @@ async def _say_no_plainly(
     try:
         return await handler(request)  # type: ignore[misc, no-any-return] # aiohttp's Handler type
     except Forbidden as error:
-        return _no(403, error.error, error.remedy)
+        return no(403, error.error, error.remedy)
     except NotPossible as error:
-        return _no(409, error.error, error.remedy)
+        return no(409, error.error, error.remedy)
     except web.HTTPException as error:
-        return _no(
-            error.status, error.reason, "ask GET /status, GET /faults or POST /connectors/N/VERB"
+        return no(
+            error.status,
+            error.reason,
+            "ask GET /status, GET /faults, GET /bus or POST /connectors/N/VERB",
         )
-
-
-def _json(body: JsonObject, status: int = 200) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(body), status=status, content_type="application/json"
-    )
-
-
-def _no(status: int, error: str, remedy: str) -> web.Response:
-    return _json({"schema_version": SCHEMA_VERSION, "error": error, "remedy": remedy}, status)
-
-
-def _peer_uid(request: web.Request) -> int:
-    """The user at the other end of the socket, -1 when it cannot be told."""
-    peer = request.transport.get_extra_info("socket") if request.transport else None
-    if peer is None:
-        return -1
-    packed = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    _pid, uid, _gid = _UCRED.unpack(packed)
-    return int(uid)

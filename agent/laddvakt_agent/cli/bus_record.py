@@ -1,0 +1,76 @@
+"""`bus record`: every frame of a line, with its times, into a file."""
+
+from __future__ import annotations
+
+import http.client
+from pathlib import Path
+
+import click
+
+from laddvakt_agent.cli.bus_options import Options, line_options
+from laddvakt_agent.cli.bus_remote import stream
+from laddvakt_agent.cli.bus_where import Where, resolve
+from laddvakt_agent.cli.codes import Exit, fail
+from laddvakt_hal.recording import RecordingError, load
+
+CHUNK = 4096
+
+
+@click.command()
+@line_options
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="Where the recording goes, FILE.lvrec; must not exist yet.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.1, 3600),
+    default=10.0,
+    show_default=True,
+    help="How long; Ctrl-C ends it earlier and keeps what came.",
+)
+def record(where_options: Options, out: Path, seconds: float) -> None:
+    """Record what the running agent and its devices say to each other.
+
+    The file may hold serial numbers and readings of the devices; play it with `bus replay`.
+    """
+    where = resolve(where_options)
+    if where.socket is None:
+        fail(
+            Exit.USAGE,
+            "Only a line of the running agent can be recorded: nobody else asks anything there.",
+            "Start the agent and name the line with --line.",
+        )
+    _write(where, where.socket, out, seconds)
+    _tell(out)
+
+
+def _write(where: Where, socket: Path, out: Path, seconds: float) -> None:
+    try:
+        with out.open("xb") as file:
+            response = stream(socket, where.settings.name, seconds)
+            if response.status != 200:
+                fail(Exit.TEMPORARY, f"The agent will not record {where.settings.name}.")
+            while chunk := response.read1(CHUNK):
+                file.write(chunk)
+    except KeyboardInterrupt:
+        click.echo("Ended early; what came is kept.", err=True)
+    except FileExistsError:
+        fail(Exit.USAGE, f"--out: {out} is there already.", "Name a new file.")
+    except http.client.HTTPException as error:
+        fail(Exit.TEMPORARY, f"The agent went away: {error!r}.", f"{out} keeps what came.")
+    except OSError as error:
+        fail(Exit.TEMPORARY, f"{out}: {error.strerror or error}.", "Name another folder.")
+
+
+def _tell(out: Path) -> None:
+    try:
+        recording = load(out)
+    except RecordingError as error:
+        fail(Exit.TEMPORARY, str(error))
+    count, size = len(recording.frames), out.stat().st_size
+    click.echo(f"{out}: {count} frames, {size} bytes")
+    if not count:
+        fail(Exit.FAULT, "Nothing was said on the line.", "See: laddvakt bus doctor.")
