@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import pytest
@@ -16,7 +16,7 @@ import pytest
 from laddvakt_hal.bus import Bus, Priority, TcpSettings, Timing
 from laddvakt_hal.codec import Value
 from laddvakt_hal.device import Device
-from laddvakt_hal.errors import LayoutUnknown, Refused
+from laddvakt_hal.errors import LayoutUnknown, NotFound, Refused
 from laddvakt_hal.plan import WireCost, plan_blocks
 from laddvakt_hal.profile import known_profiles, load_profile
 from laddvakt_hal.profile_model import Profile, Row
@@ -143,9 +143,8 @@ async def test_every_planned_block(name: str) -> None:
     wrong: list[str] = []
     async with connected(name) as pairs:
         hal = pairs[0].hal
-        for quantity in (q for q in hal.profile.rows if owner(pairs, q) is pairs[0]):
-            with suppress(LayoutUnknown):
-                await hal._decide(quantity)  # as the poll does: what rows mean comes first
+        for quantity in [q for q, row in hal.profile.rows.items() if row.readable]:
+            await fetched(pairs[0], quantity)  # what rows depend on is known from then on
         rows = hal.profile.rows.values()
         wanted = [r for r in rows if may_plan(r) and owner(pairs, r.quantity) is pairs[0]]
         for block in plan_blocks(wanted, rows, hal.profile.limits, SLOW_DEVICE):
@@ -173,6 +172,61 @@ async def test_every_limit(name: str, quantity: str) -> None:
         readback = pair.hal.profile.rows[quantity].readback
         if pair.hal.profile.rows[quantity].readable or readback:
             assert await pair.hal.fetch(readback or quantity) == pytest.approx(11.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "firmware"),
+    [
+        ("bender-cc612-cc613", "5.21"),
+        ("phoenix-ev-cc-ac1-m3-eth", "1.11"),
+        ("simpleevse-wb-din", "16"),
+        ("cg-em24-din-rtu", "H"),
+        ("sunspec-meter-20x", "50000"),
+        ("sunspec-meter-21x", "0"),
+    ],
+)
+async def test_every_point_of_a_variant(name: str, firmware: str) -> None:
+    """Another firmware, another meaning, another place: still what the device measures."""
+    wrong: list[str] = []
+    async with connected(name, firmware) as (pair, *_):
+        left_out = factors(pair.hal.profile)
+        for quantity, row in pair.hal.profile.rows.items():
+            if row.readable and quantity not in left_out:
+                value, truth = await fetched(pair, quantity), pair.sim.truth(quantity)
+                if not agree(pair.sim, quantity, value, truth):
+                    wrong.append(f"{quantity}: read {value!r}, is {truth!r}")
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("name", "quantity"),
+    [
+        ("abb-b23-b24", "power_l2"),
+        ("abb-b23-b24", "energy_export_total"),
+        ("abb-b23-b24", "pf_l3"),
+        ("sunspec-meter-20x", "current_l3"),
+        ("sunspec-meter-21x", "voltage_l3"),
+        ("bauer-bsm-ws36a", "power_l1"),
+        ("bender-cc612-cc613", "power_l1"),
+        ("alfen-ng910", "voltage_l1"),
+        ("alfen-ng910", "energy_import_total"),
+    ],
+)
+async def test_absent_is_no_number(name: str, quantity: str) -> None:
+    """A vendor's pattern for "not there" never becomes a value."""
+    async with connected(name) as (pair, *_):
+        assert isinstance(await fetched(pair, quantity), float | int)
+        pair.sim.absent.add(quantity)
+        assert await fetched(pair, quantity) is None
+
+
+async def test_power_of_ten_may_change() -> None:
+    """A SunSpec meter that changes its scale factor on the way still tells the same power."""
+    async with connected("sunspec-meter-20x") as (pair, *_):
+        for exponent in (0, 1, 2, 0):
+            pair.sim.set("power_exponent", exponent)
+            value, truth = await fetched(pair, "power_l1"), pair.sim.truth("power_l1")
+            assert agree(pair.sim, "power_l1", value, truth)
 
 
 async def up(bus: Bus) -> None:
@@ -204,7 +258,7 @@ async def fetched(pair: Pair, quantity: str) -> Value | None:
     for _ in range(TRIES):
         try:
             value = await pair.hal.fetch(quantity)
-        except (Refused, LayoutUnknown):
+        except (Refused, LayoutUnknown, NotFound):
             return None
         if value is not None:
             return value
