@@ -2,8 +2,8 @@
 
 From public drivers and a published table. Assumptions: the energy manager's timeout is 60 s and
 any request feeds it; on expiry register 1000 takes the value of 131 until it is written again;
-one power read in 40 shows 0xFFFFFFFF, seeded by the unit; firmware below 5.22 has no total energy,
-total power and voltages.
+one power read in 40 shows 0xFFFFFFFF, seeded by the unit; firmware below 5.22 has no totals,
+voltages, model, greatest current and session values.
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ _POINTS = table(
 GLITCH_EVERY = 40
 REVERSED_FROM = (5, 22)
 _STATES = {"A": 1, "B": 2, "C": 3, "D": 4, "E": 5, "F": 5}
-_LATE = ("energy_import_total", "power_total", "voltage_l1", "voltage_l2", "voltage_l3")
+_LATE = (
+    *("energy_import_total", "power_total", "voltage_l1", "voltage_l2", "voltage_l3"),
+    *("model", "current_max", "energy_session", "session_time"),
+)
 
 
 class Cc612(Chargepoint):
