@@ -24,10 +24,9 @@ from laddvakt_sim.line_words import LineSpec, Message, Noise, Sending
 from laddvakt_sim.port import Port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 SPIN_S = 150e-6
-IDLE_POLL_S = 0.005  # how often an unopened port is looked at: nobody can wait for it to be opened
 LONGEST_SLEEP_S = 0.5
 _PR_SET_PDEATHSIG = 1
 _PR_SET_TIMERSLACK = 29
@@ -62,7 +61,7 @@ class Line:
         readable = self._sleep(wait_s)
         if self._asker in readable and not self._read_asker():
             return False
-        if not self._used or self._port in readable:
+        if len(readable) > (self._asker in readable):  # characters, an opening or a closing
             self._read_port()
         # Looked up again: what has just arrived may have changed it.
         due_s = self._core.next_s()
@@ -74,17 +73,15 @@ class Line:
             self._core.act(at_s)
         return True
 
-    def _sleep(self, wait_s: float) -> list[socket.socket | Port]:
-        watched: list[socket.socket | Port] = [self._asker]
-        if self._used:
-            watched.append(self._port)
-        else:
-            wait_s = min(wait_s, IDLE_POLL_S)
-        return select.select(watched, (), (), max(0.0, wait_s))[0]
+    def _sleep(self, wait_s: float) -> Sequence[object]:
+        port = self._port if self._used else self._port.opened
+        return select.select((self._asker, port), (), (), max(0.0, wait_s))[0]
 
     def _read_port(self) -> None:
         if self._port.fileno() < 0:
             return
+        if not self._used:
+            self._port.opened.drain()
         if data := self._port.read():
             self._used = True
             self._core.hear(data, now_s())

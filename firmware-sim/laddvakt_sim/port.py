@@ -3,16 +3,52 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import termios
 import tty
+
+_IN_OPEN = 0x20
+
+
+class Opened:
+    """Tells by becoming readable that somebody has opened a file (inotify(7)).
+
+    The master end of a pty cannot be waited on for that: it says "hung up" all the time.
+    """
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._fd = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._fd < 0:
+            raise _failed("inotify_init1")
+
+    def watch(self, path: str) -> None:
+        """Watch this file until it vanishes.
+
+        Raises:
+            OSError: it cannot be watched.
+        """
+        if self._libc.inotify_add_watch(self._fd, os.fsencode(path), _IN_OPEN) < 0:
+            raise _failed(path)
+
+    def fileno(self) -> int:
+        """What becomes readable."""
+        return int(self._fd)
+
+    def drain(self) -> None:
+        """Forget what has happened so far."""
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._fd, 4096):
+                pass
 
 
 class Port:
     """The pty: its master end, and a symlink to the other one."""
 
     def __init__(self, link: str) -> None:
+        self.opened = Opened()
         self._link = link
         self._fd = -1
         self._path = ""
@@ -25,6 +61,7 @@ class Port:
         os.set_blocking(master, False)
         self._fd = master
         self.park()
+        self.opened.watch(self._path)
         fresh = f"{self._link}.{os.getpid()}"
         os.symlink(self._path, fresh)
         os.replace(fresh, self._link)
@@ -76,3 +113,8 @@ class Port:
         """Hand characters over; they are lost when nobody has the port open."""
         with contextlib.suppress(OSError):
             os.write(self._fd, data)
+
+
+def _failed(what: str) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number), what)

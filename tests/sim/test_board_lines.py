@@ -135,8 +135,11 @@ async def test_function_of_unknown_length_ends_by_silence(board: RunningBoard) -
 async def test_split_request(board: RunningBoard) -> None:
     """A request in two writes without a gap between them is one frame."""
     with raw_line(board.port("line1")) as port:
-        assert await port.ask(STATUS[:3], length=1, timeout_s=0.002) == b""
-        assert whole(await port.ask(STATUS[3:], length=19), unit=1, function=3)
+        for _ in range(3):  # a loaded machine may make a gap of its own
+            assert await port.ask(STATUS[:3], length=1, timeout_s=0.002) == b""
+            if whole(await port.ask(STATUS[3:], length=19), unit=1, function=3):
+                return
+    pytest.fail("two pieces were never taken for one frame")
 
 
 async def test_talking_into_a_reply_loses_both(board: RunningBoard) -> None:

@@ -187,3 +187,12 @@ def test_function_of_unknown_length_ends_by_silence() -> None:
     """FC 43 is refused once the line has been silent."""
     line = VirtualLine()
     assert line.ask(seal(1, bytes.fromhex("2b0e0100"))) == seal(1, b"\xab\x01")
+
+
+@pytest.mark.parametrize(("gap_chars", "whole"), [(0.0, True), (3.4, True), (3.6, False)])
+def test_a_gap_ends_a_frame(gap_chars: float, whole: bool) -> None:
+    """Two pieces are one frame up to 3.5 characters of silence between them."""
+    line = VirtualLine()
+    line.send(read(1)[:3])
+    line.run((3 + gap_chars) * line.spec.char_s)
+    assert line.ask(read(1)[3:]) == (GOOD if whole else b"")
