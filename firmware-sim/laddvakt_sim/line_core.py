@@ -233,7 +233,7 @@ class LineCore:
         if due < length:
             return
         self._sending = None
-        end_s = sending.first_s + length * self._char_s
+        end_s = max(at_s, sending.first_s + length * self._char_s)  # handed over late: ends late
         self._heard_s = max(self._heard_s, end_s)
         self._sent_s = end_s
         self._report(sending, (sending.first_s, end_s), "collision" if sending.hurt else "")

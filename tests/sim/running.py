@@ -111,6 +111,7 @@ async def start(directory: Path, *options: str, what: str = "board") -> asyncio.
         *(sys.executable, "-m", "laddvakt_sim", what, "--dir", str(directory)),
         *("--exit-with-stdin", *options),
         stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": path},
     )
