@@ -8,10 +8,12 @@ from pathlib import Path
 import click
 
 from laddvakt_agent.cli.bus_options import Options, line_options
+from laddvakt_agent.cli.bus_profiles import profile_named
 from laddvakt_agent.cli.bus_remote import stream
 from laddvakt_agent.cli.bus_where import Where, resolve
 from laddvakt_agent.cli.codes import Exit, fail
-from laddvakt_hal.recording import RecordingError, load
+from laddvakt_hal.recording import RecordingError, encode, load
+from laddvakt_hal.recording_redact import naming_registers, redact
 
 CHUNK = 4096
 
@@ -31,10 +33,12 @@ CHUNK = 4096
     show_default=True,
     help="How long; Ctrl-C ends it earlier and keeps what came.",
 )
-def record(where_options: Options, out: Path, seconds: float) -> None:
+@click.option("--keep-names", is_flag=True, help="Leave serial numbers and cards in the file.")
+def record(where_options: Options, out: Path, seconds: float, keep_names: bool) -> None:
     """Record what the running agent and its devices say to each other.
 
-    The file may hold serial numbers and readings of the devices; play it with `bus replay`.
+    Serial numbers, cards and vehicles are taken out of the replies of configured devices. Play the
+    file with `bus replay`.
     """
     where = resolve(where_options)
     if where.socket is None:
@@ -44,7 +48,7 @@ def record(where_options: Options, out: Path, seconds: float) -> None:
             "Start the agent and name the line with --line.",
         )
     _write(where, where.socket, out, seconds)
-    _tell(out)
+    _tell(out, frozenset() if keep_names else _naming(where))
 
 
 def _write(where: Where, socket: Path, out: Path, seconds: float) -> None:
@@ -65,11 +69,27 @@ def _write(where: Where, socket: Path, out: Path, seconds: float) -> None:
         fail(Exit.TEMPORARY, f"{out}: {error.strerror or error}.", "Name another folder.")
 
 
-def _tell(out: Path) -> None:
+def _naming(where: Where) -> frozenset[tuple[int, int, int]]:
+    """The registers of this line's devices that name somebody."""
+    return frozenset(
+        register
+        for device in where.devices
+        for register in naming_registers(profile_named(device.profile), device.unit)
+    )
+
+
+def _tell(out: Path, registers: frozenset[tuple[int, int, int]]) -> None:
     try:
         recording = load(out)
+        if registers:
+            recording = redact(recording, registers)
+            fresh = out.with_name(f"{out.name}.new")
+            fresh.write_bytes(encode(recording))
+            fresh.replace(out)
     except RecordingError as error:
         fail(Exit.TEMPORARY, str(error))
+    except OSError as error:
+        fail(Exit.TEMPORARY, f"{out}: {error.strerror or error}; serial numbers are still in it.")
     count, size = len(recording.frames), out.stat().st_size
     click.echo(f"{out}: {count} frames, {size} bytes")
     if not count:
