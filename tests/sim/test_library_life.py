@@ -170,3 +170,43 @@ def test_unknown_devices_and_quantities() -> None:
         device.truth("power")
     with pytest.raises(KeyError, match="cannot be set; these can"):
         device.set("power_l1", 5.0)
+
+
+@pytest.mark.parametrize(
+    ("model", "quantity", "value", "told"),
+    [
+        ("eastron-sdm630", "voltage_l1", -1.0, "'voltage_l1' takes 0 to"),
+        ("eastron-sdm630", "pf_l1", 1.1, "'pf_l1' takes -1 to 1"),
+        ("eastron-sdm630", "voltage_l1", "230", "'voltage_l1' takes a number"),
+        ("eastron-sdm630", "voltage_l1", float("nan"), "'voltage_l1' takes 0 to"),
+        ("keba-p30-p40", "pilot", "G", "pilot is one of A, B, C, D, E, F"),
+        ("keba-p30-p40", "pilot", 1, "'pilot' takes a text"),
+        ("keba-p30-p40", "errors", "none", "'errors' takes a number"),
+        ("keba-p30-p40", "current_limit", float("inf"), "takes a finite number"),
+        ("sunspec-meter-20x", "power_exponent", 99, "takes -10 to 10"),
+        ("cg-em580-ocmf", "signed_map", "no hex", "non-hexadecimal"),
+    ],
+)
+def test_impossible_settings(model: str, quantity: str, value: float | str, told: str) -> None:
+    """What no device could measure or show is refused, and changes nothing."""
+    device = Asked(model).device
+    before = device.truth(quantity) if quantity in device.points else None
+    with pytest.raises(ValueError, match=told):
+        device.set(quantity, value)
+    if quantity in device.points:
+        assert device.truth(quantity) == before
+
+
+@pytest.mark.parametrize(
+    ("model", "firmware", "told"),
+    [
+        ("eastron-sdm630", "1.2", "comes with one firmware only"),
+        ("bender-cc612-cc613", "new", "cannot have firmware 'new'; one like '5.22'"),
+        ("simpleevse-wb-din", "17a", "cannot have firmware '17a'; one like '18'"),
+        ("sunspec-meter-20x", "here", "cannot have firmware 'here'; one like '40000'"),
+    ],
+)
+def test_impossible_firmware(model: str, firmware: str, told: str) -> None:
+    """A firmware that means nothing is refused when the device is made."""
+    with pytest.raises(ValueError, match=told):
+        Asked(model, firmware)

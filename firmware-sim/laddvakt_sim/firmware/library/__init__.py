@@ -118,8 +118,16 @@ def make(
         ValueError: there is no such device, or the firmware cannot be one.
     """
     found = entry(model)
+    if firmware is not None and not found.firmware:
+        raise ValueError(f"{model} comes with one firmware only; leave firmware out")
     build = found.build or BenchDevice
-    return build(found, name=name, unit=unit, now_s=now_s, firmware=firmware or found.firmware)
+    chosen = found.firmware if firmware is None else firmware
+    try:
+        return build(found, name=name, unit=unit, now_s=now_s, firmware=chosen)
+    except ValueError as error:
+        raise ValueError(
+            f"{model} cannot have firmware {chosen!r}; one like {found.firmware!r} is expected"
+        ) from error
 
 
 class World:

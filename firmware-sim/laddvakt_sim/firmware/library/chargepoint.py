@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from laddvakt_sim.firmware.library.device import BenchDevice
 
 if TYPE_CHECKING:
-    from laddvakt_sim.firmware.library.point import Point
+    from laddvakt_sim.firmware.library.point import Point, Value
 
 LEAST_A = 6.0
+PILOTS = "ABCDEF"
 
 
 class Chargepoint(BenchDevice):
@@ -24,6 +25,12 @@ class Chargepoint(BenchDevice):
         self.settings.setdefault("pilot", "C")
         self.fed_s = self.now_s
         self.expired = False
+
+    def check(self, quantity: str, value: Value) -> None:
+        """Refuse a pilot that has no letter."""
+        super().check(quantity, value)
+        if quantity == "pilot" and value not in tuple(PILOTS):
+            raise ValueError(f"pilot is one of {', '.join(PILOTS)}")
 
     @property
     def pilot(self) -> str:

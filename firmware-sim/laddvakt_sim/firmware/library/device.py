@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from laddvakt_sim.firmware.library.physics import Physics
@@ -12,6 +13,8 @@ from laddvakt_sim.firmware.slave import ExceptionCode, Refusal
 if TYPE_CHECKING:
     from laddvakt_sim.firmware.library.model import Manners, Model
     from laddvakt_sim.firmware.library.point import Point, Value
+
+MOST_EXPONENT = 10  # SunSpec's own limit
 
 
 class BenchDevice(Registers):
@@ -99,14 +102,33 @@ class BenchDevice(Registers):
 
         Raises:
             KeyError: there is nothing of that name to set.
+            ValueError: it cannot have that value.
         """
         if quantity in self.settings:
+            self.check(quantity, value)
             self.settings[quantity] = value
         elif isinstance(value, str):
-            raise KeyError(f"{quantity!r} takes no text")
+            raise ValueError(f"{quantity!r} takes a number")
         else:
             self.physics.set(quantity, float(value))
         self.settle()
+
+    def check(self, quantity: str, value: Value) -> None:
+        """Refuse a setting no register could show.
+
+        Raises:
+            ValueError: it cannot have that value; the message says what it can have.
+        """
+        if isinstance(self.settings[quantity], str) != isinstance(value, str):
+            wanted = "a text" if isinstance(self.settings[quantity], str) else "a number"
+            raise ValueError(f"{quantity!r} takes {wanted}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{quantity!r} takes a finite number")
+        if quantity.endswith("_exponent") and abs(float(value)) > MOST_EXPONENT:
+            raise ValueError(f"{quantity!r} takes -{MOST_EXPONENT} to {MOST_EXPONENT}")
+        point = self.points.get(quantity)
+        if point is not None and point.kind.startswith("raw"):
+            bytes.fromhex(str(value))
 
     def settable(self) -> tuple[str, ...]:
         """What `set` takes."""

@@ -45,6 +45,11 @@ _STATES = {"A": 1, "B": 2, "C": 3, "D": 4, "E": 5, "F": 5}
 class EvseDin(Chargepoint):
     """Register 1000 in whole amperes, or in hundredths from firmware 17 on when 2005.7 is set."""
 
+    def start(self) -> None:
+        """Its firmware is a number."""
+        super().start()
+        int(self.firmware)
+
     def step(self, point: Point) -> float:
         """What one count of register 1000 is worth now."""
         if point.quantity != "current_limit":

@@ -49,6 +49,8 @@ CHARGEPOINT: Mapping[str, float] = {
 }
 _SESSION = ("charge_time", "connection_time", "session_time")
 _PHASES = (1, 2, 3)
+_LEAST = {"pf": -1.0, "temperature": -60.0, "phase": -1.0}  # by the name's first word
+_MOST = 1e9
 _S_PER_H = 3600.0
 
 
@@ -71,10 +73,15 @@ class Physics:
 
         Raises:
             KeyError: there is no such number, or it follows from others.
+            ValueError: nothing could measure that.
         """
         if quantity not in self._values:
             known = ", ".join(sorted(self._values))
             raise KeyError(f"{quantity!r} cannot be set; these can: {known}")
+        low = _LEAST.get(quantity.split("_", 1)[0], 0.0)
+        high = 1.0 if quantity.startswith("pf_") else _MOST
+        if not low <= value <= high:
+            raise ValueError(f"{quantity!r} takes {low:g} to {high:g}")
         self._values[quantity] = value
 
     def get(self, quantity: str) -> float:

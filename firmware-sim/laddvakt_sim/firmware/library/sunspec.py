@@ -162,6 +162,8 @@ class SunSpec(BenchDevice):
         base = int(firmware)
         meter = base + _MARKER + 2 + COMMON_LENGTH
         end = meter + 2 + int(model.settings["model_length"])
+        if not 0 <= base <= end <= 0xFFFE:
+            raise ValueError(f"no chain fits behind {base}")
         ends = table(f"holding {end:04X} u16 1 end_id\nholding {end + 1:04X} u16 1 end_length")
         return (
             *(replace(point, addr=base + point.addr) for point in _CHAIN),
