@@ -6,18 +6,23 @@ ignore settings without an error. A pseudo-terminal keeps speed and stop bits bu
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
 import struct
 import termios
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from laddvakt_hal import rs485
 from laddvakt_hal.errors import BusDown, LineSetupError
+from laddvakt_hal.kernel import LINUX, adapter_file
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from laddvakt_hal.kernel import Kernel
     from laddvakt_hal.settings import SerialSettings
 
 # asm-generic: the same on x86-64, arm and arm64.
@@ -28,7 +33,7 @@ _BOTHER = 0o010000
 _CBAUD = 0o010017
 _CIBAUD = _CBAUD << 16
 _CMSPAR = 0o10000000000
-_SYSFS = Path("/sys/class/tty")
+_TIOCEXCL = 0x540C
 _PTY_MAJORS = range(136, 144)
 _BAUD_TOLERANCE = 0.02  # receivers lose the last bit of a character beyond about 4 % in sum
 _GONE = (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO)
@@ -39,8 +44,10 @@ class Port:
     """An open port, set up and ours alone."""
 
     fd: int
+    kernel: Kernel
     is_pty: bool
     notes: tuple[str, ...]  # what the port would not do and we can live with
+    state: _Termios2  # as last set
     minimum: int = 1  # VMIN now in force
 
     def wake_at(self, characters: int) -> None:
@@ -52,11 +59,11 @@ class Port:
         wanted = min(max(characters, 1), 255)
         if wanted == self.minimum:
             return
+        control = bytearray(self.state[5])
+        control[termios.VMIN], control[termios.VTIME] = wanted, 0
+        self.state = (*self.state[:5], bytes(control), *self.state[6:])
         try:
-            iflag, oflag, cflag, lflag, line, chars, ispeed, ospeed = _get(self.fd)
-            control = bytearray(chars)
-            control[termios.VMIN], control[termios.VTIME] = wanted, 0
-            _set(self.fd, (iflag, oflag, cflag, lflag, line, bytes(control), ispeed, ospeed))
+            _set(self.kernel, self.fd, self.state)
         except OSError as error:
             raise BusDown(f"port lost: {error.strerror}") from error
         self.minimum = wanted
@@ -66,8 +73,8 @@ class Port:
         os.close(self.fd)
 
 
-def open_port(settings: SerialSettings) -> Port:
-    """Open, lock and set up the port.
+def open_port(settings: SerialSettings, kernel: Kernel = LINUX) -> Port:
+    """Open, lock and set up the port; a by-id link is followed anew each time.
 
     Raises:
         BusDown: it is not there (yet).
@@ -78,20 +85,23 @@ def open_port(settings: SerialSettings) -> Port:
     except OSError as error:
         raise _explain(error, settings) from error
     try:
-        return _claim(fd, settings)
+        return _claim(fd, settings, kernel)
     except BaseException:
         os.close(fd)
         raise
 
 
-def _claim(fd: int, settings: SerialSettings) -> Port:
+def _claim(fd: int, settings: SerialSettings, kernel: Kernel) -> Port:
     try:
         # root ignores TIOCEXCL, so the lock is what keeps a second agent out.
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         is_pty = os.major(os.fstat(fd).st_rdev) in _PTY_MAJORS
-        before = _get(fd)
-        _set(fd, _wanted(before, settings))
-        after = _get(fd)
+        if not is_pty:  # a pty would stay locked while its far end keeps it open
+            with contextlib.suppress(OSError):  # keeps out programs that know no flock
+                kernel.ioctl(fd, _TIOCEXCL, b"")
+        before = _get(kernel, fd)
+        _set(kernel, fd, _wanted(before, settings))
+        after = _get(kernel, fd)
         termios.tcflush(fd, termios.TCIOFLUSH)
     except BlockingIOError as error:
         raise LineSetupError(
@@ -99,6 +109,20 @@ def _claim(fd: int, settings: SerialSettings) -> Port:
         ) from error
     except (OSError, termios.error) as error:
         raise _explain(error, settings) from error
+    notes = [
+        *_format_notes(after, settings, is_pty=is_pty),
+        *_direction(kernel, fd, settings),
+        *_latency_notes(kernel, settings.port),
+    ]
+    return Port(fd=fd, kernel=kernel, is_pty=is_pty, notes=tuple(notes), state=after)
+
+
+def _format_notes(after: _Termios2, settings: SerialSettings, *, is_pty: bool) -> list[str]:
+    """What the port made of speed and format.
+
+    Raises:
+        LineSetupError: it ignored something that matters.
+    """
     refused = _differences(after, settings)
     hard = [what for what in refused if not (is_pty and what.startswith("parity"))]
     if hard:
@@ -106,34 +130,53 @@ def _claim(fd: int, settings: SerialSettings) -> Port:
             f"{settings.port}: the port does not take {', '.join(hard)}; "
             "use settings this adapter can do, or another adapter"
         )
-    notes = ["pseudo-terminal: parity is not on the wire"] if refused else []
-    notes += _latency_notes(settings.port)
-    return Port(fd=fd, is_pty=is_pty, notes=tuple(notes))
+    return ["pseudo-terminal: parity is not on the wire"] if refused else []
 
 
-def _latency_notes(port: str) -> list[str]:
-    """FTDI adapters hold characters back for `latency_timer` ms, 16 as they come."""
-    timer = _SYSFS / Path(port).resolve().name / "device/latency_timer"
-    try:
-        latency_ms = int(timer.read_text())
-    except (OSError, ValueError):
-        return []  # no such adapter
-    if latency_ms <= 1:
+def _direction(kernel: Kernel, fd: int, settings: SerialSettings) -> tuple[str, ...]:
+    match settings.direction:
+        case "kernel":
+            return rs485.set_kernel_direction(kernel, fd, settings)
+        case "rts":
+            return rs485.let_go_at_start(kernel, fd, settings)
+        case "none":
+            return ()
+
+
+def _latency_notes(kernel: Kernel, port: str) -> list[str]:
+    """FTDI adapters hold characters back for `latency_timer` ms; 1 is the least they can."""
+    timer = adapter_file(kernel, port, "latency_timer")
+    latency_ms = _read_ms(timer)
+    if latency_ms is None or latency_ms <= 1:
+        return []  # no such adapter, or as it should be
+    with contextlib.suppress(OSError):  # read back below: the note is the answer
+        timer.write_text("1\n")
+    latency_ms = _read_ms(timer)
+    if latency_ms is None or latency_ms <= 1:
         return []
-    return [f"the adapter holds characters back for {latency_ms} ms: write 1 to {timer}"]
+    return [
+        f"the adapter holds characters back for {latency_ms} ms: let a udev rule write 1 to {timer}"
+    ]
+
+
+def _read_ms(timer: Path) -> int | None:
+    try:
+        return int(timer.read_text())
+    except (OSError, ValueError):
+        return None
 
 
 _Termios2 = tuple[int, int, int, int, int, bytes, int, int]
 
 
-def _get(fd: int) -> _Termios2:
-    raw = fcntl.ioctl(fd, _TCGETS2, bytes(_TERMIOS2.size))
+def _get(kernel: Kernel, fd: int) -> _Termios2:
+    raw = kernel.ioctl(fd, _TCGETS2, bytes(_TERMIOS2.size))
     iflag, oflag, cflag, lflag, line, chars, ispeed, ospeed = _TERMIOS2.unpack(raw)
     return iflag, oflag, cflag, lflag, line, chars, ispeed, ospeed
 
 
-def _set(fd: int, value: _Termios2) -> None:
-    fcntl.ioctl(fd, _TCSETS2, _TERMIOS2.pack(*value))
+def _set(kernel: Kernel, fd: int, value: _Termios2) -> None:
+    kernel.ioctl(fd, _TCSETS2, _TERMIOS2.pack(*value))
 
 
 def _wanted(before: _Termios2, settings: SerialSettings) -> _Termios2:

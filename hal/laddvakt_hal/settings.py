@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 FAST_BAUD = 19200  # above it the silences are fixed times: Modbus over Serial Line V1.02, 2.5.1.1
 FAST_SILENCE_S = 0.00175
 
+Direction: TypeAlias = Literal["none", "kernel", "rts"]
+Framing: TypeAlias = Literal["tcp", "rtu"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerialSettings:
-    """A serial line. `parity` is N, E or O; always 8 data bits."""
+    """A serial line. `parity` is N, E or O; always 8 data bits.
+
+    `direction` says who switches an RS-485 transceiver: `none` the adapter itself, `kernel` the
+    driver's RS-485 mode, `rts` this process. `echo` says whether the adapter hears itself; `None`
+    finds out from the first read.
+    """
 
     name: str
     port: str
     baud: int = 9600
     parity: str = "N"
     stop_bits: int = 1
+    direction: Direction = "none"
+    rts_before_s: float = 0.0  # from taking the wires to the first character, 0..0.1
+    rts_after_s: float = 0.0  # from the last character to letting the wires go, 0..0.1
+    rts_on_send: bool = True  # RTS is set, not cleared, while sending
+    echo: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no port can be set to.
 
         Raises:
-            ValueError: parity, stop bits or baud is not possible.
+            ValueError: parity, stop bits, baud, direction or a delay is not possible.
         """
         if self.parity not in ("N", "E", "O") or self.stop_bits not in (1, 2) or self.baud < 50:
             raise ValueError(f"parity N, E or O, 1 or 2 stop bits, at least 50 baud: {self!r}")
+        if self.direction not in ("none", "kernel", "rts"):
+            raise ValueError(f'direction "none", "kernel" or "rts": {self!r}')
+        if not (0.0 <= self.rts_before_s <= 0.1 and 0.0 <= self.rts_after_s <= 0.1):
+            raise ValueError(f"delays of 0..0.1 s: {self!r}")
 
     @property
     def character_s(self) -> float:
@@ -47,11 +64,21 @@ class SerialSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpSettings:
-    """A Modbus TCP peer."""
+    """A Modbus TCP peer or gateway, or with `framing` "rtu" a serial line tunnelled over TCP."""
 
     name: str
     host: str
     port: int = 502
+    framing: Framing = "tcp"
+
+    def __post_init__(self) -> None:
+        """Refuse what no connection can be.
+
+        Raises:
+            ValueError: the framing is unknown.
+        """
+        if self.framing not in ("tcp", "rtu"):
+            raise ValueError(f'framing "tcp" or "rtu": {self!r}')
 
 
 LineSettings: TypeAlias = SerialSettings | TcpSettings

@@ -13,6 +13,7 @@ import pytest
 
 from laddvakt_hal import port
 from laddvakt_hal.errors import BusDown, HalError, LineSetupError
+from laddvakt_hal.kernel import LINUX, LinuxKernel
 from laddvakt_hal.port import open_port
 from laddvakt_hal.settings import SerialSettings
 
@@ -40,7 +41,7 @@ def test_any_rate_and_format_twice(
         opened = open_port(line(pty[1], baud, parity, stop_bits))
         assert opened.is_pty
         assert bool(opened.notes) == (parity != "N")
-        speed = port._get(pty[0])[7]
+        speed = port._get(LINUX, pty[0])[7]
         opened.close()
         assert speed == baud  # the far end of the pty sees it
 
@@ -100,7 +101,7 @@ def test_drivers_that_refuse_are_explained(
 ) -> None:
     """A pty takes everything, so the ioctl is made to fail as a driver's would."""
 
-    def refuse(fd: int, value: object) -> None:
+    def refuse(kernel: object, fd: int, value: object) -> None:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(port, "_set", refuse)
@@ -123,7 +124,7 @@ def test_adapter_that_silently_ignores_a_setting_is_found_out(
     """Reading back is what counts; on hardware parity must be real."""
     assert callable(change)
     settings = line(pty[1], 19200, "E")
-    asked = port._wanted(port._get(pty[0]), settings)
+    asked = port._wanted(port._get(LINUX, pty[0]), settings)
     assert port._differences(asked, settings) == []
     found = port._differences(change(asked), settings)
     assert len(found) == 1
@@ -136,9 +137,9 @@ def test_adapter_that_silently_ignores_a_setting_is_found_out(
 def test_wake_at_holds_small_arrivals_back(pty: tuple[int, str]) -> None:
     opened = open_port(line(pty[1]))
     opened.wake_at(7)
-    assert port._get(opened.fd)[5][termios.VMIN] == 7
+    assert port._get(LINUX, opened.fd)[5][termios.VMIN] == 7
     opened.wake_at(1000)
-    assert port._get(opened.fd)[5][termios.VMIN] == 255
+    assert port._get(LINUX, opened.fd)[5][termios.VMIN] == 255
     opened.close()
 
 
@@ -149,20 +150,30 @@ def test_lock_is_given_back_with_the_port(pty: tuple[int, str]) -> None:
     os.close(fd)
 
 
-@pytest.mark.parametrize(("latency_ms", "notes"), [("1\n", 0), ("16\n", 1), ("x", 0), (None, 0)])
-def test_slow_usb_adapter_is_mentioned(
-    pty: tuple[int, str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    latency_ms: str | None,
-    notes: int,
+@pytest.mark.parametrize(
+    ("latency_ms", "left"), [("1\n", "1\n"), ("16\n", "1\n"), ("x", "x"), (None, None)]
+)
+def test_slow_usb_adapter_is_made_quick(
+    pty: tuple[int, str], tmp_path: Path, latency_ms: str | None, left: str | None
 ) -> None:
     """The kernel's file of an FTDI adapter, written by the test: not verified on hardware."""
-    folder = tmp_path / Path(pty[1]).name / "device"
-    folder.mkdir(parents=True)
+    timer = tmp_path / Path(pty[1]).name / "device" / "latency_timer"
+    timer.parent.mkdir(parents=True)
     if latency_ms is not None:
-        (folder / "latency_timer").write_text(latency_ms)
-    monkeypatch.setattr(port, "_SYSFS", tmp_path)
-    opened = open_port(line(pty[1]))
+        timer.write_text(latency_ms)
+    opened = open_port(line(pty[1]), LinuxKernel(sysfs=tmp_path))
     opened.close()
-    assert len(opened.notes) == notes
+    assert opened.notes == ()
+    assert (timer.read_text() if timer.exists() else None) == left
+
+
+def test_slow_usb_adapter_that_cannot_be_changed_is_mentioned(
+    pty: tuple[int, str], tmp_path: Path
+) -> None:
+    timer = tmp_path / Path(pty[1]).name / "device" / "latency_timer"
+    timer.parent.mkdir(parents=True)
+    timer.symlink_to("/proc/sys/kernel/ngroups_max")  # a number nobody may write, not even root
+    opened = open_port(line(pty[1]), LinuxKernel(sysfs=tmp_path))
+    opened.close()
+    assert len(opened.notes) == 1
+    assert "udev" in opened.notes[0]
