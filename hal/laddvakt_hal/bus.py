@@ -2,7 +2,7 @@
 
 Transactions run one after the other. `turns.py` says who goes next; a device's own
 delay holds back that device alone; a caller that gives up changes nothing on the wire, so its
-reply can never reach somebody else.
+reply can never reach somebody else. What a reply proves: see `repeats.py`.
 """
 
 from __future__ import annotations
@@ -14,27 +14,41 @@ from typing import TYPE_CHECKING
 
 from laddvakt_hal.clock import boottime
 from laddvakt_hal.errors import BusDown, HalError, LineSetupError
-from laddvakt_hal.serial_link import SerialLink
+from laddvakt_hal.hints import LineWatch
+from laddvakt_hal.links import link_for
+from laddvakt_hal.readiness import Readiness
 from laddvakt_hal.settings import LineSettings, SerialSettings, TcpSettings, Timing
-from laddvakt_hal.stats import DeviceStats
-from laddvakt_hal.tcp_link import TcpLink
-from laddvakt_hal.turns import Entry, Priority, Reply, Turns
+from laddvakt_hal.stats import DeviceStats, LineStats, line_stats
+from laddvakt_hal.turns import Entry, Priority, Reply, Turns, Wait, choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from laddvakt_hal.frame import Request
+    from laddvakt_hal.link import Exchange, Link
+    from laddvakt_hal.tap import Frame
 
 __all__ = ["Bus", "Priority", "Reply", "SerialSettings", "TcpSettings", "Timing"]
 
 FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 1.0  # an adapter plugged in again must be back within the second
+MAX_REFUSED_BACKOFF_S = 5.0  # a peer that closes every connection at once is not hammered
+_STOOD_S = 1.0  # a link that stood so long, or answered, was no failed attempt
+_DEFAULT_TIMING = Timing()
 
 
 class Bus:
-    """A serial line or a TCP peer; create it anywhere, start it inside the loop."""
+    """A serial line or a TCP peer; create it anywhere, start it inside the loop.
 
-    def __init__(self, settings: LineSettings, clock: Callable[[], float] = boottime) -> None:
+    `link` replaces what the settings ask for: tests join the two ends themselves.
+    """
+
+    def __init__(
+        self,
+        settings: LineSettings,
+        clock: Callable[[], float] = boottime,
+        link: Callable[[Callable[[], None]], Link] | None = None,
+    ) -> None:
         self.settings = settings
         self.name = settings.name
         self.stats: dict[int, DeviceStats] = {}
@@ -43,15 +57,20 @@ class Bus:
         self.tried = False  # the first attempt to open is over, well or badly
         self.on_change: Callable[[Bus], None] | None = None  # called when `up` turned
         self._clock = clock
-        self._link = _link_for(settings, clock, self._wake_up)
+        self._link = link(self._wake_up) if link else link_for(settings, clock, self._wake_up)
         self._timings: dict[int, Timing] = {}
-        self._ready_at_s: dict[int, float] = {}
+        self._readiness = Readiness()
         self._turns = Turns()
+        self._watch = LineWatch(settings)
         self._entries: list[Entry] = []
         self._numbers = itertools.count()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._up = False
+        self._since_s = clock()
+        self._up_s = 0.0
+        self._busy_s = 0.0
+        self._answered = False  # since the link was opened
 
     @property
     def up(self) -> bool:
@@ -61,20 +80,44 @@ class Bus:
     @property
     def link_notes(self) -> tuple[str, ...]:
         """What the port would not do and we can live with."""
-        return self._link.notes if isinstance(self._link, SerialLink) else ()
+        return self._link.notes
 
     @property
     def late(self) -> int:
         """Characters (RTU) or replies (TCP) that came when none was owed."""
         return self._link.late
 
+    @property
+    def hint(self) -> str | None:
+        """What the garbage on the line points to, `None` while anything gets through."""
+        return self._watch.hint(self._link.uart())
+
+    @property
+    def on_frame(self) -> Callable[[Frame], None] | None:
+        """Told of every frame on the line when set; must not block nor raise."""
+        return self._link.on_frame
+
+    @on_frame.setter
+    def on_frame(self, listener: Callable[[Frame], None] | None) -> None:
+        self._link.on_frame = listener
+
+    @property
+    def line_stats(self) -> LineStats:
+        """The line as a whole since the bus was made."""
+        now_s = self._clock()
+        return line_stats(self.stats, self._link, self._since_s, self._busy_s, now_s)
+
+    def measured_turnaround_s(self, unit: int) -> float | None:
+        """Median time from a request's end to its reply's first character, once measured."""
+        return self._link.turnaround_s(unit)
+
     def set_timing(self, unit: int, timing: Timing) -> None:
         """What this unit needs; without it the defaults of `Timing` hold."""
         self._timings[unit] = timing
 
     def ready_at_s(self, unit: int) -> float:
-        """When the unit's own delay allows the next request."""
-        return self._ready_at_s.get(unit, 0.0)
+        """When the unit's own delays allow the next read."""
+        return max(self._readiness.unit_s(unit), self._link.rest_until_s(unit))
 
     def duration_s(self, request: Request) -> float:
         """How long the transaction will usually hold the line."""
@@ -121,14 +164,16 @@ class Bus:
                 try:
                     await self._link.open(self._settle_s())
                     self._come_up()
-                    backoff_s = FIRST_BACKOFF_S
                     await self._serve()
                 except (BusDown, LineSetupError) as error:
                     self._link.close()
                     self.tried = True
+                    if self._up and self._stood():
+                        backoff_s = FIRST_BACKOFF_S
+                    most_s = MAX_REFUSED_BACKOFF_S if self._up else MAX_BACKOFF_S
                     self._go_down(str(error))
-                await asyncio.sleep(backoff_s)
-                backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
+                await asyncio.sleep(min(backoff_s, most_s))
+                backoff_s = min(2 * backoff_s, most_s)
         finally:
             self._link.close()
             self._go_down("stopped")  # whatever ended us: nobody may wait for ever
@@ -147,7 +192,8 @@ class Bus:
             if (reason := self._link.lost()) is not None:
                 raise BusDown(reason)
             self._wake.clear()
-            entry, wait_s = self._pick(self._clock())
+            self._entries = self._turns.in_order(self._entries)
+            entry, wait_s = choose(self._entries, self._clock(), self._wait, self.duration_s)
             if entry is not None:
                 self._entries.remove(entry)
                 return entry
@@ -157,69 +203,70 @@ class Bus:
             except TimeoutError:
                 continue
 
-    def _pick(self, now_s: float) -> tuple[Entry | None, float | None]:
-        """The entry to run now, or how long none will be ready (`None`: until woken)."""
-        self._entries = self._turns.in_order(self._entries)
-        kept_free_from_s: float | None = None  # a command waits for its device's delay
-        earliest_s: float | None = None
-        for entry in self._entries:
-            ready_s = self.ready_at_s(entry.request.unit)
-            if ready_s > now_s:
-                earliest_s = ready_s if earliest_s is None else min(earliest_s, ready_s)
-                if entry.priority is Priority.COMMAND and kept_free_from_s is None:
-                    kept_free_from_s = ready_s
-            elif (
-                kept_free_from_s is None
-                or entry.priority is Priority.COMMAND
-                or now_s + self.duration_s(entry.request) <= kept_free_from_s
-            ):
-                return entry, None
-        return None, None if earliest_s is None else earliest_s - now_s
+    def _wait(self, entry: Entry) -> Wait:
+        """What still holds an entry back."""
+        request = entry.request
+        return Wait(
+            own_s=max(self._readiness.request_s(request), self._link.hold_until_s(request)),
+            change_s=self._readiness.change_s(request.unit, self._timing(request.unit)),
+        )
 
     async def _carry_out(self, entry: Entry) -> None:
         """Run one transaction to its end, whether or not its caller still waits."""
         request, timing = entry.request, self._timing(entry.request.unit)
-        stats = self.stats[request.unit]
-        stats.requests += 1
+        error: HalError | None = None
+        began_s = self._clock()
         try:
             result = await self._link.exchange(request, timing)
-        except HalError as error:
-            self._turns.note(entry, error)
-            stats.count_error(error)
+        except HalError as caught:
+            error = caught
+            self._count(entry, error)
             entry.settle(error)
-            if isinstance(error, BusDown):
-                raise
         except asyncio.CancelledError:
             # Cancelling the future instead would cancel the caller, too.
             entry.settle(BusDown(f"{self.name}: closed"))
             raise
         else:
-            self._turns.note(entry, None)
-            stats.count_ok(result.taken_at_s - result.sent_at_s)
-            payload = result.payload
-            reply = Reply(
-                words=payload.words,
-                bits=payload.bits,
-                sent_at_s=result.sent_at_s,
-                taken_at_s=result.taken_at_s,
-            )
-            entry.settle(reply)
+            self._count(entry, None, result)
+            entry.settle(result.reply())
         finally:
             self.progress_s = self._clock()
-            if timing.min_delay_s:
-                self._ready_at_s[request.unit] = self.progress_s + timing.min_delay_s
+            self._busy_s += self.progress_s - began_s
+            self._readiness.done(request, timing, self.progress_s)
+        if isinstance(error, BusDown):
+            raise error
+
+    def _count(self, entry: Entry, error: HalError | None, result: Exchange | None = None) -> None:
+        stats, tally = self.stats[entry.request.unit], self._link.tally
+        stats.requests += 1
+        stats.bytes_sent += tally.sent
+        stats.bytes_received += tally.received
+        if error is not None:
+            stats.count_error(error)
+        if result is not None:
+            self._answered = True
+            stats.count_ok(result.taken_at_s - result.sent_at_s)
+            stats.turnaround_s = self._link.turnaround_s(entry.request.unit)
+        self._turns.note(entry, error)
+        self._watch.note(entry.request.unit, error, tally.garbage)
 
     def _timing(self, unit: int) -> Timing:
-        return self._timings.get(unit) or Timing()
+        return self._timings.get(unit) or _DEFAULT_TIMING
 
     def _settle_s(self) -> float:
         """A reply to whoever used the line before us may still be under way."""
-        return max((timing.worst_latency_s for timing in self._timings.values()), default=0.1)
+        longest_s = max((timing.worst_latency_s for timing in self._timings.values()), default=0.0)
+        return max(longest_s, 0.1) if self._timings else _DEFAULT_TIMING.worst_latency_s
+
+    def _stood(self) -> bool:
+        return self._answered or self._clock() - self._up_s >= _STOOD_S
 
     def _come_up(self) -> None:
         self._up = self.tried = True
+        self._up_s, self._answered = self._clock(), False
         self.down_reason = ""
-        self._report()
+        if self.on_change is not None:
+            self.on_change(self)
 
     def _go_down(self, reason: str) -> None:
         changed = self._up
@@ -233,22 +280,8 @@ class Bus:
                 error = BusDown(f"{self.name}: {reason}")
                 stats.count_error(error)
                 entry.settle(error)
-        if changed:
-            self._report()
-
-    def _report(self) -> None:
-        if self.on_change is not None:
+        if changed and self.on_change is not None:
             self.on_change(self)
 
     def _wake_up(self) -> None:
         self._wake.set()
-
-
-def _link_for(
-    settings: LineSettings, clock: Callable[[], float], wake: Callable[[], None]
-) -> SerialLink | TcpLink:
-    match settings:
-        case SerialSettings():
-            return SerialLink(settings, clock, wake)
-        case TcpSettings():
-            return TcpLink(settings, clock, wake)

@@ -25,8 +25,8 @@ _EXCEPTIONS = {
     5: "accepted, still working",
     6: "busy",
     8: "memory parity",
-    10: "gateway path unavailable",
-    11: "gateway target silent",
+    10: "the gateway has no way to this unit; check its unit table and its own line",
+    11: "silent behind the gateway; check the unit's power, wiring and address",
 }
 
 
@@ -167,10 +167,9 @@ def scan(buffer: bytes | bytearray, request: Request) -> Found | Missing:
     """Look for the reply to `request` anywhere in `buffer`, garbage before it skipped."""
     head = _reply_head(request)
     good, refused = rtu_reply_length(request), bytes((request.unit, request.function | 0x80))
-    missing = min(EXCEPTION_LENGTH, good)
-    for start in range(len(buffer)):
-        if buffer[start] != request.unit:
-            continue
+    missing: int | None = None
+    start = buffer.find(request.unit)
+    while start >= 0:
         for prefix, length in ((head, good), (refused, EXCEPTION_LENGTH)):
             if not prefix.startswith(buffer[start : start + len(prefix)]):
                 continue
@@ -178,10 +177,12 @@ def scan(buffer: bytes | bytearray, request: Request) -> Found | Missing:
             if end > len(buffer):
                 short = len(buffer) - start < len(prefix)
                 wanted = EXCEPTION_LENGTH - (len(buffer) - start) if short else end - len(buffer)
-                missing = min(missing, max(wanted, 1))
+                if missing is None:  # a head that began earlier is believed: fewer wake-ups
+                    missing = max(wanted, 1)
             elif crc16(buffer[start:end]) == 0:
                 return Found(start, end, bytes(buffer[start + 1 : end - 2]))
-    return Missing(missing)
+        start = buffer.find(request.unit, start + 1)
+    return Missing(EXCEPTION_LENGTH if missing is None else missing)
 
 
 def trailing_is_glitch(rest: bytes | bytearray) -> bool:

@@ -1,22 +1,20 @@
-"""Modbus RTU over a serial port: silences, frame ends, echoes, late replies.
+"""Modbus RTU over a stream of characters: silences, frame ends, echoes, late replies.
 
 A frame ends where its length and check sum say so; silence only tells that nothing more comes.
 Characters still owed by a device that failed are waited out before the line is used again, so
-an old reply can never meet a new request.
+an old reply can never meet a new request. Copies of replies: see `repeats.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from laddvakt_hal.errors import Garbled, HalError, NoReply, Refused
 from laddvakt_hal.frame import (
     EXCEPTION_LENGTH,
     Found,
-    Function,
     Request,
     describe,
     encode_rtu,
@@ -28,109 +26,179 @@ from laddvakt_hal.frame import (
     scan,
     trailing_is_glitch,
 )
-from laddvakt_hal.link import Exchange
-from laddvakt_hal.serial_stream import SerialStream
+from laddvakt_hal.latency import Latency
+from laddvakt_hal.link import Exchange, Tally
+from laddvakt_hal.repeats import Repeats
+from laddvakt_hal.rtu_turn import Turn, echo_probe
+from laddvakt_hal.stream import LEAST_WAIT_S, MAX_CHATTER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from laddvakt_hal.settings import SerialSettings, Timing
+    from laddvakt_hal.settings import Timing
+    from laddvakt_hal.stream import CharacterStream
+    from laddvakt_hal.tap import Frame
+    from laddvakt_hal.uart import UartCounts
 
-# A hole inside a frame: USB adapters deliver in batches of up to 16 ms, busy hosts add theirs.
-HOLE_S = 0.05
 LONGEST_FRAME = 256  # Modbus over Serial Line V1.02, 2.5.1
 
 
-@dataclass(slots=True, kw_only=True)
-class _Turn:
-    """One request under way."""
-
-    request: Request
-    frame: bytes
-    sent_at_s: float
-    first_by_s: float  # the reply's first characters must be here by then
-    echo_seen: bool = False
-
-
 class SerialLink:
-    """An RTU line on one port."""
+    """An RTU line on one stream."""
 
     def __init__(
-        self, settings: SerialSettings, clock: Callable[[], float], wake: Callable[[], None]
+        self, stream: CharacterStream, clock: Callable[[], float], *, echo: bool | None = None
     ) -> None:
-        self._settings = settings
+        self.tally = Tally()
+        self.on_frame: Callable[[Frame], None] | None = None
+        self.stream = stream
         self._clock = clock
-        self._stream = SerialStream(settings, clock, wake)
-        self._echo: bool | None = None  # does the adapter hear itself? unknown until a read
+        self._told_echo = echo
+        self._echo = echo  # does the adapter hear itself? `None`: unknown until a read
+        self._repeats = Repeats()
+        self._latency: dict[int, Latency] = {}
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the port would not do and we can live with."""
-        return self._stream.notes
+        return self.stream.notes
 
     @property
     def late(self) -> int:
         """Characters that came when none were owed."""
-        return self._stream.late_characters
+        return self.stream.late_characters
+
+    @property
+    def copies(self) -> int:
+        """Good frames that came when none were owed."""
+        return self._repeats.copies
 
     async def open(self, settle_s: float) -> None:
-        """Open the port and wait until the line was silent for `settle_s`."""
-        self._stream.open()
-        self._echo = None
-        await self._stream.drain(settle_s)
+        """Open the line and wait until it was silent for `settle_s`."""
+        await self.stream.open()
+        self._echo = self._told_echo
+        await self.stream.drain(settle_s)
+        self._repeats.forget()
 
     def close(self) -> None:
-        """Give the port back."""
-        self._stream.close()
+        """Give the line back."""
+        self.stream.close()
 
     def lost(self) -> str | None:
-        """Why the port is gone, `None` while it is there."""
-        return self._stream.lost
+        """Why the line is gone, `None` while it is there."""
+        return self.stream.lost
 
     def duration_s(self, request: Request, timing: Timing) -> float:
         """Characters, silence and the device's usual turnaround."""
         characters = rtu_request_length(request) + rtu_reply_length(request)
-        wire_s = characters * self._settings.character_s
-        silence_s = self._settings.silence_s
-        return wire_s + max(timing.turnaround_s, silence_s) + silence_s
+        pace = self.stream.pace
+        wire_s = characters * pace.character_s
+        return wire_s + max(timing.turnaround_s, pace.silence_s) + pace.silence_s
+
+    def turnaround_s(self, unit: int) -> float | None:
+        """See `Link.turnaround_s`."""
+        latency = self._latency.get(unit)
+        return None if latency is None else latency.median_s
+
+    def hold_until_s(self, request: Request) -> float:
+        """See `Link.hold_until_s`."""
+        return self._repeats.hold_until_s(request, self._clock())
+
+    def rest_until_s(self, unit: int) -> float:
+        """See `Link.rest_until_s`."""
+        return self._repeats.rest_until_s(unit, self._clock())
+
+    def uart(self) -> UartCounts | None:
+        """See `Link.uart`."""
+        return self.stream.uart()
 
     async def exchange(self, request: Request, timing: Timing) -> Exchange:
         """Send, receive, verify; after a failure wait until nothing can be owed any more."""
+        timing = self.stream.pace.stretch(timing)
         if request.unit == 0:
             return await self._broadcast(request, timing)
         try:
             result = await self._ask(request, timing)
         except NoReply:
-            await self._stream.drain(timing.worst_latency_s)
+            await self.stream.drain(timing.worst_latency_s)
             raise
         except Garbled as error:
-            paid = error.kind == "crc" and has_reply_shape(self._stream.buffer, request)
-            self._stream.buffer.clear()
-            await self._stream.drain(HOLE_S if paid else timing.worst_latency_s)
+            await self._clear_up(error, request, timing)
             raise
         if request.echoes and self._echo is None:
             await self._rule_out_echo(request, timing)
         return result
 
+    async def _clear_up(self, error: Garbled, request: Request, timing: Timing) -> None:
+        """Wait until what came last cannot meet the next request."""
+        buffer = self.stream.buffer
+        # A whole reply with a wrong check sum is in all likelihood all that was owed. The line
+        # goes on; only this unit rests until that is certain.
+        paid = error.kind == "crc" and has_reply_shape(buffer, request)
+        buffer.clear()
+        if paid:
+            self._repeats.must_rest(request.unit)
+            await self.stream.drain(self.stream.pace.hole_s)
+        else:
+            await self.stream.drain(timing.worst_latency_s)
+
     async def _ask(self, request: Request, timing: Timing) -> Exchange:
+        latency = self._latency.setdefault(request.unit, Latency())
         turn = await self._send(request, timing)
-        found = await self._receive(turn)
-        rest = self._stream.buffer[found.end :]
-        if not trailing_is_glitch(rest):
-            raise Garbled("count", f"{len(rest)} characters after the reply to {describe(request)}")
-        if request.is_read:
-            self._echo = turn.echo_seen
-        taken_at_s = self._stream.last_character_s
-        self._stream.buffer.clear()
-        payload = parse_pdu(found.pdu, request)
-        return Exchange(payload=payload, sent_at_s=turn.sent_at_s, taken_at_s=taken_at_s)
+        try:
+            found = await self._receive(turn)
+            rest = self.stream.buffer[found.end :]
+            if not trailing_is_glitch(rest):
+                self._repeats.overheard(rest, self._clock())
+                surplus = f"{len(rest)} characters after the reply to {describe(request)}"
+                raise Garbled("count", surplus)  # noqa: TRY301 - judged as any other failure
+        except (NoReply, Garbled) as error:
+            latency.note_silence()
+            self._tell_failure(turn, error)
+            raise
+        if turn.began_s is not None and not found.start:
+            latency.note(turn.began_s - turn.ended_s)
+        return self._accept(turn, found, timing)
+
+    def _accept(self, turn: Turn, found: Found, timing: Timing) -> Exchange:
+        """Believe a good frame, as far as that goes.
+
+        Raises:
+            Refused: it is an exception.
+        """
+        request, buffer = turn.request, self.stream.buffer
+        frame = bytes(buffer[found.start : found.end])
+        taken_at_s = self.stream.last_character_s
+        if found.start:
+            self._repeats.overheard(buffer[: found.start], self._clock())
+        if request.is_read and self._told_echo is None and not self._echo:
+            # Once heard, an echo stays: a damaged one must not turn the next into a reply.
+            self._echo = True if turn.echo_seen else self._echo if found.start else False
+        self.tally.received = len(buffer)
+        buffer.clear()
+        if self.on_frame is not None:
+            self.on_frame(turn.as_reply(frame, ""))
+        sure = self._repeats.believe(request, frame, turn.sent_at_s, taken_at_s)
+        return Exchange(
+            payload=parse_pdu(found.pdu, request),
+            sent_at_s=turn.sent_at_s,
+            taken_at_s=taken_at_s,
+            doubt_s=0.0 if sure else timing.worst_latency_s,
+        )
+
+    def _tell_failure(self, turn: Turn, error: HalError) -> None:
+        buffer = bytes(self.stream.buffer)
+        self.tally.received, self.tally.garbage = len(buffer), buffer
+        if self.on_frame is not None and buffer:
+            kind = error.kind if isinstance(error, Garbled) else "silence"
+            self.on_frame(turn.as_reply(buffer, kind))
 
     async def _broadcast(self, request: Request, timing: Timing) -> Exchange:
         """Nobody answers; everybody needs time to carry it out."""
         if request.is_read:
             raise Garbled("unit", "a broadcast cannot be read")
         turn = await self._send(request, timing)
-        await self._stream.drain(timing.broadcast_turnaround_s)
+        await self.stream.drain(timing.broadcast_turnaround_s)
         payload = parse_pdu(turn.frame[1:6], request)
         return Exchange(payload=payload, sent_at_s=turn.sent_at_s, taken_at_s=self._clock())
 
@@ -141,67 +209,90 @@ class SerialLink:
             Garbled: the adapter hears itself, so the write is not confirmed.
             NoReply: the device does not answer, so the write is not confirmed.
         """
-        coil = request.function is Function.WRITE_COIL
-        function = Function.READ_COILS if coil else Function.READ_HOLDING
-        probe = Request(unit=request.unit, function=function, address=request.address)
         try:
             with contextlib.suppress(Refused):  # an answer all the same
-                await self.exchange(probe, timing)
+                await self.exchange(echo_probe(request), timing)
         except HalError:
             if not self._echo:
                 raise
         if self._echo:
             raise Garbled("echo", f"only our own echo confirmed {describe(request)}")
 
-    async def _send(self, request: Request, timing: Timing) -> _Turn:
-        silent_for_s = self._clock() - self._stream.last_character_s
-        if silent_for_s < self._settings.silence_s:
-            await asyncio.sleep(self._settings.silence_s - silent_for_s)
-        self._stream.discard()
+    async def _send(self, request: Request, timing: Timing) -> Turn:
+        await self._fall_silent()
+        self._repeats.asking(request, self._clock())
         frame = encode_rtu(request)
-        sent_at_s = self._stream.write(frame)
+        sent_at_s = await self.stream.write(frame)
         # The device's time begins when our last character has left.
-        first_s = timing.timeout_s + EXCEPTION_LENGTH * self._settings.character_s
-        first_by_s = self._stream.last_character_s + first_s
-        return _Turn(request=request, frame=frame, sent_at_s=sent_at_s, first_by_s=first_by_s)
+        ended_s = self.stream.last_character_s
+        self._repeats.sent(request, ended_s + timing.worst_latency_s)
+        timeout_s = self._latency[request.unit].timeout_s(timing) if request.unit else 0.0
+        self.tally.start(len(frame))
+        turn = Turn(
+            stream=self.stream,
+            request=request,
+            frame=frame,
+            sent_at_s=sent_at_s,
+            ended_s=ended_s,
+            first_by_s=ended_s + timeout_s + EXCEPTION_LENGTH * self.stream.pace.character_s,
+        )
+        if self.on_frame is not None:
+            self.on_frame(turn.as_request())
+        return turn
 
-    async def _receive(self, turn: _Turn) -> Found:
+    async def _fall_silent(self) -> None:
+        """Wait out the silence between frames; what comes before we ask belongs to nobody."""
+        give_up_s = self._clock() + MAX_CHATTER_S
+        while True:
+            unsolicited = self.stream.discard()
+            now_s = self._clock()
+            if unsolicited:
+                self._repeats.overheard(unsolicited, now_s)
+            left_s = self.stream.last_character_s + self.stream.pace.silence_s - now_s
+            if left_s <= 0:
+                return
+            if now_s > give_up_s:
+                raise self.stream.never_silent()
+            await asyncio.sleep(max(left_s, LEAST_WAIT_S))
+
+    async def _receive(self, turn: Turn) -> Found:
         """The reply's place in the buffer.
 
         Raises:
             NoReply: nothing came, or only our own echo.
             Garbled: something else came.
         """
-        buffer = self._stream.buffer
+        buffer = self.stream.buffer
         while True:
             self._strip_echo(turn)
+            turn.note_beginning()
             verdict = scan(buffer, turn.request)
             if isinstance(verdict, Found):
-                return verdict
-            deadline_s = self._deadline_s(turn, verdict.count)
+                if not turn.is_too_soon(verdict):
+                    return verdict
+                self._repeats.overheard(buffer[: verdict.end], self._clock())
+                self.stream.late_characters += verdict.end
+                del buffer[: verdict.end]
+                turn.began_s = None
+                continue
+            deadline_s = turn.deadline_s(verdict.count)
             chatter = len(buffer) > 2 * LONGEST_FRAME
-            if chatter or not await self._stream.more(verdict.count, deadline_s):
+            if chatter or not await self.stream.more(verdict.count, deadline_s):
                 break
         if buffer:
             raise judge(buffer, turn.request)
-        if turn.echo_seen:
+        if turn.echo_seen and self._told_echo is None:
             self._echo = True
         waited_s = self._clock() - turn.sent_at_s
         raise NoReply(f"{describe(turn.request)}: silent for {waited_s:.3f} s")
 
-    def _deadline_s(self, turn: _Turn, missing: int) -> float:
-        """When to give up: the device's time for its first characters, then a hole's length."""
-        buffer = self._stream.buffer
-        in_echo = not turn.request.echoes and not turn.echo_seen and turn.frame.startswith(buffer)
-        if not buffer or in_echo:
-            return turn.first_by_s
-        return self._stream.last_character_s + missing * self._settings.character_s + HOLE_S
-
-    def _strip_echo(self, turn: _Turn) -> None:
+    def _strip_echo(self, turn: Turn) -> None:
         """Take our own characters off the front, where an echo can be told from a reply."""
-        if turn.echo_seen or (turn.request.echoes and not self._echo):
+        if turn.echo_seen or self._told_echo is False or not self.stream.buffer:
             return
-        buffer = self._stream.buffer
-        if buffer.startswith(turn.frame):
-            del buffer[: len(turn.frame)]
+        if self._echo is not True and isinstance(scan(turn.frame, turn.request), Found):
+            return  # the reply may look exactly like the request
+        at = self.stream.buffer.find(turn.frame)
+        if at >= 0:  # what stood before our echo is no reply to it
+            del self.stream.buffer[: at + len(turn.frame)]
             turn.echo_seen = True

@@ -1,4 +1,4 @@
-"""Characters in and out of a serial port on the event loop, with the time of the last one."""
+"""Characters in and out of a serial port."""
 
 from __future__ import annotations
 
@@ -6,66 +6,80 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
+from laddvakt_hal import rs485
 from laddvakt_hal.errors import BusDown
+from laddvakt_hal.kernel import LINUX
 from laddvakt_hal.port import Port, open_port
+from laddvakt_hal.stream import CharacterStream, Pace
+from laddvakt_hal.uart import UartCounts, read_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from laddvakt_hal.kernel import Kernel
     from laddvakt_hal.settings import SerialSettings
 
+# A hole inside a frame: USB adapters deliver in batches of up to 16 ms, busy hosts add theirs.
+HOLE_S = 0.05
+# Every character wakes a process that waits for its port, even when it asked for many. So it
+# looks away while it knows that more must come, and back a little before the end.
+_LOOK_AWAY = 32  # characters still to come that make it worth while
+_LOOK_BACK = 0.9  # share of their time: an adapter's clock may run 2 % fast, batches come late
+_CHUNK = 64  # a tty hands out at most so much per call when the kernel copies in pieces
 
-# A line that chatters on for so long has a wrong rate, swapped wires or a device gone mad.
-MAX_CHATTER_S = 2.0
 
-
-class SerialStream:
-    """An open or closed port and what it delivered since the last `discard`."""
+class SerialStream(CharacterStream):
+    """A serial port as a stream of characters."""
 
     def __init__(
-        self, settings: SerialSettings, clock: Callable[[], float], wake: Callable[[], None]
+        self,
+        settings: SerialSettings,
+        clock: Callable[[], float],
+        wake: Callable[[], None],
+        kernel: Kernel = LINUX,
     ) -> None:
-        self.lost: str | None = "not open"
-        self.buffer = bytearray()
-        self.last_character_s = 0.0  # ours or theirs
-        self.late_characters = 0  # came when nobody was owed any
-        self.notes: tuple[str, ...] = ()
+        super().__init__(_pace(settings, is_wire=True), clock, wake)
         self._settings = settings
-        self._clock = clock
-        self._wake = wake  # called when the port is lost while nobody waits
+        self._kernel = kernel
         self._port: Port | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._counts: UartCounts | None = None
+        self._watched = False
 
-    def open(self) -> None:
-        """Open and set up the port.
-
-        Raises:
-            BusDown: it is not there.
-            LineSetupError: it is there, but unusable.
-        """
+    async def open(self) -> None:
+        """See `CharacterStream.open`."""
         self.close()
-        self._port = open_port(self._settings)
+        self._port = open_port(self._settings, self._kernel)
         self.notes = self._port.notes
+        self.pace = _pace(self._settings, is_wire=not self._port.is_pty)
+        self._counts = read_counts(self._kernel, self._port.fd)
         self.lost = None
         self.buffer.clear()
-        asyncio.get_running_loop().add_reader(self._port.fd, self._on_readable)
+        self._watch()
         self.last_character_s = self._clock()
 
     def close(self) -> None:
         """Give the port back."""
         if self._port is not None:
-            asyncio.get_running_loop().remove_reader(self._port.fd)
+            self._look_away()
             self._port.close()
             self._port = None
         self.lost = self.lost or "closed"
 
-    def write(self, frame: bytes) -> float:
-        """Send a frame; the time its first character left.
+    def uart(self) -> UartCounts | None:
+        """See `CharacterStream.uart`."""
+        if self._counts is None or self._port is None or self.lost is not None:
+            return None
+        now = read_counts(self._kernel, self._port.fd)
+        return None if now is None else now.since(self._counts)
 
-        Raises:
-            BusDown: the port is gone or takes nothing any more.
-        """
-        port = self._require()
+    async def write(self, frame: bytes) -> float:
+        """See `CharacterStream.write`."""
+        port = self._opened()
+        by_hand = self._settings.direction == "rts"
+        if by_hand:
+            self._drive(port, sending=True)
+            if self._settings.rts_before_s:
+                await asyncio.sleep(self._settings.rts_before_s)
         sent_at_s = self._clock()
         try:
             written = os.write(port.fd, frame)
@@ -75,104 +89,110 @@ class SerialStream:
             raise self._lose(f"port lost: {error.strerror}") from error
         if written != len(frame):
             raise self._lose("the port takes no more characters; check the adapter")
-        self.last_character_s = sent_at_s + len(frame) * self._settings.character_s
+        self.last_character_s = sent_at_s + len(frame) * self.pace.character_s
+        if by_hand:
+            await self._let_go()
         return sent_at_s
 
     async def more(self, count: int, deadline_s: float) -> bool:
-        """Wait until about `count` more characters came; False when the deadline saw none.
-
-        Raises:
-            BusDown: the port is gone.
-        """
+        """See `CharacterStream.more`."""
         before = len(self.buffer)
-        self._require().wake_at(count)
         self._pull()
-        while len(self.buffer) == before:
-            if not await self._wait(deadline_s):
-                self._pull()
-                break
-        return len(self.buffer) > before
+        left = count - (len(self.buffer) - before)
+        back_s = self._clock() + _LOOK_BACK * left * self.pace.character_s
+        if left > _LOOK_AWAY and back_s < deadline_s:
+            await self._rest_until(back_s)
+            left = count - (len(self.buffer) - before)
+        if left <= 0:
+            return True
+        return await super().more(left, deadline_s) or len(self.buffer) > before
 
-    async def drain(self, silence_s: float) -> None:
-        """Throw characters away until there were none for `silence_s`.
-
-        Raises:
-            BusDown: the port is gone, or the line never falls silent.
-        """
-        self._require().wake_at(1)
-        self.discard()
-        give_up_s = self._clock() + silence_s + MAX_CHATTER_S
-        while (now_s := self._clock()) < (until_s := self.last_character_s + silence_s):
-            if now_s > give_up_s:
-                raise self._lose(
-                    "the line never falls silent; check baud rate, wiring, termination"
-                )
-            await self._wait(until_s)
-            self.discard()
-
-    def discard(self) -> None:
-        """Empty buffer and port; count what nobody was waiting for.
-
-        Raises:
-            BusDown: the port is gone.
-        """
-        self._pull()
-        self._require()
-        self.late_characters += len(self.buffer)
-        self.buffer.clear()
-
-    async def _wait(self, deadline_s: float) -> bool:
-        """True when the port became readable; False at the deadline."""
-        self._require()
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
-        self._waiter = waiter
-        timer = loop.call_later(max(0.0, deadline_s - self._clock()), _release, waiter)
+    async def _rest_until(self, back_s: float) -> None:
+        """Let characters come without being woken by each."""
+        self._look_away()
         try:
-            await waiter
+            await asyncio.sleep(max(0.0, back_s - self._clock()))
         finally:
-            timer.cancel()
-            self._waiter = None
-        self._require()
-        return self._clock() < deadline_s
+            self._watch()
+        self._pull()
+
+    async def _let_go(self) -> None:
+        """Give the wires back once the last character has left, and its turnaround is over."""
+        port = self._opened()
+        await asyncio.sleep(max(0.0, self.last_character_s - self._clock()))
+        give_up_s = self._clock() + 0.1  # a driver that never says so must not hold the wires
+        try:
+            while (  # noqa: ASYNC110 - a register of the UART, no event to wait for
+                self._clock() < give_up_s and not rs485.is_sent(self._kernel, port.fd)
+            ):
+                await asyncio.sleep(self.pace.character_s / 2)
+            if self._settings.rts_after_s:
+                await asyncio.sleep(self._settings.rts_after_s)
+        except OSError as error:
+            raise self._lose(f"port lost: {error.strerror}") from error
+        finally:
+            if self.lost is None:
+                self._drive(port, sending=False)
+        self.last_character_s = max(self.last_character_s, self._clock())
+
+    def _drive(self, port: Port, *, sending: bool) -> None:
+        try:
+            rs485.drive(
+                self._kernel, port.fd, sending=sending, rts_on_send=self._settings.rts_on_send
+            )
+        except OSError as error:
+            raise self._lose(f"port lost: {error.strerror}") from error
 
     def _on_readable(self) -> None:
         self._pull()
-        if self._waiter is not None:
-            _release(self._waiter)
-        elif self.lost is not None:
-            self._wake()
+        self._tell()
 
     def _pull(self) -> None:
-        """Take what the port has; a port that ends is lost."""
         if self._port is None or self.lost is not None:
             return
-        try:
-            data = os.read(self._port.fd, 4096)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._lose(f"port lost: {error.strerror}")
-            return
-        if not data:
-            self._lose("port lost: hung up")
-            return
-        self.buffer += data
-        self.last_character_s = self._clock()
+        while True:
+            try:
+                data = os.read(self._port.fd, 4096)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._lose(f"port lost: {error.strerror}")
+                return
+            if not data:
+                self._lose("port lost: hung up")
+                return
+            self._take(data)
+            if len(data) < _CHUNK:
+                return
+
+    def _wake_at(self, count: int) -> None:
+        self._opened().wake_at(count)
+
+    def _watch(self) -> None:
+        if self._port is not None and self.lost is None and not self._watched:
+            asyncio.get_running_loop().add_reader(self._port.fd, self._on_readable)
+            self._watched = True
+
+    def _look_away(self) -> None:
+        if self._port is not None and self._watched:
+            asyncio.get_running_loop().remove_reader(self._port.fd)
+            self._watched = False
 
     def _lose(self, reason: str) -> BusDown:
-        """Note that the port is gone; it is read no more, and closed by `close`."""
-        if self._port is not None and self.lost is None:
-            asyncio.get_running_loop().remove_reader(self._port.fd)
+        self._look_away()
         self.lost = self.lost or f"{self._settings.port}: {reason}"
         return BusDown(self.lost)
 
-    def _require(self) -> Port:
+    def _opened(self) -> Port:
         if self._port is None or self.lost is not None:
             raise BusDown(self.lost or "not open")
         return self._port
 
 
-def _release(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
+def _pace(settings: SerialSettings, *, is_wire: bool) -> Pace:
+    return Pace(
+        character_s=settings.character_s,
+        silence_s=settings.silence_s,
+        hole_s=HOLE_S,
+        is_wire=is_wire,
+    )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from laddvakt_hal.errors import Garbled, HalError, NoReply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from laddvakt_hal.frame import Request
 
@@ -29,12 +29,17 @@ class Priority(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A verified reply: `words` or `bits` as asked, times on the bus's clock."""
+    """A verified reply: `words` or `bits` as asked, times on the bus's clock.
+
+    The values were sampled after `sent_at_s - doubt_s`. `doubt_s` is 0 unless an RTU unit answered
+    the very same request with the very same characters a few ms before: see `repeats.py`.
+    """
 
     words: tuple[int, ...]
     bits: tuple[bool, ...]
     sent_at_s: float
     taken_at_s: float  # last character
+    doubt_s: float = 0.0
 
 
 @dataclass(order=True, slots=True)
@@ -45,6 +50,7 @@ class Entry:
     number: int
     request: Request = field(compare=False)
     future: asyncio.Future[Reply] = field(compare=False)
+    due_s: float | None = field(default=None, compare=False)  # only a change of unit held it back
 
     def settle(self, outcome: Reply | HalError) -> None:
         """Tell the caller, if it still waits."""
@@ -56,6 +62,19 @@ class Entry:
             self.future.set_result(outcome)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """When an entry may run: its unit's own delays, and the line's pause before another unit."""
+
+    own_s: float
+    change_s: float
+
+    @property
+    def ready_s(self) -> float:
+        """When both are over."""
+        return max(self.own_s, self.change_s)
+
+
 class Turns:
     """The order of what waits, given who answered last time."""
 
@@ -65,8 +84,10 @@ class Turns:
 
     def in_order(self, entries: Iterable[Entry]) -> list[Entry]:
         """What still has a caller, the most urgent first; commands that must yield come last."""
-        waiting = (entry for entry in entries if not entry.future.done())
-        return sorted(waiting, key=lambda entry: (self._yields(entry), entry))
+        waiting = [entry for entry in entries if not entry.future.done()]
+        if len(waiting) > 1:
+            waiting.sort(key=lambda entry: (self._yields(entry), entry))
+        return waiting
 
     def note(self, entry: Entry, error: HalError | None) -> None:
         """Keep in mind who failed, and whether that cost planned reads their turn."""
@@ -83,3 +104,48 @@ class Turns:
     def _yields(self, entry: Entry) -> bool:
         command = entry.priority is Priority.COMMAND
         return command and self._read_owed and entry.request.unit in self._failing
+
+
+# A wait so short is not worth another unit's transaction, and must not turn the order round.
+_MOMENT_S = 0.006
+
+
+def choose(
+    entries: Iterable[Entry],
+    now_s: float,
+    wait: Callable[[Entry], Wait],
+    duration_s: Callable[[Request], float],
+) -> tuple[Entry | None, float | None]:
+    """The entry to run now, or how long none will be ready (`None`: until woken).
+
+    `entries` come in order. The time one of them must wait is used for the others, with two
+    exceptions: nothing starts that would still run when a command's device is ready, and an entry
+    that others kept from its change of unit for too long gets its pause.
+    """
+    kept_free_from_s: float | None = None  # a command waits for its device's delay
+    earliest_s: float | None = None
+    for entry in entries:
+        due = wait(entry)
+        if due.ready_s > now_s:
+            earliest_s = due.ready_s if earliest_s is None else min(earliest_s, due.ready_s)
+            if due.ready_s <= now_s + _MOMENT_S or _passed_over(entry, due, now_s):
+                return None, due.ready_s - now_s
+            if entry.priority is Priority.COMMAND and kept_free_from_s is None:
+                kept_free_from_s = due.ready_s
+        elif (
+            kept_free_from_s is None
+            or entry.priority is Priority.COMMAND
+            or now_s + duration_s(entry.request) <= kept_free_from_s
+        ):
+            return entry, None
+    return None, None if earliest_s is None else earliest_s - now_s
+
+
+def _passed_over(entry: Entry, due: Wait, now_s: float) -> bool:
+    """True when only other units' traffic keeps it waiting, and it is a command or has waited."""
+    if due.own_s > now_s:
+        entry.due_s = None
+        return False
+    if entry.due_s is None:
+        entry.due_s = due.change_s
+    return entry.priority is Priority.COMMAND or now_s >= entry.due_s
