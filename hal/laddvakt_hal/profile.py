@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -47,8 +48,12 @@ def load_profile(name: str) -> Profile:
     Raises:
         ProfileError: there is none, or it is wrong.
     """
-    if name not in known_profiles():
-        raise ProfileError(f"profile {name!r} is unknown; known: {', '.join(known_profiles())}")
+    known = known_profiles()
+    if name not in known:
+        within = [other for other in known if name and name in other]
+        similar = within[:3] or difflib.get_close_matches(name, known, n=3)
+        meant = f"did you mean {', '.join(similar)}? " if similar else ""
+        raise ProfileError(f"profile {name!r} is unknown; {meant}known: {', '.join(known)}")
     return load_profile_file(PROFILES / f"{name}.toml")
 
 

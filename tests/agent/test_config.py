@@ -61,7 +61,7 @@ def test_the_demo_station_is_read_whole() -> None:
         ("phases = 3", "phases = true", "must be a whole number"),
         ('line = "line1"', 'line = "line9"', "no line is called 'line9'"),
         ('board = "evse1"', 'board = "evse9"', "no device is called 'evse9'"),
-        ('profile = "bender-rcmb300"', 'profile = "bender"', "is unknown; known: bender-rcmb300, "),
+        ('profile = "bender-rcmb300"', 'profile = "bender"', "is unknown; did you mean bender-"),
         ("unit = 2", "unit = 1", "share unit 1 on one line"),
         ('name = "line2"', 'name = "line1"', "is used twice"),
         ('country = "SWE"', 'country = "Sverige"', "alpha-3"),

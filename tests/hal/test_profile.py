@@ -156,8 +156,12 @@ def test_files_that_are_no_profiles(tmp_path: Path, content: bytes, message: str
 def test_missing_file_and_unknown_name(tmp_path: Path) -> None:
     with pytest.raises(ProfileError, match="cannot be read"):
         load_profile_file(tmp_path / "none.toml")
-    with pytest.raises(ProfileError, match="known: .*bender-rcmb300, "):
-        load_profile("sdm73")
+    with pytest.raises(ProfileError, match=r"did you mean eastron-sdm72d-m-v2\? known: .*bender-"):
+        load_profile("sdm72")
+    with pytest.raises(ProfileError, match="did you mean bender-rcmb300, "):
+        load_profile("bender-rcmb30x")
+    with pytest.raises(ProfileError, match="is unknown; known: "):
+        load_profile("xyz")
 
 
 def test_every_type_in_use_is_understood() -> None:
