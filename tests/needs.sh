@@ -1,13 +1,40 @@
 #!/usr/bin/env bash
-# What the tests need beside Python: systemd's tools, to judge the unit (systemd need not run).
+# What the tests need beside Python: systemd's tools to judge the unit (systemd need not run), and
+# Modbus clients written by others: mbpoll, libmodbus with a compiler, node with modbus-serial.
 set -euo pipefail
-command -v systemd-analyze >/dev/null && command -v systemd-sysusers >/dev/null && exit 0
-echo "== the tests need systemd-analyze: installing the package systemd"
-as_root=()
-[ "$(id -u)" -eq 0 ] || as_root=(sudo)
-if ! command -v apt-get >/dev/null || ! command -v "${as_root[@]:-apt-get}" >/dev/null; then
-  echo "cannot install it here; install systemd-analyze and systemd-sysusers by hand" >&2
-  exit 1
+cd "$(dirname "$0")/.."
+modbus_serial=8.0.25
+node_folder=.cache/node
+
+packages=()
+need() { # command, packages that bring it
+  command -v "$1" >/dev/null || packages+=("${@:2}")
+}
+need systemd-analyze systemd
+need systemd-sysusers systemd
+need mbpoll mbpoll
+need gcc gcc libc6-dev
+need node nodejs
+need npm npm
+[ -e /usr/include/modbus/modbus.h ] || packages+=(libmodbus-dev)
+
+if [ ${#packages[@]} -gt 0 ]; then
+  echo "== the tests need more: installing ${packages[*]}"
+  as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+  if ! command -v apt-get >/dev/null || ! command -v "${as_root[@]:-apt-get}" >/dev/null; then
+    echo "cannot install it here; install by hand: ${packages[*]}" >&2
+    exit 1
+  fi
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${packages[@]}"
 fi
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" apt-get install -y -qq --no-install-recommends systemd
+
+if ! grep -qs "\"version\": \"$modbus_serial\"" "$node_folder/node_modules/modbus-serial/package.json"; then
+  echo "== the tests need modbus-serial: installing it into $node_folder"
+  # Its serial port comes as a ready-made binary: no script has to build anything.
+  npm install --prefix "$node_folder" --no-audit --no-fund --ignore-scripts --loglevel=error \
+    "modbus-serial@$modbus_serial" \
+    || { echo "cannot reach npm's registry; try again when it can be reached" >&2; exit 1; }
+fi
