@@ -5,8 +5,14 @@ From public drivers. Assumption: a DZG meter whose serial number ends in 23 answ
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from laddvakt_sim.firmware.library.device import BenchDevice
 from laddvakt_sim.firmware.library.model import Manners, Model, Serial, Span
 from laddvakt_sim.firmware.library.point import table
+
+if TYPE_CHECKING:
+    from laddvakt_sim.firmware.library.point import Value
 
 _PRO380 = table(
     """
@@ -104,6 +110,15 @@ _EEM_MA37X = table(
     """
 )
 
+
+class Dvh4013(BenchDevice):
+    """Everything unsigned: the direction is in which of two powers is not 0."""
+
+    def special(self, quantity: str) -> Value | None:
+        """The power factor without its sign."""
+        return abs(self.measured("pf_total")) if quantity == "pf_total" else None
+
+
 MODELS = (
     Model(
         id="inepro-pro380",
@@ -137,6 +152,7 @@ MODELS = (
         points=_DVH4013,
         serial=Serial(baud=9600, format="8E1"),
         unit=0x24,
+        build=Dvh4013,
     ),
     Model(
         id="phoenix-eem-ma37x",

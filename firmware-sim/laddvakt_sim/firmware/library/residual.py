@@ -1,7 +1,8 @@
 """Bender residual-current monitors RCMB300 and RCMS150.
 
 From the manuals D00372_01 and D00259_01. Assumptions: the DC alarm of the RCMB300 stands at 6 mA
-and above; undefined registers between the maxima read as 0.
+and above; undefined registers between the maxima read as 0; the raw values are set by
+themselves.
 """
 
 from __future__ import annotations
@@ -88,10 +89,8 @@ class Rcmb300(BenchDevice):
     def special(self, quantity: str) -> Value | None:
         """What follows from AC and DC."""
         match quantity:
-            case "residual_current_rms" | "residual_current_rms_raw":
+            case "residual_current_rms":
                 return math.hypot(self._a("residual_current_ac"), self._a("residual_current_dc"))
-            case "residual_current_ac_raw":
-                return self._a("residual_current_ac")
             case "residual_current_rms_max":
                 parts = (self._a(f"residual_current_{part}_max") for part in ("ac", "dc"))
                 return math.hypot(*parts)
@@ -160,6 +159,8 @@ MODELS = (
             "app_version": 2.1,
             "residual_current_ac": 0.0124,
             "residual_current_dc": 0.0031,
+            "residual_current_ac_raw": 0.0131,
+            "residual_current_rms_raw": 0.0138,
             "residual_current_ac_max": 0.0173,
             "residual_current_dc_max": 0.0047,
             "alarm_count": 3,
