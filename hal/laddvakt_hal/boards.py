@@ -10,6 +10,7 @@ from laddvakt_hal.board_limit import BoardLimit, fetch_whole
 from laddvakt_hal.board_watchdog import BoardWatchdog, ensure
 from laddvakt_hal.combine import derive, number, together, whole
 from laddvakt_hal.errors import ProfileError
+from laddvakt_hal.frame import Function
 from laddvakt_hal.plan import ReadClass
 from laddvakt_hal.profile_model import FedBy
 from laddvakt_hal.reading import Reading, missing
@@ -228,8 +229,28 @@ class BoardContactor:
         await self.device.write({self._release: 1}, repeat=False)
 
     async def open(self) -> None:
-        """Release off and limit 0 in one request: opens at once, under load."""
-        await self.device.write({self._release: 0, self._map.limit: 0})
+        """Release off and limit 0: opens at once, under load.
+
+        In one request where the registers allow it; otherwise the limit is written even when the
+        release was not confirmed.
+
+        Raises:
+            HalError: one of them is not confirmed.
+        """
+        if self._neighbours():
+            await self.device.write({self._release: 0, self._map.limit: 0})
+            return
+        try:
+            await self.device.write({self._release: 0})
+        finally:
+            await self.device.write({self._map.limit: 0})
+
+    def _neighbours(self) -> bool:
+        rows = self.device.profile.rows
+        release, limit = rows[self._release], rows[self._map.limit]
+        function = Function.WRITE_REGISTERS
+        together = release.write_function is limit.write_function is function
+        return together and release.end == limit.addr
 
 
 def _board_map(device: Device) -> BoardMap:

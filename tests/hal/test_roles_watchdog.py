@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from hal.test_device_facts import HEAD, Box, made
-from laddvakt_hal.adapters import board
+from laddvakt_hal.adapters import board, board_contactor
 from laddvakt_hal.boards import ProfiledBoard
-from laddvakt_hal.errors import NoReply, NotObeyed, Overtaken
+from laddvakt_hal.errors import HalError, NoReply, NotObeyed, Overtaken
 from laddvakt_hal.plan import ReadClass
 from laddvakt_hal.reading import Quality
 
@@ -46,6 +46,7 @@ offers = {{ fc = 1, addr = 0, type = "bool" }}
 limit = {{ fc = 3, addr = 10, type = "u16", scale = 0.1, access = "w", readback = "limit_now" }}
 fallback = {{ fc = 3, addr = 11, type = "u16", access = "w", readback = "fallback_now" }}
 alive = {{ fc = 3, addr = 12, type = "u16", access = "w" }}
+enable = {{ fc = 1, addr = 7, type = "bool", access = "rw" }}
 """
 )
 ARMED = """timeout_quantity = "timer"
@@ -227,3 +228,22 @@ async def test_board_that_does_not_tell_is_absent_not_wrong(tmp_path: Path) -> N
     assert its.errors().quality is Quality.ABSENT
     assert its.pwm_on().quality is Quality.ABSENT
     assert set(its.wanted) == {"state", "limit_now"}
+
+
+@pytest.mark.parametrize("failures", [[], [NoReply("x"), NoReply("x")]], ids=["heard", "not-heard"])
+async def test_release_apart_from_the_limit_opens_with_both(
+    tmp_path: Path, failures: list[HalError | None]
+) -> None:
+    """A release that is not confirmed does not keep the limit from falling."""
+    its, box = some(tmp_path, extra='release = "enable"')
+    contactor = board_contactor(its.device)
+    await contactor.hold()
+    assert (box.asked[-1][0].address, box.asked[-1][0].values) == (7, (0xFF00,))
+    box.fails = list(failures)
+    if failures:
+        with pytest.raises(NoReply):
+            await contactor.open()
+    else:
+        await contactor.open()
+    assert box.registers[10] == 0
+    assert [r.address for r, _ in box.asked[1:]] == [7] * max(1, len(failures)) + [10]
