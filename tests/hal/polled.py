@@ -73,6 +73,7 @@ class ModelBus(Bus):
         self.words: Callable[[Request], Mapping[int, int]] = lambda _: {}  # other than 0
         self.plugged = self.tried = True
         self._rested: dict[int, float] = {}
+        self._last: tuple[int, float] | None = None  # the unit asked last, and when that ended
         self._held = asyncio.Lock()
 
     @property
@@ -87,15 +88,20 @@ class ModelBus(Bus):
 
     async def transact(self, request: Request, priority: Priority = Priority.NORMAL) -> Reply:
         async with self._held:
+            timing = self._timing(request.unit)
+            changed = self._last is not None and self._last[0] != request.unit
+            change_s = self._last[1] + timing.unit_change_s if self._last and changed else 0.0
             await asyncio.sleep(max(0.0, self.ready_at_s(request.unit) - now_s()))
+            await asyncio.sleep(max(0.0, change_s - now_s()))
             if not self.plugged:
                 raise BusDown("unplugged")
-            began_s, timing = now_s(), self._timing(request.unit)
+            began_s = now_s()
             try:
                 await self._answer(request, timing)
             finally:
                 self.requests.append((began_s, now_s(), request))
                 self._rested[request.unit] = now_s() + timing.min_delay_s
+                self._last = (request.unit, now_s())
             return self._reply(request, began_s)
 
     async def _answer(self, request: Request, timing: Timing) -> None:
