@@ -149,26 +149,32 @@ def _registers(where: Where, unit: int, span: tuple[int, int], raw: _Raw, clears
         line.set_timing(unit, PATIENT)
         return await read_raw(line, unit, raw.function, first, count)
 
+    size = _size(raw.kind, count)
     words = asyncio.run(with_line(where, ask, deadline_s=DEADLINE_S, clears=clears))
     told: JsonObject = {"function": int(raw.function), "address": first, "raw": list(words)}
     if raw.function in (Function.READ_COILS, Function.READ_INPUTS):
         lines = [f"{first + i:5d}  {'on' if bit else 'off'}" for i, bit in enumerate(words)]
         return lines, told
     if raw.kind is not None:
-        values = _typed(words, raw)
+        values = _typed(words, raw, size)
         told["values"] = [value for _, value in values]
         return [f"{first + at:5d}  {value_text(value)}" for at, value in values], told
     told["could_be"] = dict(interpretations(words))
     return _hex_lines(first, words), told
 
 
-def _typed(words: tuple[int, ...], raw: _Raw) -> list[tuple[int, Value | None]]:
+def _size(kind: str | None, count: int) -> int:
+    """Registers per value; refuses before anything is asked."""
     try:
-        size = parse_type(raw.kind or "u16").words
+        size = parse_type(kind or "u16").words
     except ValueError as error:
         raise WrongTarget(str(error)) from None
-    if not size or len(words) % size:
-        raise WrongTarget(f"{raw.kind} takes {size or 'no'} registers, {len(words)} were asked for")
+    if not size or count % size:
+        raise WrongTarget(f"{kind} takes {size or 'no'} registers, {count} were asked for")
+    return size
+
+
+def _typed(words: tuple[int, ...], raw: _Raw, size: int) -> list[tuple[int, Value | None]]:
     return [
         (at, as_type(words[at : at + size], raw.kind or "u16", raw.order, raw.scale))
         for at in range(0, len(words), size)
