@@ -10,6 +10,8 @@ from laddvakt_sim.fault_kinds import KINDS, Choice, Kind, Target
 from laddvakt_sim.firmware.library import entry, make
 from laddvakt_sim.layout import LayoutError
 from laddvakt_sim.line_words import LineSpec
+from laddvakt_sim.noise import LOOK_S, NoiseWatch
+from laddvakt_sim.plant.contactor import TRAVEL_S
 from laddvakt_sim.rig import NetSpec, Rig
 from laddvakt_sim.wire_kinds import wire_kinds
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from laddvakt_sim.faults import Fault
     from laddvakt_sim.firmware.library import BenchDevice
     from laddvakt_sim.layout import DevicePlan, Layout, NetPlan, Value
 
@@ -30,6 +33,7 @@ class Bench(Rig):
         self.layout = layout
         self.world = world
         self._plans = layout.devices()
+        self._noise = NoiseWatch(self._moves, self.order)
         super().__init__(
             directory,
             what="bench",
@@ -63,7 +67,7 @@ class Bench(Rig):
         for quantity, value in values.items():
             try:
                 device.set(quantity, value)
-            except KeyError as error:
+            except (KeyError, ValueError) as error:
                 raise ValueError(f"{name}: {error.args[0]}") from error
 
     def view(self, name: str) -> dict[str, object]:
@@ -90,10 +94,19 @@ class Bench(Rig):
         """How frames travel over a line over TCP."""
         return {"framing": next(p.framing for p in self.layout.nets if p.name == name)}
 
+    def afflict(self, faults: tuple[Fault, ...]) -> None:
+        """Look for relays where somebody wants noise from them."""
+        self._noise.afflict(faults)
+
     def live(self, at_s: float) -> float:
         """Let the devices live."""
         self.world.advance(at_s)
-        return HOUSEKEEPING_S
+        self._noise.look()
+        return LOOK_S if self._noise.active else HOUSEKEEPING_S
+
+    def _moves(self, fault: Fault) -> tuple[float, ...]:
+        switched_s = self.world.switched_s.get(str(fault.parameters["device"]))
+        return () if switched_s is None else (switched_s + TRAVEL_S,)
 
 
 def furnish(layout: Layout, at_s: float) -> BenchWorld:
@@ -135,7 +148,8 @@ def bench_kinds(layout: Layout) -> dict[str, Kind]:
     if serial or rtu:
         characters = Choice(values=(*serial, *rtu), default=None, required=True)
         kinds["crc_errors"] = _kind("crc_errors", line=characters)
-    return kinds | wire_kinds(serial, tcp, rtu)
+    relays = tuple(n for n, plan in layout.devices().items() if entry(plan.model).kind == "relay")
+    return kinds | wire_kinds(serial, tcp, rtu, relays=relays)
 
 
 def _kind(name: str, **changed: Choice) -> Kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from laddvakt_sim.firmware.slave import Answer, Device, serve
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
     from laddvakt_sim.firmware.library import BenchDevice
 
+RELAY = re.compile(r"relay_\d+")  # outputs, as the library names them
+
 
 class BenchWorld:
     """Devices by line; a request first lets its device live until then."""
@@ -19,6 +22,12 @@ class BenchWorld:
         self.devices = {d.name: d for devices in lines.values() for d in devices}
         self._lines = {name: tuple(devices) for name, devices in lines.items()}
         self.now_s = now_s
+        self._relays = {
+            name: tuple(q for q in device.quantities() if RELAY.fullmatch(q))
+            for name, device in self.devices.items()
+        }
+        self._closed = {name: self._states(name) for name in self.devices}
+        self.switched_s: dict[str, float] = {}  # when a relay of a device last changed
 
     @property
     def lines(self) -> Mapping[str, tuple[Device, ...]]:
@@ -35,9 +44,20 @@ class BenchWorld:
         self.now_s = max(now_s, self.now_s)
         for device in self.devices.values():
             device.tell_time(self.now_s)
+            self._look(device.name)
 
     def request(self, device: Device, pdu: bytes, now_s: float) -> Answer:
         """Carry out a request PDU that reached `device` at `now_s`."""
         self.now_s = max(now_s, self.now_s)
         self.devices[device.name].tell_time(self.now_s)
-        return serve(pdu, device)
+        answer = serve(pdu, device)
+        self._look(device.name)
+        return answer
+
+    def _look(self, name: str) -> None:
+        if self._relays[name] and (states := self._states(name)) != self._closed[name]:
+            self._closed[name] = states
+            self.switched_s[name] = self.now_s
+
+    def _states(self, name: str) -> tuple[object, ...]:
+        return tuple(self.devices[name].truth(quantity) for quantity in self._relays[name])

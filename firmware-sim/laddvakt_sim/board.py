@@ -26,7 +26,7 @@ class Board(Rig):
 
     def __init__(self, directory: Path, *, seed: int, tcp_port: int) -> None:
         self.station = Station(now_s=now_s(), seed=seed)
-        self._noise = NoiseWatch(self.station.connectors, self.order)
+        self._noise = NoiseWatch(self._moves, self.order)
         super().__init__(
             directory,
             what="board",
@@ -61,3 +61,7 @@ class Board(Rig):
         self.station.advance(at_s)
         self._noise.look()
         return LOOK_S if self._noise.active else HOUSEKEEPING_S
+
+    def _moves(self, fault: Fault) -> tuple[float | None, ...]:
+        contactor = self.station.connectors[fault.connector or "1"].contactor
+        return contactor.due_s(), contactor.opened_at_s, contactor.closed_at_s

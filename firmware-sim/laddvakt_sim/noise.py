@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable
 
     from laddvakt_sim.faults import Fault
     from laddvakt_sim.line_words import Message
-    from laddvakt_sim.plant.connector import Connector
 
 NAME = "wire_noise"
 # Movements are looked for this often. Contacts travel 20 ms after the coil, so that a movement is
@@ -18,15 +17,21 @@ LOOK_S = 0.005
 
 
 class NoiseWatch:
-    """Watches the contactors while there is such a fault, and announces their movements."""
+    """Looks for movements while there is such a fault, and announces them to its line.
+
+    `moves` gives the times of the movements a fault is about, those under way included; `order`
+    sends an order to a line.
+    """
 
     def __init__(
-        self, connectors: Mapping[str, Connector], order: Callable[[str, Message], None]
+        self,
+        moves: Callable[[Fault], Iterable[float | None]],
+        order: Callable[[str, Message], None],
     ) -> None:
-        self._connectors = connectors
+        self._moves = moves
         self._order = order
         self._faults: tuple[Fault, ...] = ()
-        self._announced: dict[str, float] = {}
+        self._announced: dict[tuple[str, str | None, str], float] = {}
 
     @property
     def active(self) -> bool:
@@ -40,12 +45,10 @@ class NoiseWatch:
     def look(self) -> None:
         """Announce the movements that have happened or are under way, each once."""
         for fault in self._faults:
-            contactor = self._connectors[fault.connector or "1"].contactor
-            known = (contactor.due_s(), contactor.opened_at_s, contactor.closed_at_s)
-            key = f"{fault.connector}/{fault.parameters['line']}"
-            last_s = max(self._announced.get(key, 0.0), fault.injected_at_s)
-            for at_s in sorted({at for at in known if at is not None and at > last_s}):
-                self._announced[key] = at_s
+            last_s = max(self._announced.get(fault.key, 0.0), fault.injected_at_s)
+            known = {at_s for at_s in self._moves(fault) if at_s is not None and at_s > last_s}
+            for at_s in sorted(known):
+                self._announced[fault.key] = at_s
                 self._announce(fault, at_s)
 
     def _announce(self, fault: Fault, at_s: float) -> None:

@@ -33,7 +33,7 @@ class _Row:
     scheduled: bool = True
     unit: bool = True
     where: str = "everywhere"  # or "serial" (RTU characters), "tcp" (Modbus TCP), "sockets"
-    connector: bool = False
+    contactor: bool = False  # in step with one: of a connector, or of a relay on a bench
 
 
 def _whole(least: int, most: int, default: int | None) -> Number:
@@ -129,7 +129,7 @@ _ROWS: Mapping[str, _Row] = {
         scheduled=False,
         unit=False,
         where="serial",
-        connector=True,
+        contactor=True,
     ),
     "tid_zero": _Row(about="reply carries transaction id 0", where="tcp"),
     "wrong_tid": _Row(
@@ -151,6 +151,7 @@ def wire_kinds(
     rtu_over_tcp: tuple[str, ...] = (),
     *,
     connectors: bool = False,
+    relays: tuple[str, ...] = (),
 ) -> dict[str, Kind]:
     """The wire faults possible with these lines.
 
@@ -158,7 +159,8 @@ def wire_kinds(
         serial: names of the serial lines.
         tcp: names of the Modbus TCP lines.
         rtu_over_tcp: names of the lines that carry RTU characters over TCP.
-        connectors: whether there are contactors to be in step with.
+        connectors: whether there are connectors whose contactors make noise.
+        relays: devices whose relays stand for contactors, where there are no connectors.
     """
     lines = {
         "everywhere": (*serial, *rtu_over_tcp, *tcp),
@@ -167,14 +169,16 @@ def wire_kinds(
         "sockets": (*rtu_over_tcp, *tcp),
     }
     return {
-        PREFIX + name: _kind(row, lines[row.where])
+        PREFIX + name: _kind(row, lines[row.where], () if connectors else relays)
         for name, row in _ROWS.items()
-        if lines[row.where] and (connectors or not row.connector)
+        if lines[row.where] and (connectors or relays or not row.contactor)
     }
 
 
-def _kind(row: _Row, lines: tuple[str, ...]) -> Kind:
+def _kind(row: _Row, lines: tuple[str, ...], relays: tuple[str, ...]) -> Kind:
+    by_relay = row.contactor and relays
     parameters: dict[str, Parameter] = {
+        **({"device": Choice(values=relays, default=None, required=True)} if by_relay else {}),
         "line": Choice(values=lines, default=None, required=True),
         **({"unit": _UNIT} if row.unit else {}),
         **({"direction": Choice(values=row.ways, default=row.ways[-1])} if row.ways else {}),
@@ -183,7 +187,7 @@ def _kind(row: _Row, lines: tuple[str, ...]) -> Kind:
     }
     return Kind(
         about=row.about,
-        target=Target.CONNECTOR if row.connector else Target.ELSEWHERE,
+        target=Target.CONNECTOR if row.contactor and not relays else Target.ELSEWHERE,
         parameters=parameters,
         one_of=SCHEDULE if row.scheduled else (),
     )

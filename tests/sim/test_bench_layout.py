@@ -76,7 +76,7 @@ def test_layout(tmp_path: Path) -> None:
     assert kinds["device_lost"].parameters["device"].allowed().endswith("gw-0, pipe-5")
     assert kinds["wire_babble"].parameters["line"].allowed() == "one of line1, fast, pipe"
     assert kinds["wire_tid_zero"].parameters["line"].allowed() == "one of gw"
-    assert "wire_noise" not in kinds, "there is no contactor"
+    assert kinds["wire_noise"].parameters["device"].allowed() == "one of line1-7", "the relay board"
 
 
 LINE = '[[line]]\nname = "a"\n'

@@ -150,7 +150,7 @@ async def test_values_can_be_set(bench: RunningBench) -> None:
         ("PATCH", "/devices/m9", {"a": 1}, "no device 'm9': allowed are m1, r1"),
         ("PATCH", "/devices/m1", {"colour": 1}, "unknown value 'colour': allowed are"),
         ("PATCH", "/devices/m1", {"voltage_l1": [1]}, "allowed are a number, true, false or text"),
-        ("PATCH", "/devices/m1", {"voltage_l1": "x"}, "takes no text"),
+        ("PATCH", "/devices/m1", {"voltage_l1": "x"}, "takes a number"),
         ("POST", "/faults", {"name": "phase_lost"}, "unknown fault"),
         ("POST", "/faults", {"name": "device_lost", "device": "x"}, "one of m1, r1, f1"),
         ("POST", "/faults", {"name": "wire_late", "line": "line9"}, "one of line1, fast"),
@@ -173,6 +173,21 @@ async def test_two_devices_share_a_line(bench: RunningBench) -> None:
         assert whole(await port.ask(seal(1, VOLTS), length=17), unit=1, function=4)
         assert await port.ask(seal(3, VOLTS), length=1, timeout_s=0.06) == b""
     assert (await bench.truth("r1"))["relay_2"] is True
+
+
+async def test_noise_comes_with_a_relay(bench: RunningBench) -> None:
+    """Contacts move 20 ms after the relay was told; frames then are damaged, later ones are not."""
+    noise = {"name": "wire_noise", "line": "line1", "device": "r1", "within_ms": 15, "rate": 1}
+    await bench.ask("POST", "/faults", noise)
+    since = (await bench.ask("GET", "/trace"))["next"]
+    with raw_line(bench.port("line1")) as port:
+        await port.ask(seal(2, bytes.fromhex("050000ff00")), length=8)
+        for _ in range(4):
+            await port.ask(seal(1, VOLTS), length=17, timeout_s=0.06)
+    frames = (await bench.ask("GET", f"/trace?since={since}&line=line1"))["frames"]
+    notes = [frame["note"] for frame in frames]
+    assert "noise" in notes[:4]
+    assert "noise" not in notes[-2:]
 
 
 async def test_local_echo_at_115200(bench: RunningBench) -> None:

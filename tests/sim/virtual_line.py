@@ -36,6 +36,9 @@ class Plain(RefusingDevice):
     def tell_time(self, now_s: float) -> None:
         del now_s
 
+    def quantities(self) -> tuple[str, ...]:
+        return ()
+
     def read_registers(self, fc: int, addr: int, count: int) -> list[int]:
         del fc
         return [addr + 100 * self.unit + offset for offset in range(count)]
