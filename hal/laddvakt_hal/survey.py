@@ -28,7 +28,7 @@ BAUDS = (9600, 19200, 115200, 38400, 57600, 4800, 2400, 1200)
 FORMATS = ("8N1", "8E1", "8N2", "8O1")
 GATEWAY_EXCEPTIONS = (10, 11)  # the gateway speaks, not the device
 LAST_UNIT = 247
-OPENING_S = 0.12  # a port is opened again for each speed, and must have been silent first
+OPENING_S = 0.2  # a port is opened again for each speed, and must have been silent first
 _SKIPPED = (Trouble.BABBLE, Trouble.SETTINGS)  # the next speed may do
 
 OpenLine: TypeAlias = "Callable[[LineSettings], AbstractAsyncContextManager[Channel]]"

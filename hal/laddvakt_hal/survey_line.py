@@ -96,6 +96,7 @@ async def open_line(settings: LineSettings) -> AsyncIterator[Bus]:
     """
     await _check(settings)
     bus = Bus(settings)
+    bus.set_timing(0, PROBE)  # how long the line must have been silent before the first question
     await bus.start()
     try:
         async with asyncio.timeout(OPEN_S):
