@@ -31,6 +31,7 @@ def meter_map(table: Table | None, rows: Mapping[str, Row]) -> MeterMap | None:
     voltage, current = table.texts("voltage"), table.texts("current")
     power = table.texts("power")
     _known(table, rows, (energy, *voltage, *current, *power, *([serial] if serial else [])))
+    _numbers(table, rows, (energy, *voltage, *current, *power))
     unit = rows[energy].unit or ""
     if unit not in _WH_PER:
         raise table.error("energy", f"row {energy} must be in Wh or kWh, not {unit!r}")
@@ -96,6 +97,8 @@ def _check_board(table: Table, board: BoardMap, rows: Mapping[str, Row]) -> None
     relay = board.relay_bit[0] if board.relay_bit else None
     optional = [board.pwm, board.autoreclose, board.release, relay]
     _known(table, rows, [board.pilot, *board.errors, *(n for n in optional if n is not None)])
+    bit_rows = [*board.errors, *(n for n in (board.autoreclose, relay) if n is not None)]
+    _numbers(table, rows, bit_rows, whole=True)
     if board.limit not in rows or not rows[board.limit].writable:
         raise table.error("limit", f"row {board.limit} must be writable")
     if (board.pwm is None) != (not board.pwm_on):
@@ -175,6 +178,8 @@ def residual_map(table: Table | None, rows: Mapping[str, Row]) -> ResidualMap | 
         failure_bits=table.wholes("failure_bits"),
     )
     _known(table, rows, [found.dc, found.status, *([found.ac] if found.ac else [])])
+    _numbers(table, rows, [found.dc, *([found.ac] if found.ac else [])])
+    _numbers(table, rows, [found.status], whole=True)
     if not found.trip_bits:
         raise table.error("trip_bits", "at least one bit is expected")
     table.done()
@@ -187,6 +192,16 @@ def _known(table: Table, rows: Mapping[str, Row], names: Iterable[str]) -> None:
             raise table.error(name, "is not one of the rows")
         if not rows[name].readable:
             raise table.error(name, "cannot be read")
+
+
+def _numbers(
+    table: Table, rows: Mapping[str, Row], names: Iterable[str], *, whole: bool = False
+) -> None:
+    for name in names:
+        kind = rows[name].type
+        if not (kind.is_whole if whole else kind.is_number):
+            what = "a whole number" if whole else "a number"
+            raise table.error(name, f"must be {what}, not {kind.name}")
 
 
 def _states(table: Table) -> Mapping[str, str]:

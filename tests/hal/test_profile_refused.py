@@ -131,6 +131,10 @@ WRONG = [
         "timer does not stand just before",
         id="with",
     ),
+    pytest.param(
+        'current = ["current"]', 'current = ["model"]', "model: must be a number", id="text"
+    ),
+    pytest.param('errors = "faults"', 'errors = "model"', "model: must be a whole", id="errors"),
     pytest.param("resolution_a = 0.1", "resolution_a = 0", "resolution_a: more than 0", id="step"),
     pytest.param("resolution_wh = 1", "resolution_wh = 0", "resolution_wh: more than 0", id="wh"),
 ]
