@@ -53,6 +53,7 @@ class Poller:
         self._replan_s = clock() + REPLAN_S
         self._kept = Punctuality()
         self._queue = Queue(bus, self._plan, self.periods)
+        self._silent: set[Device] = set()
         self._search: Search | None = None
         self._down_told = False
 
@@ -122,8 +123,9 @@ class Poller:
 
     async def _turn(self, now_s: float) -> None:
         """Read what is due, or wait until something is."""
+        self._note_silences()
         self._look_for(now_s)
-        self._plan.follow()
+        self._plan.follow(now_s)
         if now_s >= self._replan_s:
             self._replan_s = now_s + REPLAN_S
             self._plan.refresh()
@@ -159,7 +161,7 @@ class Poller:
         self._note_round()
 
     async def _read(self, item: Item) -> None:
-        device, was_silent = item.device, item.device.silent
+        device = item.device
         safety = item.row.kind is ReadClass.SAFETY
         before = self._values(item)
         began_s = self._clock()
@@ -175,10 +177,18 @@ class Poller:
             self._note_good(item, before, ended_s)
         else:
             self._note_bad(item, error, ended_s - began_s, ended_s)
-        if was_silent and not device.silent:
-            self._begin_again(device)
+        self._note_silences()
         self._on_update(device)
         self._note_round()
+
+    def _note_silences(self) -> None:
+        """See who fell silent, and begin again with who was heard again, a command included."""
+        for device in self._plan.devices:
+            if device.silent:
+                self._silent.add(device)
+            elif device in self._silent:
+                self._silent.discard(device)
+                self._begin_again(device)
 
     def _note_good(self, item: Item, before: Sequence[object], ended_s: float) -> None:
         """Say when a read that succeeded is due next."""

@@ -127,14 +127,16 @@ class LinePlan:
         """The reads of one device."""
         return self._items[device]
 
-    def follow(self) -> None:
-        """Plan again what is read of devices whose rows moved; all of it is due at once."""
+    def follow(self, now_s: float) -> None:
+        """Plan again what is read of devices whose rows moved; all of it is due now."""
         for watch in self._watches:
             device = watch.device
             if self._layouts[device] != device.layout_version:
                 self._layouts[device] = device.layout_version
                 self._items[device] = []
                 self._adopt(watch, self._best(watch))
+                for item in self._items[device]:
+                    item.due_s = now_s
 
     def refresh(self) -> None:
         """Take in what was measured: the costs, and another plan where it is worth it."""

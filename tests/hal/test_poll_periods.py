@@ -234,6 +234,25 @@ def test_identity_is_read_now_and_then_and_confirmed_when_it_changes() -> None:
     virtually(run)
 
 
+def test_identity_is_read_again_when_a_command_was_answered_first() -> None:
+    """A contactor is held each second: such a reply ends a silence as well as a read does."""
+
+    async def run() -> None:
+        its = Polled({1: part([(0, SAFETY), (600, ONCE)])})
+        await its.poll(5.0)
+        its.bus.silent = {1}
+        await its.poll(5.0)
+        its.bus.silent = set()
+        since_s = now_s()
+        await its.devices[1].command(Function.WRITE_REGISTER, 0, [1])
+        assert not its.devices[1].silent
+        await its.poll(1.0)
+        assert its.bus.reads(1, 600, since_s)
+        await its.end()
+
+    virtually(run)
+
+
 def test_plan_follows_the_measured_turnaround_but_not_its_wavering() -> None:
     """Two values 20 registers apart: one request at 40 ms, two at 5 ms, asked once a minute."""
 

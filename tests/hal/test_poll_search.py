@@ -81,6 +81,7 @@ def test_registers_that_moved_are_found_again_after_a_silence() -> None:
         await until(station.good, 10.0)
         addresses = {row.block.addr for row in poller.plan if row.device == "meter"}
         assert min(addresses) >= 50_000
+        await until(lambda: station.meter.device.identity_matches() is True, 3.0)
 
     in_station(case)
 
