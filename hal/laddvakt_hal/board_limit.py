@@ -68,7 +68,7 @@ class BoardLimit:
         return self.step_a() or self._map.resolution_a
 
     async def write(self, current_a: float) -> None:
-        """Offer a current, rounded down to the step; a current above 0 waits for its turn.
+        """Offer a current, rounded down to what the board can; above 0 it waits for its turn.
 
         Raises:
             Overtaken: a newer limit came while this one waited.
@@ -80,15 +80,15 @@ class BoardLimit:
         if self.step_a() is None:
             await self.learn_step()
         step, unit = self.step_a() or self._map.resolution_a, self.unit_a() or 1.0
-        steps = math.floor(current_a / step + 1e-6)
-        if steps > 0:
+        value = self._offered(math.floor(current_a / step + 1e-6) * step / unit)
+        if value > 0:
             await self._turn(number)
         # At 0 A the release stays as it is: a board told to open must not be released again.
         # For the same reason a write with the release in it is never repeated down here: an
         # `open` may have gone out since.
-        before = dict(self._map.limit_with) if steps > 0 else {}
-        self._last = round(steps * step / unit, 6)
-        await self._send({**before, self._map.limit: self._last}, repeat=not before)
+        before = dict(self._map.limit_with) if value > 0 else {}
+        self._last = value
+        await self._send({**before, self._map.limit: value}, repeat=not before)
 
     async def rewrite(self) -> None:
         """Write the last limit once more, for a watchdog that is fed so; nothing before the first.
@@ -117,6 +117,13 @@ class BoardLimit:
             await asyncio.sleep(wait_s)
         if number != self._asked:
             raise Overtaken(f"{self._device.name}: a newer limit came, this one was not written")
+
+    def _offered(self, value: float) -> float:
+        """The nearest the board can offer that is not more: its most, or 0 below its least."""
+        low, high = self.row.minimum, self.row.maximum
+        if low is not None and value < low:
+            return 0.0
+        return round(value if high is None else min(value, high), 6)
 
     def _is_fine(self) -> bool | None:
         fine = self._map.fine_limit

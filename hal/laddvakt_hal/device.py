@@ -259,7 +259,7 @@ class Device:
         for row in self._facts.in_order(block.rows):
             if row.type.is_bit:
                 bits = reply.bits[row.addr - block.addr]
-                found = self._facts.bit(row.quantity, bits, reply.taken_at_s)
+                found = self._facts.bit(row, bits, reply.taken_at_s)
             else:
                 offset = row.addr - block.addr
                 words = reply.words[offset : offset + row.count]

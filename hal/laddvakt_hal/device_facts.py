@@ -95,12 +95,12 @@ class DeviceFacts:
             return stale(readings[row.quantity])
         return with_factor(row, factor, value)
 
-    def bit(self, quantity: str, value: bool, taken_at_s: float) -> Reading[Value]:
+    def bit(self, planned: Row, value: bool, taken_at_s: float) -> Reading[Value]:
         """The reading of a coil or contact that was just read."""
-        row = self.profile.rows[quantity]
-        return (
-            missing() if row.absent or self.open_conditions(quantity) else good(value, taken_at_s)
-        )
+        row = self.profile.rows[planned.quantity]
+        if row.absent or self.open_conditions(row.quantity) or not same_place(planned, row):
+            return missing()
+        return good(value, taken_at_s)
 
     def note(self, quantity: str, reading: Reading[Value]) -> None:
         """Learn from a reading: the firmware, and whether it is still the same unit."""

@@ -37,13 +37,13 @@ resolution_a = 0.1
 apply_s = 5
 [rows]
 state = {{ fc = 3, addr = 0, type = "u16" }}
-limit_now = {{ fc = 3, addr = 1, type = "u16", scale = 0.1, unit = "A" }}
+now = {{ fc = 3, addr = 1, type = "u16", scale = 0.1, unit = "A" }}
 timer = {{ fc = 3, addr = 2, type = "u16", unit = "ms", access = "rw" }}
 fallback_now = {{ fc = 3, addr = 3, type = "u16", scale = 0.1, unit = "A" }}
 code = {{ fc = 3, addr = 4, type = "u16", enum = "faults" }}
 more = {{ fc = 3, addr = 5, type = "u16", bits = "more" }}
 offers = {{ fc = 1, addr = 0, type = "bool" }}
-limit = {{ fc = 3, addr = 10, type = "u16", scale = 0.1, access = "w", readback = "limit_now" }}
+limit = {{ fc = 3, addr = 10, type = "u16", scale = 0.1, access = "w", readback = "now"{least} }}
 fallback = {{ fc = 3, addr = 11, type = "u16", access = "w", readback = "fallback_now" }}
 alive = {{ fc = 3, addr = 12, type = "u16", access = "w" }}
 enable = {{ fc = 1, addr = 7, type = "bool", access = "rw" }}
@@ -62,9 +62,9 @@ def watchdog(fed_by: str, on_expiry: str, more: str = "") -> str:
 
 
 def some(
-    tmp_path: Path, wanted: str = "", *, timing: str = "", extra: str = ""
+    tmp_path: Path, wanted: str = "", *, timing: str = "", extra: str = "", least: str = ""
 ) -> tuple[ProfiledBoard, Box]:
-    text = BOARD.format(watchdog=wanted, timing=timing, board=extra)
+    text = BOARD.format(watchdog=wanted, timing=timing, board=extra, least=least)
     device, box = made(tmp_path, text, dict.fromkeys(range(6), 0))
     return board(device), box
 
@@ -167,9 +167,19 @@ async def test_scaled_limits_are_rounded_down_to_the_step(
     await its.set_limit(wanted_a)
     assert box.registers[10] == raw
     box.registers[1] = raw
-    await its.device.fetch("limit_now")
+    await its.device.fetch("now")
     assert its.limit_a().value == pytest.approx(raw / 10)
     assert its.limit_resolution_a == step_a
+
+
+@pytest.mark.parametrize(("wanted_a", "raw"), [(80, 320), (32, 320), (6, 60), (5.99, 0), (0, 0)])
+async def test_board_is_asked_for_nothing_it_cannot_offer(
+    tmp_path: Path, wanted_a: float, raw: int
+) -> None:
+    """Never more than was asked for: below its least current it offers none."""
+    its, box = some(tmp_path, least=", min = 6, max = 32")
+    await its.set_limit(wanted_a)
+    assert box.registers[10] == raw
 
 
 async def test_more_current_waits_for_its_turn_and_none_does_not(tmp_path: Path) -> None:
@@ -227,7 +237,7 @@ async def test_board_that_does_not_tell_is_absent_not_wrong(tmp_path: Path) -> N
     await its.device.fetch("state")
     assert its.errors().quality is Quality.ABSENT
     assert its.pwm_on().quality is Quality.ABSENT
-    assert set(its.wanted) == {"state", "limit_now"}
+    assert set(its.wanted) == {"state", "now"}
 
 
 @pytest.mark.parametrize("failures", [[], [NoReply("x"), NoReply("x")]], ids=["heard", "not-heard"])
