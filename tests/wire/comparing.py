@@ -76,6 +76,7 @@ async def connected(name: str, firmware: str | None = None) -> AsyncIterator[tup
         )
     finally:
         await bus.close()
+        await asyncio.sleep(0.001)  # lets the line see it, instead of being cut off
         await line.stop()
 
 
@@ -116,4 +117,6 @@ def agree(sim: BenchDevice, quantity: str, value: Value | None, truth: Value | N
         return value == truth
     if isinstance(value, str):
         return False
+    if isinstance(truth, bool):
+        return value == truth
     return abs(value - truth) <= sim.resolution(quantity) * (1 + 1e-6) + 1e-9

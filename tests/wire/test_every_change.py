@@ -107,7 +107,7 @@ def moved(was: float, least: float | None) -> float:
     if isinstance(was, bool):
         return not was
     if isinstance(was, int) or not was:
-        return was + 1
+        return was + 1 if was != 0xFFFF else was - 1
     return was * 1.1 if least is not None and was * 0.9 < least else was * 0.9
 
 

@@ -162,8 +162,9 @@ class BenchDevice(Registers):
         point, truth = self.points[quantity], self.value(quantity)
         size = abs(float(truth)) if isinstance(truth, int | float) else 0.0
         step = fineness(size, point.kind, abs(self.step(point)))
-        counts_wh = quantity.startswith("energy") and self.model.energy_step_kwh
-        return max(step, self.model.energy_step_kwh if counts_wh else 0.0)
+        if not quantity.startswith("energy"):
+            return step / 2  # rounded; a counter shows what is behind it in full steps
+        return max(step, self.model.energy_step_kwh)
 
     def step(self, point: Point) -> float:
         """What one raw count of the point is worth."""
