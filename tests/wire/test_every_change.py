@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from laddvakt_hal.profile import load_profile
+from laddvakt_hal.relays import relay_output
 from laddvakt_sim.firmware import library
 from laddvakt_sim.firmware.library.relays import Waveshare
 from wire.comparing import BOTH, CHAIN, agree, connected, factors, fetched, owner
@@ -78,6 +79,23 @@ async def test_every_relay_is_its_own(name: str) -> None:
                     pair.sim.set(relay, relay == chosen)
             on = [relay for relay in relays if await fetched(pair, relay)]
             assert on == [chosen]
+
+
+@pytest.mark.parametrize("name", RELAYS)
+async def test_every_relay_obeys(name: str) -> None:
+    """Switched in the board's own way, each output closes and opens, and no other moves."""
+    async with connected(name) as (pair, *_):
+        relays = [q for q in pair.hal.profile.rows if is_relay(q)]
+        for number, relay in enumerate(relays):
+            output = relay_output(pair.hal, number)
+            await output.close()
+            assert [q for q in relays if pair.sim.truth(q)] == [relay]
+            await fetched(pair, relay)
+            assert output.closed().value is True
+            await output.open()
+            assert not any(pair.sim.truth(q) for q in relays)
+            await fetched(pair, relay)
+            assert output.closed().value is False
 
 
 @pytest.mark.parametrize("name", SUNSPEC)

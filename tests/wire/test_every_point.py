@@ -21,6 +21,12 @@ pytestmark = pytest.mark.integration
 SLOW_DEVICE = WireCost(character_s=0.001, silence_s=0.0035, turnaround_s=0.04)  # long blocks pay
 LIMIT_ROWS = (
     "current_limit",
+    "current_limit_fine",
+    "comm_timeout_set",
+    "failsafe_timeout",
+    "failsafe_timeout_set",
+    "watchdog_timeout",
+    "watchdog_timer",
     "failsafe_current",
     "failsafe_current_set",
     "safe_current",
@@ -97,7 +103,7 @@ async def test_every_planned_block(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "quantity"), LIMITS)
 async def test_every_limit(name: str, quantity: str) -> None:
-    """A limit that is written is the device's limit, and reads back."""
+    """A limit or watchdog time that is written is the device's, and reads back."""
     async with connected(name) as (pair, *_):
         await pair.hal.write({quantity: 11.0})
         assert pair.sim.truth(quantity) == pytest.approx(11.0, abs=1e-6)
