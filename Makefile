@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.laddvakt-ready
 EXPLORE := tests/agent/core/test_core_exploration.py
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench bench-long clean
 
 demo: $(STAMP)
 	@echo "== demo: simulated charger, agent and backend, three processes, about 100 s"
@@ -29,7 +29,11 @@ check: $(STAMP)
 	@$(BIN)/mypy
 
 bench: $(STAMP)
+	@tests/needs.sh >&2
 	@PYTHONPATH=tests $(BIN)/python -m bench
+
+bench-long: $(STAMP)
+	@PYTHONPATH=tests $(BIN)/python -m bench --long
 
 $(STAMP): pyproject.toml
 	@echo "== setting up $(VENV) (once; again when pyproject.toml changes)" >&2
