@@ -78,10 +78,10 @@ class Line:
         return select.select((self._asker, port), (), (), max(0.0, wait_s))[0]
 
     def _read_port(self) -> None:
-        if self._port.fileno() < 0:
-            return
         if not self._used:
             self._port.opened.drain()
+        if self._port.fileno() < 0:
+            return
         if data := self._port.read():
             self._used = True
             self._core.hear(data, now_s())

@@ -60,6 +60,7 @@ class Returned:
     patient: bool = False  # waits until the line is free, instead of colliding
     again_s: float | None = None  # comes a second time so long after its end
     closes: bool = False  # TCP: the connection ends after it
+    lost: bool = False  # nothing of it comes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +108,15 @@ class Wire:
         """Let the devices answer a sound request whose characters took `times_s`, first to last."""
         heard = self.faults.request(raw)
         replies: list[Returned] = []
+        notes = [heard.note]
         offset_s = 0.0  # a request that comes twice is answered one after the other
         for frame in heard.frames:
             adu = parse(frame, rtu=self.spec.rtu)
             returned = None if adu is None else self._answer(adu, times_s)
             if returned is None:
+                continue
+            if returned.lost:
+                notes.append(f"reply {returned.note}")
                 continue
             later_s = returned.delay_s + offset_s
             replies.append(replace(returned, delay_s=later_s))
@@ -120,7 +125,7 @@ class Wire:
             self._quiet_s = times_s[1] + offset_s
         else:
             self._quiet_s = max(self._quiet_s, times_s[1])
-        return Served(replies=tuple(replies), note=heard.note)
+        return Served(replies=tuple(replies), note=", ".join(filter(None, notes)))
 
     def spent(self, fault: Fault) -> bool:
         """True for a fault of this line that cannot happen any more."""
@@ -150,8 +155,6 @@ class Wire:
             return self._nobody(adu)
         raw = Adu(unit=adu.unit, pdu=answer.pdu, tid=adu.tid).raw()
         carried = self.faults.reply(adu.unit, raw, device.turnaround_s)
-        if carried.lost:
-            return None
         note = ", ".join(filter(None, ("exception" if code is not None else "", carried.note)))
         returned = Returned(
             raw=carried.raw,
@@ -160,8 +163,9 @@ class Wire:
             note=note,
             again_s=carried.again_s,
             closes=carried.closes,
+            lost=carried.lost,
         )
-        return self._older_faults(returned, adu.unit)
+        return returned if carried.lost else self._older_faults(returned, adu.unit)
 
     def _older_faults(self, returned: Returned, unit: int) -> Returned:
         delay_s, note, patient = returned.delay_s, returned.note, False
@@ -187,9 +191,9 @@ class Wire:
         pdu = bytes((adu.pdu[0] | 0x80, _TARGET_SILENT))
         raw = Adu(unit=adu.unit, pdu=pdu, tid=adu.tid).raw()
         carried = self.faults.reply(adu.unit, raw, self.spec.gateway_s)
-        if carried.lost:
-            return None
-        return Returned(raw=carried.raw, delay_s=carried.delay_s, note=carried.note)
+        return Returned(
+            raw=carried.raw, delay_s=carried.delay_s, note=carried.note, lost=carried.lost
+        )
 
     def _loses(self, device: Device, unit: int, first_s: float) -> bool:
         changed = self._last_unit not in (None, unit)

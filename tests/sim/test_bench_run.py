@@ -181,12 +181,13 @@ async def test_noise_comes_with_a_relay(bench: RunningBench) -> None:
     await bench.ask("POST", "/faults", noise)
     since = (await bench.ask("GET", "/trace"))["next"]
     with raw_line(bench.port("line1")) as port:
-        await port.ask(seal(2, bytes.fromhex("050000ff00")), length=8)
-        for _ in range(4):
-            await port.ask(seal(1, VOLTS), length=17, timeout_s=0.06)
+        for command in ("050000ff00", "0500000000"):
+            await port.ask(seal(2, bytes.fromhex(command)), length=8, timeout_s=0.1)
+            for _ in range(4):
+                await port.ask(seal(1, VOLTS), length=17, timeout_s=0.06)
     frames = (await bench.ask("GET", f"/trace?since={since}&line=line1"))["frames"]
     notes = [frame["note"] for frame in frames]
-    assert "noise" in notes[:4]
+    assert "noise" in notes
     assert "noise" not in notes[-2:]
 
 
@@ -209,7 +210,7 @@ async def test_gateway(bench: RunningBench) -> None:
         assert sdm[9:] != carlo[9:]
         begun_s = now_s()
         assert await tcp.ask(_adu(9, VOLTS, 3), 9) == _adu(9, b"\x84\x0b", 3)
-        assert 0.15 <= now_s() - begun_s < 0.4
+        assert 0.15 <= now_s() - begun_s < 0.8
         await bench.ask("POST", "/faults", {"name": "device_lost", "device": "g1"})
         assert await tcp.ask(_adu(1, VOLTS, 4), 9) == _adu(1, b"\x84\x0b", 4)
         assert len(await tcp.ask(_adu(2, VOLTS, 5), 21)) == 21
@@ -220,12 +221,15 @@ async def test_rtu_over_tcp(bench: RunningBench) -> None:
     truth = (await bench.truth("p1"))["voltage_l1"]
     for line in ("pipe", "slow"):
         async with connected(bench, line) as tcp:
-            begun_s = now_s()
-            frame = await tcp.ask(seal(3, VOLTS), 17)
-            taken_s = now_s() - begun_s
-            assert whole(frame, unit=3, function=4)
+            taken_s = []
+            for _ in range(3):
+                begun_s = now_s()
+                frame = await tcp.ask(seal(3, VOLTS), 17)
+                taken_s.append(now_s() - begun_s)
+                assert whole(frame, unit=3, function=4)
+                await asyncio.sleep(0.03)
             assert _floats(frame[3:7])[0] == pytest.approx(truth, rel=1e-6)
-            assert (taken_s > 0.026) == (line == "slow")
+            assert (min(taken_s) > 0.026) == (line == "slow")
             bits = {"name": "wire_bit_errors", "line": line, "once": True}
             await bench.ask("POST", "/faults", bits)
             assert not intact(await tcp.ask(seal(3, VOLTS), 17))

@@ -57,7 +57,9 @@ def test_reply(kind: str, parameters: dict[str, object], holds: Check) -> None:
     assert holds(got), got.hex()
     if got:
         assert kind in line.notes("reply")[-1]
-    assert line.trace.counts[NAME]["errors"] >= (kind not in ("lost", "unplugged"))
+    else:
+        assert kind in line.notes("request")[-1]
+    assert line.trace.counts[NAME]["errors"] >= 1
     line.heal()
     assert line.ask(read(1)) == GOOD
 
