@@ -36,6 +36,8 @@ def test_every_device_shows_every_point(model: str) -> None:
         ("cg-em300-et300", 100.0, 10.0, -1.0, "0400120002", "0404 d8f0 ffff"),
         ("cg-em24-din-rtu", 100.0, 10.0, -1.0, "0400320001", "0402 fc18"),
         ("phoenix-em-cp-pp-eth", 231.4, 10.0, 1.0, "04006c0002", "0404 5a64 0000"),
+        # the same once more, grouped by phase
+        ("cg-em300-et300", 230.5, 10.0, 1.0, "04012e0004", "0408 0901 0000 2710 0000"),
         # 16.00 A = 1600 hundredths = 0x640; 3 x -1000 W = -300000 hundredths = 0xFFFB6C20
         ("abb-b23-b24", 230.0, 16.0, 1.0, "035b0c0002", "0304 0000 0640"),
         ("abb-b23-b24", 100.0, 10.0, -1.0, "035b140002", "0304 fffb 6c20"),

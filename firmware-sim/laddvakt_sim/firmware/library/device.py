@@ -28,7 +28,7 @@ class BenchDevice(Registers):
 
     def __init__(self, model: Model, *, name: str, unit: int, now_s: float, firmware: str) -> None:
         points = self.layout(model, unit, firmware)
-        super().__init__(points, self.manners(model, firmware), model.order)
+        super().__init__(points, self.manners(model, firmware), model.order, model.again)
         self.model = model
         self.name = name
         self.unit = unit

@@ -67,6 +67,23 @@ _EM300 = table(
     holding 5000 str7  1 serial
     """
 )
+_BY_PHASE = table(  # the EM300's second table: what belongs to a phase stands together
+    """
+    input   0106 s32   0.1 power_total
+    input   010C s32   0.001 pf_total
+    input   0110 s32   0.1 frequency
+    input   0112 s32   0.1 energy_import_total
+    input   0120 s32   0.1 voltage_l1
+    input   0122 s32   0.001 current_l1
+    input   0124 s32   0.1 power_l1
+    input   012E s32   0.1 voltage_l2
+    input   0130 s32   0.001 current_l2
+    input   0132 s32   0.1 power_l2
+    input   013C s32   0.1 voltage_l3
+    input   013E s32   0.001 current_l3
+    input   0140 s32   0.1 power_l3
+    """
+)
 _EM530 = table(
     """
     input   0056 s32   0.1 apparent_energy_total
@@ -128,12 +145,17 @@ MODELS = (
         vendor="Carlo Gavazzi",
         name="EM330/EM340/ET330/ET340",
         points=HEAD + BLOCK + _EM300 + _IDENTIFICATION,
+        again=_BY_PHASE,
         serial=Serial(baud=9600, format="8N1"),
         order="little",
         manners=Manners(
             max_read=50,
             alike=True,
-            spans=(Span(fc=3, first=0x0000, last=0x0051), Span(fc=3, first=0x2000, last=0x2005)),
+            spans=(
+                Span(fc=3, first=0x0000, last=0x0051),
+                Span(fc=3, first=0x00F6, last=0x01B5),
+                Span(fc=3, first=0x2000, last=0x2005),
+            ),
         ),
         turnaround_s=0.040,
         settings={

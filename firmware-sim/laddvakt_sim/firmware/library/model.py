@@ -73,6 +73,7 @@ class Model:
     vendor: str
     name: str
     points: tuple[Point, ...]
+    again: tuple[Point, ...] = ()  # quantities that stand at a second address too
     serial: Serial | None = None
     tcp: bool = False
     unit: int = 1  # as delivered

@@ -17,13 +17,21 @@ if TYPE_CHECKING:
 class Registers(RefusingDevice):
     """Points at addresses, read and written under a model's manners."""
 
-    def __init__(self, points: Iterable[Point], manners: Manners, order: Order) -> None:
+    def __init__(
+        self,
+        points: Iterable[Point],
+        manners: Manners,
+        order: Order,
+        again: Iterable[Point] = (),
+    ) -> None:
         self.points = {point.quantity: point for point in points}
         self.now_s = 0.0
         self._manners = manners
         self._order: Order = order
         self._read_s = self._written_s = float("-inf")
-        self._reads = self._addresses(p for p in self.points.values() if p.readable and not p.alone)
+        self._reads = self._addresses(
+            p for p in (*again, *self.points.values()) if p.readable and not p.alone
+        )
         self._alone = self._addresses(p for p in self.points.values() if p.alone)
         self._writes = self._addresses(p for p in self.points.values() if p.writable)
         self._bit_functions = {p.fc for p in self.points.values() if p.fc in (1, 2)}
