@@ -15,6 +15,7 @@ from laddvakt_sim.control_parts import (
     kinds_view,
     rig_app,
 )
+from laddvakt_sim.layout_checks import is_finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,6 +84,6 @@ class BenchControl:
 
 def _checked(body: Mapping[str, object]) -> Mapping[str, Value]:
     for key, value in body.items():
-        if not isinstance(value, int | float | str):
+        if not isinstance(value, int | float | str) or not is_finite(value):
             raise BadRequestError(f"{key} = {value!r}: allowed are a number, true, false or text")
     return cast("Mapping[str, Value]", body)

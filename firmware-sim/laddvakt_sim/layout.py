@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from laddvakt_sim.layout_checks import Checks, Table
+from laddvakt_sim.layout_checks import Checks, Table, is_finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -213,10 +213,15 @@ class _Reader(Checks):
         if not isinstance(values, dict):
             self.wrong(place, "values must be a table; write values = { current_l1 = 16.0 }")
             return {}
-        wrong = [key for key, value in values.items() if not isinstance(value, int | float | str)]
+        fine = [
+            key
+            for key, value in values.items()
+            if isinstance(value, int | float | str) and is_finite(value)
+        ]
+        wrong = sorted(set(values) - set(fine))
         for key in wrong:
             self.wrong(place, f"values.{key}: allowed are a number, true, false or text")
-        return {key: value for key, value in values.items() if key not in wrong}
+        return {key: values[key] for key in fine}
 
     def _line_name(self, table: Table, place: str) -> str:
         name = self.text(table, "name", place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ class Checks:
     def wrong(self, place: str, what: str) -> None:
         """Note a mistake."""
         self.mistakes.append(f"{place}: {what}")
+
+
+def is_finite(value: object) -> bool:
+    """False for nan and infinities, which no register can show."""
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def near(given: str, allowed: Sequence[str]) -> str:

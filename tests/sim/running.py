@@ -105,14 +105,16 @@ async def running_board(directory: Path, *options: str) -> AsyncIterator[Running
         yield board
 
 
-async def start(directory: Path, *options: str, what: str = "board") -> asyncio.subprocess.Process:
+async def start(
+    directory: Path, *options: str, what: str = "board", errors: bool = False
+) -> asyncio.subprocess.Process:
     path = os.pathsep.join((str(ROOT / "firmware-sim"), os.environ.get("PYTHONPATH", "")))
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "laddvakt_sim", what, "--dir", str(directory)),
         *("--exit-with-stdin", *options),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE if errors else asyncio.subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": path},
     )
 

@@ -114,6 +114,7 @@ MISTAKES: tuple[tuple[str, str], ...] = (
         LINE + DEVICE + "values = { a = [1] }\n",
         "values.a: allowed are a number, true, false or text",
     ),
+    (LINE + DEVICE + "values = { a = nan }\n", "values.a: allowed are a number"),
     (NET + 'framing = "udp"\n' + NET_DEVICE, "framing = 'udp': allowed are tcp, rtu"),
     (NET + "port = 70000\n" + NET_DEVICE, "port = 70000: allowed is a whole number 0 to 65535"),
     (NET + "baud = 9600\n" + NET_DEVICE, "baud belongs to framing 'rtu'; leave it out"),

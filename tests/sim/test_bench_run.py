@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import struct
 import termios
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ import pytest_asyncio
 
 from laddvakt_sim.firmware.slave import intact, seal
 from sim.rawline import now_s, raw_line, whole
-from sim.running import RunningBench, alive, running_bench
+from sim.running import RunningBench, alive, running_bench, start, written
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
@@ -150,6 +151,7 @@ async def test_values_can_be_set(bench: RunningBench) -> None:
         ("PATCH", "/devices/m9", {"a": 1}, "no device 'm9': allowed are m1, r1"),
         ("PATCH", "/devices/m1", {"colour": 1}, "unknown value 'colour': allowed are"),
         ("PATCH", "/devices/m1", {"voltage_l1": [1]}, "allowed are a number, true, false or text"),
+        ("PATCH", "/devices/m1", {"voltage_l1": float("inf")}, "allowed are a number, true"),
         ("PATCH", "/devices/m1", {"voltage_l1": "x"}, "takes a number"),
         ("POST", "/faults", {"name": "phase_lost"}, "unknown fault"),
         ("POST", "/faults", {"name": "device_lost", "device": "x"}, "one of m1, r1, f1"),
@@ -271,3 +273,19 @@ async def test_sigterm_ends_everything(tmp_path: Path) -> None:
         assert await asyncio.wait_for(bench.process.wait(), 5) == 0
         assert not any(alive(pid) for pid in pids)
     assert list((tmp_path / "b").iterdir()) == []
+
+
+async def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
+    """Exit code 75, what is taken, what to do; nothing is left behind."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        taken = str(holder.getsockname()[1])
+        layout = LAYOUT.replace('name = "gw"', f'name = "gw"\nport = {taken}')
+        options = ("--layout", written(tmp_path / "b", layout))
+        process = await start(tmp_path / "b", *options, what="bench", errors=True)
+        _, said = await asyncio.wait_for(process.communicate(), 10)
+    assert process.returncode == 75
+    assert taken in said.decode()
+    assert "or other ports in the layout" in said.decode()
+    assert os.listdir(tmp_path / "b") == []
