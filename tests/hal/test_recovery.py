@@ -25,7 +25,7 @@ from laddvakt_hal.stats import DeviceStats
 
 METER, BOARD, RELAY = "eastron-sdm630", "simpleevse-wb-din", "waveshare-modbus-rtu-relay"
 SEEN_S = 1.0  # a loss; the agent then waits for its own confirmation time
-WINDOW_MIN = 6  # raise it to look further: an hour takes a quarter of a minute
+WINDOW_MIN = 4  # raise it to look further: an hour takes a quarter of a minute
 BACK_S = 2.5  # a return, from the moment power or adapter are there again
 
 
