@@ -53,8 +53,7 @@ def record(where_options: Options, out: Path, seconds: float, keep_names: bool) 
 
 def _write(where: Where, socket: Path, out: Path, seconds: float) -> None:
     try:
-        with out.open("xb") as file:
-            response = stream(socket, where.settings.name, seconds)
+        with out.open("xb") as file, stream(socket, where.settings.name, seconds) as response:
             if response.status != 200:
                 fail(Exit.TEMPORARY, f"The agent will not record {where.settings.name}.")
             while chunk := response.read1(CHUNK):

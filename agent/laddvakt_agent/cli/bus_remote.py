@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import urllib.parse
+from collections.abc import Iterator
 from pathlib import Path
 
 from laddvakt_agent.cli.client import TIMEOUT_S, Json, JsonObject, UnixConnection, ask
@@ -73,16 +75,21 @@ def answers(socket: Path) -> bool:
     return True
 
 
-def stream(socket: Path, line: str, seconds: float) -> http.client.HTTPResponse:
-    """A recording as it comes; the caller reads it to its end.
+@contextlib.contextmanager
+def stream(socket: Path, line: str, seconds: float) -> Iterator[http.client.HTTPResponse]:
+    """A recording as it comes, until its end.
 
     Raises:
         OSError: the agent is gone.
     """
     connection = UnixConnection(socket, TIMEOUT_S)
     target = f"/bus/{urllib.parse.quote(line, safe='')}/record?seconds={seconds:g}"
-    connection.request("GET", target)
-    return connection.getresponse()
+    try:
+        connection.request("GET", target, headers={"Connection": "close"})
+        with connection.getresponse() as response:
+            yield response
+    finally:
+        connection.close()
 
 
 def settings_of(line: JsonObject) -> LineSettings:
