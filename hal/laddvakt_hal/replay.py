@@ -1,8 +1,8 @@
 """A recording as a device: what answered a request once answers it again, as late as then.
 
 Each time a request comes again its next recorded reply is given, from the first again after the
-last. A unit that is in the recording refuses a request that is not with exception 2; a unit that
-is not stays silent. `replay_server.py` puts this on a pty or a TCP port.
+last. A unit that answered in the recording refuses other requests with exception 2; one that did
+not stays silent. `replay_server.py` puts this on a pty or a TCP port.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Replay:
 
     def __init__(self, recording: Recording) -> None:
         self.given = 0
-        self.units = frozenset(frame.unit for frame in recording.frames)
+        replies = (frame for frame in recording.frames if frame.direction == "reply")
+        self.units = frozenset(frame.unit for frame in replies)
         self._answers: dict[bytes, list[Answer | None]] = defaultdict(list)
         self._turn: dict[bytes, int] = defaultdict(int)
         for request, reply in _pairs(recording.frames):
