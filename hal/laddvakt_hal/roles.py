@@ -104,7 +104,26 @@ class Board(Protocol):
         ...
 
     async def set_limit(self, current_a: float) -> None:
-        """Offer `current_a` per phase; 0 switches the PWM off."""
+        """Offer `current_a` per phase; 0 switches the PWM off.
+
+        Above 0 it may wait for the board's turn, 0 never does and overtakes what waits.
+        """
+        ...
+
+
+class Fed(Protocol):
+    """A board whose communication watchdog wants to be fed on purpose.
+
+    Feed it only while the core lives: a fed watchdog is blind to a hung agent.
+    """
+
+    @property
+    def heartbeat_s(self) -> float | None:
+        """How often; `None`: reading feeds it, or there is none."""
+        ...
+
+    async def beat(self) -> None:
+        """Feed it; to be called every `heartbeat_s`, also while nothing is offered."""
         ...
 
 

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from hal.test_device import Wire
 from hal.test_device_facts import HEAD, made, read
+from laddvakt_hal.adapters import meter, watches
+from laddvakt_hal.device import Device
 from laddvakt_hal.errors import NoReply
+from laddvakt_hal.plan import ReadClass
+from laddvakt_hal.profile import load_profile
 from laddvakt_hal.reading import Quality
 
 FACTORS = (
@@ -86,3 +91,14 @@ async def test_fetch_brings_the_factor_too(tmp_path: Path) -> None:
     its, box = made(tmp_path, FACTORS, {0: 1500, 1: 0xFFFE})
     assert await its.fetch("current") == 15
     assert len(box.asked) == 2
+
+
+def test_who_wants_a_value_reads_its_factor_as_often() -> None:
+    wire = Wire()
+    its = Device(load_profile("sunspec-meter-20x"), wire, 1, "m")
+    [watch] = watches([meter(its)], wire)
+    factors = {row.scale_from for row in its.profile.rows.values()} & watch.wanted.keys()
+    assert {watch.wanted[str(factor)] for factor in factors} == {ReadClass.SAFETY, ReadClass.NORMAL}
+    for quantity, kind in watch.wanted.items():
+        factor = its.profile.rows[quantity].scale_from
+        assert factor is None or watch.wanted[factor] <= kind

@@ -25,7 +25,15 @@ from laddvakt_hal.frame import Function
 from laddvakt_hal.plan import ReadClass, plan_device, wire_cost
 from laddvakt_hal.profile import load_profile
 from laddvakt_hal.reading import Quality
-from laddvakt_hal.roles import Board, Contactor, DigitalInput, Meter, PilotState, ResidualMonitor
+from laddvakt_hal.roles import (
+    Board,
+    Contactor,
+    DigitalInput,
+    Fed,
+    Meter,
+    PilotState,
+    ResidualMonitor,
+)
 
 EVSE, METER = "simpleevse-wb-din", "eastron-sdm72d-m-v2"
 RELAY, BENDER, CHARX = "waveshare-modbus-rtu-relay", "bender-rcmb300", "phoenix-charx-sec"
@@ -46,6 +54,7 @@ async def feed(its: Device, wire: Wire, **values: Sequence[int]) -> None:
 def test_adapters_fill_their_roles() -> None:
     its_meter: Meter = meter(device(METER)[0])
     its_board: Board = board(device(EVSE)[0])
+    fed: Fed = board(device(EVSE)[0])
     contactors: list[Contactor] = [
         board_contactor(device(CHARX)[0]),
         relay_contactor(device(RELAY)[0], 0, 0),
@@ -55,6 +64,7 @@ def test_adapters_fill_their_roles() -> None:
     assert [c.hold_s for c in contactors] == [None, 2.0]
     assert [c.has_feedback for c in contactors] == [False, True]
     assert (its_board.needs_dead_man, board(device(CHARX)[0]).needs_dead_man) == (True, False)
+    assert fed.heartbeat_s is None
     assert (its_meter.resolution_wh, its_meter.load_side) == (10, False)
     assert contact.closed().quality is Quality.ABSENT
     assert monitor.dc_a().quality is Quality.ABSENT
