@@ -97,8 +97,8 @@ def test_who_wants_a_value_reads_its_factor_as_often() -> None:
     wire = Wire()
     its = Device(load_profile("sunspec-meter-20x"), wire, 1, "m")
     [watch] = watches([meter(its)], wire)
-    factors = {row.scale_from for row in its.profile.rows.values()} & watch.wanted.keys()
-    assert {watch.wanted[str(factor)] for factor in factors} == {ReadClass.SAFETY, ReadClass.NORMAL}
-    for quantity, kind in watch.wanted.items():
-        factor = its.profile.rows[quantity].scale_from
-        assert factor is None or watch.wanted[factor] <= kind
+    rows = its.profile.rows
+    scaled = {q: kind for q, kind in watch.wanted.items() if rows[q].scale_from is not None}
+    assert {"voltage_l1", "current_l1", "power_total", "energy_import_total"} <= scaled.keys()
+    for quantity, kind in scaled.items():
+        assert watch.wanted[str(rows[quantity].scale_from)] <= kind
