@@ -11,7 +11,6 @@ from hal.test_device_facts import HEAD, made, read
 from laddvakt_hal.adapters import meter, watches
 from laddvakt_hal.device import Device
 from laddvakt_hal.errors import NoReply
-from laddvakt_hal.plan import ReadClass
 from laddvakt_hal.profile import load_profile
 from laddvakt_hal.reading import Quality
 
