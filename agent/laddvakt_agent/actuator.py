@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
 from laddvakt_agent.core.model import Outputs
 from laddvakt_hal.errors import HalError
-from laddvakt_hal.roles import Board, Contactor
+from laddvakt_hal.roles import Board, Contactor, Fed
 
 RETRY_S = 0.05  # after a failed command: the bus drains meanwhile, waiting longer adds danger
 MAX_RETRY_S = 0.5  # … doubled up to this: a silent device must not keep the others from being read
@@ -25,12 +26,16 @@ HOLD_FRACTION = 0.25  # re-arm after a quarter of the hold time: three may be lo
 log = structlog.get_logger()
 
 
+class FedBoard(Board, Fed, Protocol):
+    """A board with whatever its watchdog wants."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Actuator:
     """Drives one board and one contactor towards `want`ed outputs."""
 
     connector: str
-    board: Board
+    board: FedBoard
     contactor: Contactor
     clock: Callable[[], float]
     may_close: Callable[[], Awaitable[None]]  # returns once what must be on disk is there
@@ -85,6 +90,17 @@ class Actuator:
             self._limit_changed.clear()
             pause_s = await self._limit_once()
             await _wait(self._limit_changed, pause_s)
+
+    async def run_heartbeat(self) -> None:
+        """Feed a watchdog that reading alone does not feed, for as long as the core is stepped.
+
+        A core that hangs lets the board's watchdog expire, as it lets a held contactor fall.
+        """
+        period_s = self.board.heartbeat_s
+        if period_s is None:
+            return
+        while True:
+            await asyncio.sleep(await self._heartbeat_once(period_s))
 
     async def open_now(self, timeout_s: float) -> bool:
         """Open and wait for the confirmation; for the way out. False when it never came."""
@@ -157,6 +173,17 @@ class Actuator:
             changed.cancel()
             asked.cancel()
             await asyncio.wait({asked, changed})
+
+    async def _heartbeat_once(self, period_s: float) -> float:
+        """One beat; how long until the next one."""
+        if self.clock() - self.core_stepped_s() > CORE_ALIVE_S:
+            return RETRY_S
+        try:
+            await self.board.beat()
+        except HalError as error:
+            return self._failed("heartbeat", error)
+        self._note("heartbeat", "")
+        return period_s
 
     async def _limit_once(self) -> float | None:
         wanted_a = self.wanted.limit_a

@@ -91,6 +91,7 @@ class Supervisor:
             for guard in self.guards.values():
                 group.create_task(guard.actuator.run_contactor(), name="contactor")
                 group.create_task(guard.actuator.run_limit(), name="limit")
+                group.create_task(guard.actuator.run_heartbeat(), name="heartbeat")
                 group.create_task(self._keep_prepared(guard), name="prepare")
             group.create_task(self._upkeep(), name="upkeep")
             group.create_task(self._fail_with_alarms(), name="alarms")

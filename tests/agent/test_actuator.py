@@ -50,6 +50,8 @@ class FakeBoard:
     apply_s: float = 1.0
     limit_resolution_a: float = 1.0
     needs_dead_man: bool = True
+    heartbeat_s: float | None = None
+    beats: int = 0
     limits: list[float] = field(default_factory=list)
     readback: Reading[float] = field(default_factory=missing)
     error: HalError | None = None
@@ -75,6 +77,11 @@ class FakeBoard:
     async def prepare(self) -> bool:
         return False
 
+    async def beat(self) -> None:
+        self.beats += 1
+        if self.error:
+            raise self.error
+
     async def set_limit(self, current_a: float) -> None:
         self.limits.append(current_a)
         if self.error:
@@ -91,10 +98,10 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def rig() -> AsyncIterator[Rig]:
-    """An actuator with both its tasks running over fakes; the disk is ready."""
+async def rig(heartbeat_s: float | None = None) -> AsyncIterator[Rig]:
+    """An actuator with all its tasks running over fakes; the disk is ready."""
     loop = asyncio.get_running_loop()
-    board, contactor = FakeBoard(), FakeContactor()
+    board, contactor = FakeBoard(heartbeat_s=heartbeat_s), FakeContactor()
     built: list[Rig] = []
 
     async def may_close() -> None:
@@ -110,7 +117,8 @@ async def rig() -> AsyncIterator[Rig]:
     )
     built.append(Rig(actuator, board, contactor, stepped_s=loop.time() + 100))
     built[0].disk.set()
-    tasks = [asyncio.create_task(run()) for run in (actuator.run_contactor, actuator.run_limit)]
+    runs = (actuator.run_contactor, actuator.run_limit, actuator.run_heartbeat)
+    tasks = [asyncio.create_task(run()) for run in runs]
     try:
         yield built[0]
     finally:
@@ -130,6 +138,26 @@ async def until(condition: object, timeout_s: float = 2.0) -> None:
 async def test_the_first_thing_done_is_to_open_and_switch_the_offer_off() -> None:
     async with rig() as r:
         await until(lambda: r.contactor.calls == ["open"] and r.board.limits == [0.0])
+
+
+async def test_a_watchdog_that_wants_it_is_fed_while_the_core_is_stepped() -> None:
+    async with rig(heartbeat_s=0.01) as r:
+        await until(lambda: r.board.beats >= 3)
+        r.board.error = NoReply("board: silent")
+        beats = r.board.beats
+        await until(lambda: r.board.beats > beats)  # a beat that failed is tried again
+        r.board.error = None
+        r.stepped_s = asyncio.get_running_loop().time() - 10.0
+        await asyncio.sleep(0.1)
+        beats = r.board.beats
+        await asyncio.sleep(0.2)
+        assert r.board.beats == beats
+
+
+async def test_a_watchdog_fed_by_reading_gets_no_beats() -> None:
+    async with rig() as r:
+        await until(lambda: r.board.limits == [0.0])
+        assert r.board.beats == 0
 
 
 async def test_a_wanted_contactor_is_held_again_and_again() -> None:
