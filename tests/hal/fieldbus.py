@@ -90,6 +90,8 @@ class FieldLine(CharacterStream):
         for _, other in answers[1:]:  # the bus levels of two drivers, a character apart
             both = zip(data[1:], other, strict=False)
             data = data[:1] + bytes(a & b for a, b in both)
+        if self._babble is not None:
+            data = self._noise.randbytes(len(data))
         loop = asyncio.get_running_loop()
         first_s = max(begin_s, self.pace.silence_s) + self.pace.character_s
         loop.call_later(first_s, self._come, data[:1])
