@@ -100,7 +100,8 @@ class Actuator:
         if period_s is None:
             return
         while True:
-            await asyncio.sleep(await self._heartbeat_once(period_s))
+            pause_s = await self._heartbeat_once(period_s)
+            await asyncio.sleep(pause_s)
 
     async def open_now(self, timeout_s: float) -> bool:
         """Open and wait for the confirmation; for the way out. False when it never came."""

@@ -90,7 +90,7 @@ def test_the_demo_station_is_read_whole() -> None:
         ('board = "evse1"', 'board = "meter1"', "eastron-sdm72d-m-v2 is not a pilot board"),
         ('meter = "meter1"', 'meter = "evse1"', "here that is: meter1, charx1"),
         ('monitor = "rcm1"', 'monitor = "meter1"', "is not a residual-current monitor"),
-        (RELAY, RELAY.replace("relay1", "meter1"), "has no timed coil, nothing would open"),
+        (RELAY, RELAY.replace("relay1", "meter1"), "has no timed output, nothing would open"),
         (RELAY, RELAY.replace("coil = 0", "coil = 8"), "contactor.coil = 8 does not exist on"),
         (RELAY, RELAY.replace("input = 0", "input = 9"), "does not exist on waveshare-modbus-rtu-"),
         (RELAY, "", "board evse1 (simpleevse-wb-din) cannot open a contactor under load: add"),

@@ -102,10 +102,10 @@ class _Connector:
         name, profile = self._device(table, "device")
         if profile is None:
             return
-        if profile.relay is None or profile.relay.flash_on_base is None:
+        if profile.relay is None or not profile.relay.falls_open:
             yield self._problem(
                 ("contactor", "device"),
-                f"{name} ({profile.id}) has no timed coil, nothing would open the contactor "
+                f"{name} ({profile.id}) has no timed output, nothing would open the contactor "
                 f"if the agent dies{_these(self._relays())}",
             )
             return
@@ -125,12 +125,15 @@ class _Connector:
             return
         yield from self._numbered(profile, profile.relay.contact, "emergency_stop", "input")
 
-    def _numbered(self, profile: Profile, prefix: str, table: str, key: str) -> Iterator[Problem]:
-        """Rows of a profile count from 1, the configuration from 0."""
+    def _numbered(
+        self, profile: Profile, prefix: str | None, table: str, key: str
+    ) -> Iterator[Problem]:
+        """Rows of a profile count from 1, the configuration from 0; no prefix: it has none."""
         number = whole(sub(self.part, table), key)
         if number is None or f"{prefix}{number + 1}" in profile.rows:
             return
-        there = [n for n in range(256) if f"{prefix}{n + 1}" in profile.rows]
+        rows_there = range(256) if prefix is not None else ()
+        there = [n for n in rows_there if f"{prefix}{n + 1}" in profile.rows]
         allowed = f"{there[0]} to {there[-1]}" if there else "it has none at all"
         yield self._problem(
             (table, key), f"{table}.{key} = {number} does not exist on {profile.id}: {allowed}"
