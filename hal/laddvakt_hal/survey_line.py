@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from laddvakt_hal.bus import Bus
 from laddvakt_hal.errors import BusDown, HalError, LineSetupError
+from laddvakt_hal.frame import encode_rtu
 from laddvakt_hal.port import open_port
 from laddvakt_hal.settings import SerialSettings, TcpSettings, Timing
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _SYSFS = Path("/sys/class/tty")
 CONNECT_S = 2.0  # a gateway further away than this serves no charger
+ECHO_S = 0.2  # an echo is there at once; the rest is for the adapter and for a reply to end
+_ECHO_LOOKS = 4
 MOST_COMMAND = 60  # characters of a command line that are shown
 OPEN_S = 5.0  # a line that never falls silent is given up after about 2 s
 PROBE = Timing(timeout_s=0.15, worst_latency_s=0.15, turnaround_s=0.02)  # of whom nothing is known
@@ -121,6 +124,28 @@ def trouble_now(settings: LineSettings, reason: str) -> LineTrouble:
     if not Path(settings.port).exists():
         return LineTrouble(Trouble.LOST, f"{settings.port}: the adapter is gone; plug it in again")
     return LineTrouble(Trouble.BABBLE, f"{settings.port}: {_without(reason, settings.port)}")
+
+
+async def hears_itself(settings: SerialSettings, request: Request) -> bool:
+    """Whether what is sent comes back: asks once, past any bus, and looks at the bare characters.
+
+    Raises:
+        LineTrouble: the port cannot be used.
+    """
+    _check_port(settings)
+    port = open_port(settings)
+    frame, heard = encode_rtu(request), bytearray()
+    try:
+        os.write(port.fd, frame)
+        for _ in range(_ECHO_LOOKS):
+            await asyncio.sleep(ECHO_S / _ECHO_LOOKS + len(frame) * settings.character_s)
+            with contextlib.suppress(BlockingIOError):
+                heard += os.read(port.fd, 4096)
+    except OSError as error:
+        raise trouble_now(settings, f"{settings.port}: {error.strerror or error}") from error
+    finally:
+        port.close()
+    return frame in heard
 
 
 def latency_timer_ms(port: str) -> int | None:

@@ -20,6 +20,7 @@ from laddvakt_hal.survey import Stop, probe, settings_in_order, steps, sweep
 from laddvakt_hal.survey_line import (
     LineTrouble,
     Trouble,
+    hears_itself,
     holders,
     latency_timer_ms,
     open_line,
@@ -134,6 +135,18 @@ def test_an_adapter_that_went_is_told_from_one_that_babbles(tmp_path: Path) -> N
     assert trouble_now(settings, "port lost").trouble is Trouble.LOST
     port.write_text("")
     assert trouble_now(settings, "never silent").trouble is Trouble.BABBLE
+
+
+@pytest.mark.parametrize("echo", [True, False])
+async def test_an_adapter_that_hears_itself_is_found_out(tmp_path: Path, echo: bool) -> None:
+    slave = PtySlave(
+        tmp_path / "line1", lambda frame: [(0.0, frame)] if echo else [(0.01, obey(frame))]
+    )
+    try:
+        settings = SerialSettings(name="x", port=str(slave.path))
+        assert await hears_itself(settings, probe(1)) is echo
+    finally:
+        slave.unplug()
 
 
 def test_the_latency_timer_is_read_where_there_is_one(

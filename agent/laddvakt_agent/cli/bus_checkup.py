@@ -21,27 +21,29 @@ from laddvakt_hal.survey import Step, Stop, probe, settings_in_order, steps, swe
 from laddvakt_hal.survey_line import (
     PROBE,
     LineTrouble,
+    hears_itself,
     latency_timer_ms,
     open_line,
     trouble_now,
 )
-from laddvakt_hal.verdict import Elsewhere, LineEvidence
+from laddvakt_hal.verdict import ENOUGH, Elsewhere, LineEvidence
 
-TIMES = 20  # each device is asked so often: two damaged replies among them are no accident
+TIMES = 20  # each device that answers is asked so often: two damaged replies are no accident
 NEAR_UNITS = range(1, 11)  # where nobody says who is there
+_SOMEBODY = 1  # who is asked does not matter for an echo
 FACTORY_PAIRS = 6  # speeds and formats that are tried when nobody answers
 
 
 async def checkup(where: Where, profiles: Sequence[Profile]) -> LineEvidence:
     """The evidence of a line that is used directly."""
-    setup = where.text
+    setup, its = where.text, where.settings
     try:
-        found = await _here(where, profiles)
-        if isinstance(where.settings, SerialSettings):
-            timer_ms = latency_timer_ms(where.settings.port)
-            found = replace(found, latency_timer_ms=timer_ms)
+        echo = isinstance(its, SerialSettings) and await hears_itself(its, probe(_SOMEBODY))
+        found = replace(await _here(where, profiles), hears_itself=echo)
+        if isinstance(its, SerialSettings):
+            found = replace(found, latency_timer_ms=latency_timer_ms(its.port))
             if not any(unit.answered or unit.spoilt for unit in found.units):
-                elsewhere = await _elsewhere(where, where.settings, profiles)
+                elsewhere = await _elsewhere(where, its, profiles)
                 found = replace(found, swept=True, elsewhere=elsewhere)
     except LineTrouble as error:
         return LineEvidence(
@@ -57,8 +59,10 @@ async def _here(where: Where, profiles: Sequence[Profile]) -> LineEvidence:
         devices = where.devices or await _present(bus, profiles)
         questions = [_question(device, profiles) for device in devices]
         for request in questions * TIMES:
-            bus.set_timing(request.unit, PROBE)
-            await _ask(bus, request)
+            stats = bus.stats.get(request.unit)
+            if stats is None or stats.no_reply < max(ENOUGH, stats.requests):
+                bus.set_timing(request.unit, PROBE)
+                await _ask(bus, request)
         told = {
             "name": its.name,
             **line_counts(bus),
