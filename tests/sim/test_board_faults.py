@@ -137,9 +137,9 @@ async def test_silence(
 
         async def heard() -> tuple[bool, bool, bool]:
             return (
-                len(await one.ask(STATUS, length=19, timeout_s=0.1)) == 19,
-                len(await one.ask(METER, length=41, timeout_s=0.1)) == 41,
-                len(await two.ask(MONITOR, length=37, timeout_s=0.1)) == 37,
+                len(await one.ask(STATUS, length=19, timeout_s=0.2)) == 19,
+                len(await one.ask(METER, length=41, timeout_s=0.2)) == 41,
+                len(await two.ask(MONITOR, length=37, timeout_s=0.2)) == 37,
             )
 
         assert await heard() == (status_heard, meter_heard, monitor_heard)
@@ -242,4 +242,4 @@ async def test_late_reply_on_tcp(board: RunningBoard) -> None:
         for number in (b"\x00\x01", b"\x00\x02"):
             writer.write(number + POINT[2:])
             assert (await reader.readexactly(163))[:2] == number
-        assert now_s() - asked_s == pytest.approx(0.21, abs=0.03)
+        assert 0.2 <= now_s() - asked_s < 0.35
