@@ -47,6 +47,7 @@ class Port:
     kernel: Kernel
     is_pty: bool
     notes: tuple[str, ...]  # what the port would not do and we can live with
+    batch_s: float  # how long the adapter holds characters back
     state: _Termios2  # as last set
     minimum: int = 1  # VMIN now in force
 
@@ -109,12 +110,20 @@ def _claim(fd: int, settings: SerialSettings, kernel: Kernel) -> Port:
         ) from error
     except (OSError, termios.error) as error:
         raise _explain(error, settings) from error
+    batch_ms = _quicken(kernel, settings.port)
     notes = [
         *_format_notes(after, settings, is_pty=is_pty),
         *_direction(kernel, fd, settings),
-        *_latency_notes(kernel, settings.port),
+        *_latency_notes(kernel, settings.port, batch_ms),
     ]
-    return Port(fd=fd, kernel=kernel, is_pty=is_pty, notes=tuple(notes), state=after)
+    return Port(
+        fd=fd,
+        kernel=kernel,
+        is_pty=is_pty,
+        notes=tuple(notes),
+        batch_s=1e-3 * batch_ms,
+        state=after,
+    )
 
 
 def _format_notes(after: _Termios2, settings: SerialSettings, *, is_pty: bool) -> list[str]:
@@ -143,27 +152,34 @@ def _direction(kernel: Kernel, fd: int, settings: SerialSettings) -> tuple[str, 
             return ()
 
 
-def _latency_notes(kernel: Kernel, port: str) -> list[str]:
-    """FTDI adapters hold characters back for `latency_timer` ms; 1 is the least they can."""
+def _quicken(kernel: Kernel, port: str) -> int:
+    """FTDI adapters hold characters back for `latency_timer` ms; make it 1, the least they can.
+
+    Returns what it is now, 0 for every other adapter.
+    """
     timer = adapter_file(kernel, port, "latency_timer")
     latency_ms = _read_ms(timer)
-    if latency_ms is None or latency_ms <= 1:
-        return []  # no such adapter, or as it should be
-    with contextlib.suppress(OSError):  # read back below: the note is the answer
-        timer.write_text("1\n")
-    latency_ms = _read_ms(timer)
-    if latency_ms is None or latency_ms <= 1:
+    if latency_ms > 1:
+        with contextlib.suppress(OSError):  # read back: the note is the answer
+            timer.write_text("1\n")
+        latency_ms = _read_ms(timer)
+    return latency_ms
+
+
+def _latency_notes(kernel: Kernel, port: str, batch_ms: int) -> list[str]:
+    if batch_ms <= 1:
         return []
+    timer = adapter_file(kernel, port, "latency_timer")
     return [
-        f"the adapter holds characters back for {latency_ms} ms: let a udev rule write 1 to {timer}"
+        f"the adapter holds characters back for {batch_ms} ms: let a udev rule write 1 to {timer}"
     ]
 
 
-def _read_ms(timer: Path) -> int | None:
+def _read_ms(timer: Path) -> int:
     try:
-        return int(timer.read_text())
+        return min(int(timer.read_text()), 255)
     except (OSError, ValueError):
-        return None
+        return 0  # no such adapter
 
 
 _Termios2 = tuple[int, int, int, int, int, bytes, int, int]

@@ -19,9 +19,10 @@ What the bus makes of them:
   after *every* transaction until nothing old can begin any more.
 
 Not excluded: a device that breaks promise 1; a first copy that breaks promise 2 and begins just
-while an equally shaped request to the same unit waits; a copy under another unit's address; and
-damage the check sum does not show (up to 2 wrong bits, any odd number and any burst of 16 bits are
-always shown; of anything worse about one frame in 65 536 is not).
+while an equally shaped request to the same unit waits; a copy under another unit's address; a
+frame with fewer bytes than its own byte count says, followed by as many stray zeros (its check sum
+stays right); and damage the check sum does not show (up to 2 wrong bits, any odd number and any
+burst of 16 bits are always shown; of anything worse about one frame in 65 536 is not).
 """
 
 from __future__ import annotations
@@ -107,13 +108,18 @@ class Repeats:
         unit = request.unit
         self._quiet_s[unit] = max(quiet_s, self._quiet_s.get(unit, 0.0))
 
-    def believe(self, request: Request, frame: bytes, sent_at_s: float, taken_at_s: float) -> bool:
-        """Whether a good frame is surely the reply; False when it may be a copy of an equal one."""
+    def believe(
+        self, request: Request, frame: bytes, sent_at_s: float, copies_until_s: float
+    ) -> bool:
+        """Whether a good frame is surely the reply; False when it may be a copy of an equal one.
+
+        Copies of this one are seen until `copies_until_s`.
+        """
         unit = request.unit
         kind = _refusal(request) if frame[1] & 0x80 else _shape(request)
         heard = self._heard.setdefault(unit, {})
         before = heard.get(kind)
-        heard[kind] = _Heard(request=request, frame=frame, until_s=taken_at_s + COPY_S)
+        heard[kind] = _Heard(request=request, frame=frame, until_s=copies_until_s)
         if before is not None and before.frame == frame and before.until_s > sent_at_s:
             self._doubted.setdefault(unit, {})[_shape(request)] = request
         return unit not in self._doubted

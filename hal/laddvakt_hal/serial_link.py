@@ -77,7 +77,7 @@ class SerialLink:
         """Open the line and wait until it was silent for `settle_s`."""
         await self.stream.open()
         self._echo = self._told_echo
-        await self.stream.drain(settle_s)
+        await self.stream.drain(settle_s + self.stream.pace.held_s)
         self._repeats.forget()
 
     def close(self) -> None:
@@ -178,7 +178,8 @@ class SerialLink:
         buffer.clear()
         if self.on_frame is not None:
             self.on_frame(turn.as_reply(frame, ""))
-        sure = self._repeats.believe(request, frame, turn.sent_at_s, taken_at_s)
+        copies_until_s = taken_at_s + self.stream.pace.copy_s
+        sure = self._repeats.believe(request, frame, turn.sent_at_s, copies_until_s)
         return Exchange(
             payload=parse_pdu(found.pdu, request),
             sent_at_s=turn.sent_at_s,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from laddvakt_hal import rs485
@@ -50,7 +51,9 @@ class SerialStream(CharacterStream):
         self.close()
         self._port = open_port(self._settings, self._kernel)
         self.notes = self._port.notes
-        self.pace = _pace(self._settings, is_wire=not self._port.is_pty)
+        self.pace = replace(
+            _pace(self._settings, is_wire=not self._port.is_pty), batch_s=self._port.batch_s
+        )
         self._counts = read_counts(self._kernel, self._port.fd)
         self.lost = None
         self.buffer.clear()

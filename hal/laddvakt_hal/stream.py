@@ -5,9 +5,11 @@ from __future__ import annotations
 import abc
 import asyncio
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from laddvakt_hal.errors import BusDown
+from laddvakt_hal.repeats import COPY_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 MAX_CHATTER_S = 2.0
 LEAST_WAIT_S = 1e-4  # rounding must not turn a wait into a spin
 _MAX_IDLE = 4096  # characters nobody asked for are counted, not hoarded
+# An FTDI adapter holds characters back for up to 16 ms; one character takes 8 ms at 1200 baud.
+HELD_S = 0.025
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,17 +33,18 @@ class Pace:
     silence_s: float  # between two frames
     hole_s: float  # the longest pause inside a frame
     is_wire: bool  # characters take their time: what comes sooner was under way before
+    batch_s: float = 0.0  # how long the adapter is known to hold characters back, usually
+    held_s: float = HELD_S  # from a character's beginning until we see it, at worst
     added_s: float = 0.0  # what the way there and back adds to a device's latency
+
+    @property
+    def copy_s(self) -> float:
+        """From a reply's last character until the first one of a copy would have been seen."""
+        return COPY_S + 2 * self.character_s + self.batch_s
 
     def stretch(self, timing: Timing) -> Timing:
         """The device's timing as it is seen from here."""
-        if not self.added_s:
-            return timing
-        return replace(
-            timing,
-            timeout_s=timing.timeout_s + self.added_s,
-            worst_latency_s=timing.worst_latency_s + self.added_s,
-        )
+        return _stretch(timing, self.added_s, self.held_s)
 
 
 class CharacterStream(abc.ABC):
@@ -183,3 +188,12 @@ class CharacterStream(abc.ABC):
 def _release(waiter: asyncio.Future[bool], came: bool) -> None:
     if not waiter.done():
         waiter.set_result(came)
+
+
+@lru_cache(maxsize=256)
+def _stretch(timing: Timing, added_s: float, held_s: float) -> Timing:
+    return replace(
+        timing,
+        timeout_s=timing.timeout_s + added_s,
+        worst_latency_s=timing.worst_latency_s + added_s + held_s,
+    )
