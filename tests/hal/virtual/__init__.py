@@ -1,0 +1,1 @@
+"""A line in memory and in virtual time: hours in milliseconds, and the same each time."""
