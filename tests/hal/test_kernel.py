@@ -1,0 +1,201 @@
+"""What no pty can show, against byte images of kernel structures: not verified on hardware."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hal.image_kernel import ENOTTY, ImageKernel
+from laddvakt_hal import rs485
+from laddvakt_hal.clock import boottime
+from laddvakt_hal.errors import LineSetupError
+from laddvakt_hal.kernel import LinuxKernel, adapter_file
+from laddvakt_hal.port import open_port
+from laddvakt_hal.serial_stream import SerialStream
+from laddvakt_hal.settings import Direction, SerialSettings, TcpSettings
+from laddvakt_hal.uart import UartCounts, read_counts
+
+pytestmark = pytest.mark.integration
+
+TIOCGICOUNT = 0x545D
+# struct serial_icounter_struct: cts dsr rng dcd rx tx frame overrun parity brk buf_overrun, 9 × 0
+COUNTS = bytes.fromhex(
+    "01000000 02000000 03000000 04000000 e8030000 64000000 07000000 08000000 09000000 0a000000"
+    "0b000000" + "00000000" * 9
+)
+# struct serial_rs485: flags, 2 ms before, 1 ms after, five reserved words
+ON = bytes.fromhex("03000000 02000000 01000000" + "00000000" * 5)
+
+
+@pytest.fixture
+def pty() -> Iterator[tuple[int, str]]:
+    master, slave = os.openpty()
+    yield master, os.ttyname(slave)
+    os.close(master)
+    os.close(slave)
+
+
+def line(path: str, direction: Direction = "none", *, echo: bool | None = None) -> SerialSettings:
+    return SerialSettings(
+        name="l",
+        port=path,
+        baud=115200,
+        direction=direction,
+        rts_before_s=0.002,
+        rts_after_s=0.001,
+        echo=echo,
+    )
+
+
+def test_error_counters_are_read_from_their_places() -> None:
+    counts = read_counts(ImageKernel({TIOCGICOUNT: COUNTS}), 0)
+    assert counts == UartCounts(
+        rx=1000, tx=100, frame=7, overrun=8, parity=9, brk=10, buf_overrun=11
+    )
+    assert counts is not None
+    assert counts.errors == 45
+    assert counts.since(counts).errors == 0
+
+
+@pytest.mark.parametrize("code", [ENOTTY, errno.EINVAL], ids=errno.errorcode.get)
+def test_driver_that_keeps_no_counters(code: int) -> None:
+    assert read_counts(ImageKernel({TIOCGICOUNT: code}), 0) is None
+
+
+def test_pty_keeps_no_counters(pty: tuple[int, str]) -> None:
+    assert read_counts(LinuxKernel(), pty[0]) is None
+
+
+def test_kernel_mode_is_asked_for_and_read_back(pty: tuple[int, str]) -> None:
+    kernel = ImageKernel({rs485.TIOCSRS485: ON, rs485.TIOCGRS485: ON})
+    opened = open_port(line(pty[1], "kernel"), kernel)
+    opened.close()
+    assert kernel.arguments(rs485.TIOCSRS485) == [ON]
+    assert opened.notes == ("direction: switched by the kernel (not verified on hardware)",)
+
+
+def test_kernel_mode_hears_itself_only_when_told(pty: tuple[int, str]) -> None:
+    kernel = ImageKernel({rs485.TIOCSRS485: ON, rs485.TIOCGRS485: ON})
+    open_port(line(pty[1], "kernel", echo=True), kernel).close()
+    assert kernel.arguments(rs485.TIOCSRS485)[0][0] == ON[0] | rs485.RX_DURING_TX
+
+
+def test_driver_that_rounds_the_delays_is_mentioned(pty: tuple[int, str]) -> None:
+    rounded = ON[:4] + bytes(8) + ON[12:]
+    kernel = ImageKernel({rs485.TIOCSRS485: ON, rs485.TIOCGRS485: rounded})
+    opened = open_port(line(pty[1], "kernel"), kernel)
+    opened.close()
+    assert "waits 0 ms before and 0 ms after sending, asked were 2 and 1" in opened.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("images", "remedy"),
+    [
+        pytest.param({rs485.TIOCSRS485: ENOTTY}, 'set direction to "none"', id="no-such-mode"),
+        pytest.param(
+            {rs485.TIOCSRS485: ON, rs485.TIOCGRS485: bytes(32)}, 'direction to "rts"', id="ignored"
+        ),
+    ],
+)
+def test_driver_without_the_mode_is_named_with_its_remedy(
+    pty: tuple[int, str], images: dict[int, bytes | int], remedy: str
+) -> None:
+    with pytest.raises(LineSetupError, match=remedy):
+        open_port(line(pty[1], "kernel"), ImageKernel(dict(images)))
+    open_port(line(pty[1])).close()  # and the port is free again
+
+
+def test_adapter_whose_rts_cannot_be_switched(pty: tuple[int, str]) -> None:
+    with pytest.raises(LineSetupError, match='direction to "kernel"'):
+        open_port(line(pty[1], "rts"), ImageKernel({rs485.TIOCMBIC: ENOTTY}))
+
+
+@pytest.mark.parametrize("knows_when_sent", [True, False], ids=["line-status", "computed"])
+async def test_rts_is_held_from_before_the_first_to_after_the_last_character(
+    pty: tuple[int, str], knows_when_sent: bool
+) -> None:
+    at_s: dict[int, list[float]] = {rs485.TIOCMBIS: [], rs485.TIOCMBIC: []}
+
+    def note(request: int) -> bytes:
+        at_s[request].append(boottime())
+        return rs485.RTS
+
+    left = [b"\0\0\0\0", b"\0\0\0\0", b"\1\0\0\0"]  # the transmitter is empty at the third look
+    status = (lambda _: left.pop(0)) if knows_when_sent else ENOTTY
+    kernel = ImageKernel(
+        {
+            rs485.TIOCMBIS: lambda _: note(rs485.TIOCMBIS),
+            rs485.TIOCMBIC: lambda _: note(rs485.TIOCMBIC),
+            rs485.TIOCSERGETLSR: status,
+        }
+    )
+    stream = SerialStream(line(pty[1], "rts"), boottime, lambda: None, kernel)
+    await stream.open()
+    sent_s = await stream.write(bytes(40))
+    stream.close()
+    (taken_s,), (_, given_s) = at_s[rs485.TIOCMBIS], at_s[rs485.TIOCMBIC]
+    assert sent_s - taken_s >= 0.002
+    assert given_s - sent_s >= 40 * 10 / 115200 + 0.001
+    assert not (left and knows_when_sent)
+    assert kernel.arguments(rs485.TIOCMBIS) == [b"\x04\0\0\0"]
+
+
+async def test_counters_are_those_since_opening(pty: tuple[int, str]) -> None:
+    kernel = ImageKernel({TIOCGICOUNT: COUNTS})
+    stream = SerialStream(line(pty[1]), boottime, lambda: None, kernel)
+    await stream.open()
+    later = bytearray(COUNTS)
+    later[24] += 5  # frame
+    kernel.images[TIOCGICOUNT] = bytes(later)
+    counts = stream.uart()
+    assert counts is not None
+    assert (counts.frame, counts.errors, counts.rx) == (5, 5, 0)
+    stream.close()
+    assert stream.uart() is None
+
+
+def test_by_id_link_is_followed_anew(tmp_path: Path) -> None:
+    """An adapter plugged in again may be ttyUSB1: its link says so."""
+    link = tmp_path / "by-id"
+    for name in ("ttyUSB0", "ttyUSB1"):
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"/dev/{name}")
+        found = adapter_file(LinuxKernel(), str(link), "latency_timer")
+        assert found == Path(f"/sys/class/tty/{name}/device/latency_timer")
+
+
+async def test_port_returns_under_another_number(tmp_path: Path) -> None:
+    link = tmp_path / "by-id"
+    stream = SerialStream(line(str(link)), boottime, lambda: None)
+    for _ in range(2):
+        master, slave = os.openpty()
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.ttyname(slave))
+        await stream.open()
+        await stream.write(b"hello")
+        await asyncio.sleep(0.01)
+        assert os.read(master, 16) == b"hello"
+        os.close(slave)
+        os.close(master)
+    stream.close()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"direction": "both"}, {"rts_after_s": 0.2}, {"rts_before_s": -0.001}, {"baud": 10}],
+    ids=str,
+)
+def test_settings_no_port_can_have(wrong: dict[str, object]) -> None:
+    good: dict[str, object] = {"name": "l", "port": "/dev/null"}
+    with pytest.raises(ValueError, match=r"direction|delays|baud"):
+        SerialSettings(**(good | wrong))  # type: ignore[arg-type] # wrong on purpose
+
+
+def test_framing_no_connection_can_have() -> None:
+    with pytest.raises(ValueError, match="framing"):
+        TcpSettings(name="t", host="h", framing="ascii")  # type: ignore[arg-type] # wrong on purpose
