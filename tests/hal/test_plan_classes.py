@@ -105,7 +105,7 @@ def group_price(
 
 
 @given(cases())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_plan_is_the_cheapest_for_all_classes_together(
     case: tuple[list[Row], Wanted, Limits, WireCost, float],
 ) -> None:
@@ -124,7 +124,7 @@ def test_plan_is_the_cheapest_for_all_classes_together(
 
 
 @given(cases())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_plan_never_costs_more_than_one_by_one_and_keeps_every_rule(
     case: tuple[list[Row], Wanted, Limits, WireCost, float],
 ) -> None:

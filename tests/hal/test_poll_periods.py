@@ -88,7 +88,7 @@ def longest_wait_s(its: Polled) -> float:
 
 
 @given(lines())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_every_value_within_its_period_on_a_line_that_can(
     case: tuple[dict[int, Part], SerialSettings],
 ) -> None:
