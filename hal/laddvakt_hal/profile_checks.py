@@ -171,5 +171,9 @@ def _watchdog(place: str, profile: Profile) -> None:
         return
     if expires_s is None and watchdog.heartbeat_s is None:
         raise ProfileError(f"{place}: heartbeat_s: is missing; how often must it be fed?")
+    if watchdog.fed_by is FedBy.LIMIT_WRITE and profile.timing.write_interval_s >= (
+        expires_s or math.inf
+    ):
+        raise ProfileError(f"{place}: fed_by: the limit may not be written that often")
     if watchdog.heartbeat_s is not None and watchdog.heartbeat_s >= (expires_s or math.inf):
         raise ProfileError(f"{place}: heartbeat_s: must be less than its {expires_s:g} s")

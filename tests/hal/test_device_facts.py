@@ -41,6 +41,8 @@ VARIANTS = (
 identity = [{ quantity = "code", values = [7, 8] }, { quantity = "model", texts = ["SB-"] }]
 [limits]
 max_read = 20
+[not_available]
+u16 = [0xFFFF]
 [enum.old]
 0 = "available"
 [enum.new]
@@ -194,6 +196,22 @@ async def test_nothing_is_written_while_the_meaning_is_open(tmp_path: Path) -> N
     with pytest.raises(Refused):
         await its.write({"energy": 50})
     assert box.registers[1] == 100
+
+
+async def test_firmware_that_does_not_say_leaves_the_meaning_open(tmp_path: Path) -> None:
+    its, box = made(tmp_path, VARIANTS, {**OLD, 0: 0xFFFF})
+    with pytest.raises(LayoutUnknown, match="what energy means depends on the firmware"):
+        await its.write({"energy": 50})
+    with pytest.raises(LayoutUnknown):
+        await its.fetch("energy")
+    assert box.registers[1] == 100
+
+
+async def test_row_that_turns_out_absent_in_its_own_reply_has_no_value(tmp_path: Path) -> None:
+    its, _ = made(tmp_path, VARIANTS, {**OLD, 5: 8})
+    await read(its, "code", "neutral")
+    assert its.reading("code").value == 8
+    assert its.reading("neutral").quality is Quality.ABSENT
 
 
 async def test_another_unit_of_the_same_model_is_told(tmp_path: Path) -> None:

@@ -10,6 +10,19 @@ import pytest
 from hal.test_profile_schema import FULL, load
 from laddvakt_hal.errors import ProfileError
 
+ARMED = """timeout_quantity = "timer"
+timeout_value = 4
+fallback_quantity = "fallback"
+fallback_value = 0
+"""
+BEATEN = """heartbeat_quantity = "alive"
+heartbeat_value = 1
+heartbeat_s = 1
+timeout_s = 4
+"""
+FEEDING = 'fed_by = "heartbeat"\non_expiry = "stop"\n' + ARMED + BEATEN
+BY_LIMIT = 'fed_by = "limit_write"\non_expiry = "stop"\n'
+
 WRONG = [
     pytest.param("safe_read = 16", "safe_read = 21", "safe_read: 21 is more than", id="safe"),
     pytest.param("safe_read = 16", "safe_read = 3", "rows: model: type: str4 takes 4", id="row"),
@@ -135,6 +148,62 @@ WRONG = [
         'current = ["current"]', 'current = ["model"]', "model: must be a number", id="text"
     ),
     pytest.param('errors = "faults"', 'errors = "model"', "model: must be a whole", id="errors"),
+    pytest.param(
+        'fed_by = "heartbeat"',
+        'fed_by = "limit_write"',
+        "heartbeat_quantity: goes with",
+        id="beats-for-nothing",
+    ),
+    pytest.param(FEEDING, BY_LIMIT + "timeout_s = 4\n", "not be written that", id="slow-writes"),
+    pytest.param(FEEDING, BY_LIMIT, "heartbeat_s: is missing", id="nobody-knows-how-often"),
+    pytest.param(
+        FEEDING, BY_LIMIT + "heartbeat_s = 4\ntimeout_s = 4\n", "than heartbeat_s", id="too-late"
+    ),
+    pytest.param(
+        ARMED + BEATEN,
+        'heartbeat_quantity = "alive"\nheartbeat_value = 1\n',
+        "heartbeat_s: is missing; how often",
+        id="how-often",
+    ),
+    pytest.param(
+        ARMED + BEATEN, BEATEN.replace("s = 1", "s = 0"), "heartbeat_s: more than 0", id="no-pause"
+    ),
+    pytest.param("[meter]", "[meter]\nthree_wire = 1", "three_wire: true or false", id="flag"),
+    pytest.param(
+        'vendor = "Some"', 'vendor = ""', "vendor: a text is expected, not ''", id="blank"
+    ),
+    pytest.param(
+        'variants = ["Other Board"]', "variants = [1]", "variants: a list of texts", id="list"
+    ),
+    pytest.param(
+        'variants = ["Other Board"]', 'variants = "x"', "variants: a list is", id="no-list"
+    ),
+    pytest.param("values = [7] }", 'values = ["7"] }', "a list of whole numbers", id="wholes"),
+    pytest.param(
+        'when = { quantity = "code", values = [8] }', "", "when: is missing", id="no-when"
+    ),
+    pytest.param(
+        "rows = { energy = { absent = true } }", "rows = {}", "rows: is empty", id="no-rows"
+    ),
+    pytest.param("timeout_ms = 200", 'timeout_ms = "x"', "timeout_ms: a number is", id="number"),
+    pytest.param("timeout_ms = 200", "", "timeout_ms: is missing", id="no-number"),
+    pytest.param('access = "rw" }', 'access = "x" }', "timer: access: r, w or rw", id="access"),
+    pytest.param("write_fc = 6 }", "write_fc = 5 }", "write_fc: 5 or 15 for bits", id="write-fc"),
+    pytest.param(
+        'conf = "A", bits = "faults" }',
+        'conf = "A", bits = "faults", enum = "state" }',
+        "enum: a row has an enum or bits",
+        id="enum-and-bits",
+    ),
+    pytest.param(
+        'errors = "faults"',
+        'errors = ["faults", "code"]\nerror_bits = { 1 = "x" }',
+        "error_bits: go with one",
+        id="whose-bits",
+    ),
+    pytest.param(
+        'errors = "faults"', 'release = "code"', "row code must be writable", id="release"
+    ),
     pytest.param("resolution_a = 0.1", "resolution_a = 0", "resolution_a: more than 0", id="step"),
     pytest.param("resolution_wh = 1", "resolution_wh = 0", "resolution_wh: more than 0", id="wh"),
 ]
