@@ -16,7 +16,7 @@ from laddvakt_hal.errors import Garbled, NoReply, Refused
 from laddvakt_hal.frame import Request
 from laddvakt_hal.profile_values import value_of
 from laddvakt_hal.settings import SerialSettings
-from laddvakt_hal.survey_line import PROBE
+from laddvakt_hal.survey_line import PROBE, NotAllowed
 from laddvakt_hal.survey_sunspec import find_sunspec
 
 if TYPE_CHECKING:
@@ -152,6 +152,8 @@ class _Asker:
                 continue
             except Refused:
                 self.heard = True
+                return None
+            except NotAllowed:  # too long for a line that others need
                 return None
             else:
                 self.heard = True

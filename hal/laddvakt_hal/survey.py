@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from laddvakt_hal.errors import BusDown, Garbled, NoReply, Refused
 from laddvakt_hal.frame import EXCEPTION_LENGTH, Function, Request, rtu_request_length
 from laddvakt_hal.settings import SerialSettings
-from laddvakt_hal.survey_line import PROBE, LineTrouble, Trouble, trouble_now
+from laddvakt_hal.survey_line import PROBE, LineTrouble, NotAllowed, Trouble, trouble_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -227,7 +227,7 @@ async def _ask(line: Channel, settings: LineSettings, unit: int, timing: Timing)
     line.set_timing(unit, timing)
     try:
         reply = await line.transact(probe(unit))
-    except NoReply:
+    except (NoReply, NotAllowed):  # a device its holder knows to be silent is not asked again
         return None
     except Refused as error:
         if error.exception_code in GATEWAY_EXCEPTIONS:

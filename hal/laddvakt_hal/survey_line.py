@@ -61,6 +61,14 @@ class LineTrouble(HalError):
         self.trouble = trouble
 
 
+class NotAllowed(HalError):
+    """Whoever holds the line does not carry that out; the message says why, `remedy` what to do."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
 class Channel(Protocol):
     """One line, as far as a survey needs it."""
 
@@ -77,7 +85,7 @@ class Channel(Protocol):
         """Carry out one transaction.
 
         Raises:
-            HalError: BusDown, NoReply, Garbled, Refused or LineTrouble.
+            HalError: BusDown, NoReply, Garbled, Refused, NotAllowed or LineTrouble.
         """
         ...
 

@@ -12,6 +12,7 @@ from laddvakt_hal.codec import decode, parse_type
 from laddvakt_hal.discovery import find
 from laddvakt_hal.errors import Garbled, NoReply, NotFound, Refused
 from laddvakt_hal.frame import Function, Request
+from laddvakt_hal.survey_line import NotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ async def find_sunspec(
 
     try:
         found = await find(read, bases, models)
-    except (NotFound, NoReply, Garbled, Refused):
+    except (NotFound, NoReply, Garbled, Refused, NotAllowed):
         return None
     common = found.models.get(_COMMON)
     if common is None:
@@ -62,7 +63,7 @@ async def find_sunspec(
 async def _text(line: Channel, unit: int, address: int) -> str:
     try:
         words = await _words(line, unit, address, 16)
-    except (NoReply, Garbled, Refused):
+    except (NoReply, Garbled, Refused, NotAllowed):
         return ""  # only adds to the evidence
     return str(decode(words, parse_type("str16"), "big") or "")
 

@@ -7,10 +7,12 @@ import struct
 import pytest
 
 from hal.survey_kit import PORT, FakeDevice, FakeLine, holding
+from laddvakt_hal.bus import Priority, Reply
 from laddvakt_hal.frame import Request
 from laddvakt_hal.identify import Confidence, identify
 from laddvakt_hal.profile import known_profiles, load_profile
 from laddvakt_hal.settings import TcpSettings
+from laddvakt_hal.survey_line import NotAllowed
 
 PROFILES = tuple(load_profile(name) for name in known_profiles())
 SDM72 = holding(64512, 0x0012, 0x3456, 0x0089)
@@ -129,3 +131,15 @@ async def test_factory_settings_count_as_evidence(settings: object, expected: bo
     found = await identify(line, 1, PROFILES)
     assert found.best is not None
     assert found.best.at_factory_settings is expected
+
+
+async def test_a_read_the_lines_holder_refuses_leaves_the_rest_to_decide() -> None:
+    class Held(FakeLine):
+        async def transact(self, request: Request, priority: Priority = Priority.NORMAL) -> Reply:
+            if request.count > 8:
+                raise NotAllowed("too long", "fewer")
+            return await FakeLine.transact(self, request, priority)
+
+    found = await identify(Held(devices={1: FakeDevice(words=SDM72)}), 1, PROFILES)
+    assert found.best is not None
+    assert found.best.profile.id == "eastron-sdm72d-m-v2"

@@ -9,7 +9,7 @@ import pytest
 from hal.survey_kit import FakeDevice, FakeLine, holding
 from laddvakt_hal.errors import Refused
 from laddvakt_hal.frame import Function, Request
-from laddvakt_hal.profile import load_profile
+from laddvakt_hal.profile import known_profiles, load_profile
 from laddvakt_hal.reading import Quality
 from laddvakt_hal.survey_io import (
     WrongTarget,
@@ -142,3 +142,17 @@ def test_raw_writes_take_one_register_with_function_6_and_more_with_16() -> None
         raw("70000", "u16")
     with pytest.raises(WrongTarget):
         raw("hello", "u16")
+
+
+async def test_states_and_bits_come_in_words() -> None:
+    state = next(
+        (profile, row)
+        for profile in (load_profile(name) for name in known_profiles())
+        for row in profile.rows.values()
+        if row.enum and row.readable and row.count == 1 and not row.type.is_bit and row.scale == 1
+    )
+    profile, row = state
+    code, word = next((int(key), text) for key, text in profile.enums[row.enum or ""].items())
+    words = {(int(row.function), row.addr): code}
+    line = FakeLine(devices={1: FakeDevice(words=words)})
+    assert (await read_point(line, 1, profile, row.quantity)).text == word

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
-from hal.survey_kit import PORT, FakeDevice, FakePort
+from hal.survey_kit import PORT, FakeDevice, FakeLine, FakePort
 from laddvakt_hal.profile import known_profiles, load_profile
-from laddvakt_hal.settings import TcpSettings, Timing
+from laddvakt_hal.settings import LineSettings, TcpSettings, Timing
 from laddvakt_hal.survey import (
     Progress,
     Step,
@@ -19,7 +21,7 @@ from laddvakt_hal.survey import (
     steps,
     sweep,
 )
-from laddvakt_hal.survey_line import LineTrouble, Trouble
+from laddvakt_hal.survey_line import LineTrouble, NotAllowed, Trouble
 
 PROFILES = tuple(load_profile(name) for name in known_profiles())
 AT_19200 = (19200, "8E1")
@@ -120,3 +122,15 @@ def test_the_probe_changes_nothing_in_any_known_device(profile: object) -> None:
     for row in known.rows.values():
         under = row.function is request.function and row.addr <= request.address < row.end
         assert not (row.clears and under)
+
+
+async def test_a_unit_the_lines_holder_will_not_ask_is_nobody() -> None:
+    """A device the agent knows to be silent must not end the whole scan."""
+    line = FakeLine(devices={}, error=NotAllowed("meter1 has fallen silent", "wait"))
+
+    @asynccontextmanager
+    async def held(settings: LineSettings) -> AsyncIterator[FakeLine]:
+        yield line
+
+    result = await sweep(steps((PORT,), (1, 2), ()), held)
+    assert (result.asked, result.found) == (2, ())

@@ -8,13 +8,14 @@ import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
-from laddvakt_agent.cli.client import TIMEOUT_S, Json, JsonObject, UnixConnection, ask
+from laddvakt_agent.cli.client import TIMEOUT_S, Json, JsonObject, UnixConnection, ask, exchange
+from laddvakt_agent.cli.codes import Exit, fail
 from laddvakt_agent.cli.words import objects
 from laddvakt_hal.bus import Priority, Reply
 from laddvakt_hal.errors import Garbled, HalError, NoReply, Refused
 from laddvakt_hal.frame import Request
 from laddvakt_hal.settings import LineSettings, SerialSettings, TcpSettings, Timing
-from laddvakt_hal.survey_line import LineTrouble, Trouble
+from laddvakt_hal.survey_line import LineTrouble, NotAllowed, Trouble
 
 
 class AgentLine:
@@ -30,10 +31,10 @@ class AgentLine:
         """The agent waits as long as its own profile, or the plan of the line, says."""
 
     async def transact(self, request: Request, priority: Priority = Priority.NORMAL) -> Reply:
-        """Ask the agent to carry it out; leaves the program when the agent refuses.
+        """Ask the agent to carry it out; leaves the program when this user may not.
 
         Raises:
-            HalError: NoReply, Garbled, Refused, or LineTrouble when the line is gone.
+            HalError: NoReply, Garbled, Refused, NotAllowed, or LineTrouble when the line is gone.
         """
         del priority
         body: JsonObject = {
@@ -45,7 +46,12 @@ class AgentLine:
             "clears": self.clears,
         }
         target = f"/bus/{urllib.parse.quote(self.name, safe='')}/ask"
-        answer = ask(self._socket, "POST", target, body)
+        status, answer = exchange(self._socket, "POST", target, body)
+        if status >= 400:
+            error, remedy = str(answer.get("error")), str(answer.get("remedy"))
+            if status == 403:
+                fail(Exit.PERMISSION, error, remedy)
+            raise NotAllowed(error, remedy)
         if isinstance(failed := answer.get("failed"), dict):
             raise _error(failed)
         return Reply(
@@ -82,7 +88,7 @@ def stream(socket: Path, line: str, seconds: float) -> Iterator[http.client.HTTP
     Raises:
         OSError: the agent is gone.
     """
-    connection = UnixConnection(socket, TIMEOUT_S)
+    connection = UnixConnection(socket, seconds + TIMEOUT_S)  # the line may have nothing to say
     target = f"/bus/{urllib.parse.quote(line, safe='')}/record?seconds={seconds:g}"
     try:
         connection.request("GET", target, headers={"Connection": "close"})

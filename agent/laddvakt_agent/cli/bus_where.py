@@ -20,7 +20,14 @@ from laddvakt_agent.cli.words import objects
 from laddvakt_hal.errors import BusDown, NoReply, Refused
 from laddvakt_hal.settings import Framing, LineSettings, SerialSettings, TcpSettings
 from laddvakt_hal.survey_io import meant
-from laddvakt_hal.survey_line import Channel, LineTrouble, Trouble, open_line, trouble_now
+from laddvakt_hal.survey_line import (
+    Channel,
+    LineTrouble,
+    NotAllowed,
+    Trouble,
+    open_line,
+    trouble_now,
+)
 
 if TYPE_CHECKING:
     from laddvakt_agent.config import Config
@@ -133,6 +140,8 @@ def no_answer(where: Where, unit: int, error: Exception) -> NoReturn:
             give_up(error)
         case BusDown():
             give_up(trouble_now(where.settings, str(error)))
+        case NotAllowed():
+            fail(Exit.NOT_APPLICABLE, str(error), error.remedy)
         case TimeoutError():
             fail(Exit.TEMPORARY, f"{where.text}: no end in sight; given up.")
         case NoReply():

@@ -49,6 +49,17 @@ def socket_path(option: str | None) -> Path:
 
 def ask(path: Path, method: str, target: str, body: JsonObject | None = None) -> JsonObject:
     """One request; leaves the program with a plain sentence when it cannot be answered."""
+    status, answer = exchange(path, method, target, body)
+    if status >= 400:
+        code = Exit.PERMISSION if status == 403 else Exit.NOT_APPLICABLE
+        fail(code, *(str(answer.get(key)) for key in ("error", "remedy") if answer.get(key)))
+    return answer
+
+
+def exchange(
+    path: Path, method: str, target: str, body: JsonObject | None = None
+) -> tuple[int, JsonObject]:
+    """One request, its status and its answer; leaves the program when there is no answer."""
     connection = UnixConnection(path, TIMEOUT_S)
     try:
         payload = None if body is None else json.dumps(body)
@@ -71,7 +82,4 @@ def ask(path: Path, method: str, target: str, body: JsonObject | None = None) ->
         fail(Exit.TEMPORARY, f"The agent at {path} gave no usable answer: {error}", "Try again.")
     finally:
         connection.close()
-    if response.status >= 400:
-        code = Exit.PERMISSION if response.status == 403 else Exit.NOT_APPLICABLE
-        fail(code, *(str(answer.get(key)) for key in ("error", "remedy") if answer.get(key)))
-    return answer if isinstance(answer, dict) else {"answer": answer}
+    return response.status, answer if isinstance(answer, dict) else {"answer": answer}
