@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from hal.test_device_facts import HEAD, Box, made
-from laddvakt_hal.adapters import board, board_contactor
+from laddvakt_hal.adapters import board
 from laddvakt_hal.boards import ProfiledBoard
-from laddvakt_hal.errors import HalError, NoReply, NotObeyed, Overtaken
+from laddvakt_hal.bus import Priority, Reply
+from laddvakt_hal.errors import NoReply, NotObeyed
+from laddvakt_hal.frame import Request
 from laddvakt_hal.plan import ReadClass
 from laddvakt_hal.reading import Quality
 
@@ -157,103 +159,44 @@ async def test_nothing_is_beaten_where_reading_feeds(tmp_path: Path, fed_by: str
     assert len(box.asked) == 1
 
 
-@pytest.mark.parametrize(
-    ("wanted_a", "raw", "step_a"), [(16.07, 160, 0.1), (5.999, 59, 0.1), (0.05, 0, 0.1)]
-)
-async def test_scaled_limits_are_rounded_down_to_the_step(
-    tmp_path: Path, wanted_a: float, raw: int, step_a: float
-) -> None:
-    its, box = some(tmp_path)
-    await its.set_limit(wanted_a)
-    assert box.registers[10] == raw
-    box.registers[1] = raw
-    await its.device.fetch("now")
-    assert its.limit_a().value == pytest.approx(raw / 10)
-    assert its.limit_resolution_a == step_a
+async def test_watchdog_that_reads_nothing_is_not_called_armed(tmp_path: Path) -> None:
+    its, box = some(tmp_path, watchdog("any_request", "stop", ARMED))
+    assert its.watchdog_armed().quality is Quality.ABSENT
+    await its.device.fetch("timer")
+    assert its.watchdog_armed().quality is Quality.ABSENT  # the fallback is not known yet
+    await its.device.fetch("fallback_now")
+    box.fails, box.now_s = [NoReply("x"), NoReply("x")], 105.0
+    with pytest.raises(NoReply):
+        await its.device.fetch("timer")
+    armed = its.watchdog_armed()
+    assert (armed.quality, armed.taken_at_s) == (Quality.STALE, 100.0)
 
 
-@pytest.mark.parametrize(("wanted_a", "raw"), [(80, 320), (32, 320), (6, 60), (5.99, 0), (0, 0)])
-async def test_board_is_asked_for_nothing_it_cannot_offer(
-    tmp_path: Path, wanted_a: float, raw: int
-) -> None:
-    """Never more than was asked for: below its least current it offers none."""
-    its, box = some(tmp_path, least=", min = 6, max = 32")
-    await its.set_limit(wanted_a)
-    assert box.registers[10] == raw
-
-
-async def test_more_current_waits_for_its_turn_and_none_does_not(tmp_path: Path) -> None:
-    its, box = some(tmp_path, timing="write_interval_ms = 5000")
+async def test_beat_gives_way_to_a_limit_that_is_being_written(tmp_path: Path) -> None:
+    """Queued behind a new limit, the old one would win."""
+    its, box = some(
+        tmp_path,
+        watchdog("limit_write", "less_current", "timeout_s = 3"),
+        timing="write_interval_ms = 1000",
+    )
     await its.set_limit(16)
-    waiting = asyncio.create_task(its.set_limit(10))
+    await its.beat()  # the board takes no limit so soon after the last one
+    assert len(box.asked) == 1
+    box.now_s += 1.5
+    await its.beat()
+    assert len(box.asked) == 2
+    box.now_s += 1.5
+    hold = asyncio.Event()
+    transact = box.transact
+
+    async def slow(request: Request, priority: Priority = Priority.NORMAL) -> Reply:
+        await hold.wait()
+        return await transact(request, priority)
+
+    box.transact = slow  # type: ignore[method-assign] # a line that is busy
+    writing = asyncio.create_task(its.set_limit(10))
     await asyncio.sleep(0)
-    await its.set_limit(0)
-    assert box.registers[10] == 0
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-
-
-async def test_limit_that_waited_is_written_in_its_turn(tmp_path: Path) -> None:
-    its, box = some(tmp_path, timing="write_interval_ms = 50")
-    await its.set_limit(16)
-    await its.set_limit(10)
-    assert [r.values for r, _ in box.asked] == [(160,), (100,)]
-
-
-async def test_limit_that_waited_too_long_is_overtaken(tmp_path: Path) -> None:
-    its, box = some(tmp_path, timing="write_interval_ms = 50")
-    await its.set_limit(16)
-    waiting = asyncio.create_task(its.set_limit(10))
-    await asyncio.sleep(0)
-    await its.set_limit(0)
-    with pytest.raises(Overtaken):
-        await waiting
-    assert box.registers[10] == 0
-
-
-@pytest.mark.parametrize(
-    ("code", "more", "names"),
-    [
-        (0, 0, ()),
-        (3, 0, ("relay_stuck",)),
-        (9, 0b110, ("code9", "too_hot")),
-        (0, 0x8002, ("too_hot", "bit15")),
-    ],
-)
-async def test_errors_of_several_rows_are_one_list(
-    tmp_path: Path, code: int, more: int, names: tuple[str, ...]
-) -> None:
-    its, box = some(tmp_path, extra='errors = ["code", "more"]\nnot_errors = [2]')
-    box.registers |= {4: code, 5: more}
-    assert its.errors().quality is Quality.ABSENT
-    await its.device.fetch("code")
-    await its.device.fetch("more")
-    assert its.errors().value == names
-
-
-async def test_board_that_does_not_tell_is_absent_not_wrong(tmp_path: Path) -> None:
-    its, _ = some(tmp_path)
-    await its.device.fetch("state")
-    assert its.errors().quality is Quality.ABSENT
-    assert its.pwm_on().quality is Quality.ABSENT
-    assert set(its.wanted) == {"state", "now"}
-
-
-@pytest.mark.parametrize("failures", [[], [NoReply("x"), NoReply("x")]], ids=["heard", "not-heard"])
-async def test_release_apart_from_the_limit_opens_with_both(
-    tmp_path: Path, failures: list[HalError | None]
-) -> None:
-    """A release that is not confirmed does not keep the limit from falling."""
-    its, box = some(tmp_path, extra='release = "enable"')
-    contactor = board_contactor(its.device)
-    await contactor.hold()
-    assert (box.asked[-1][0].address, box.asked[-1][0].values) == (7, (0xFF00,))
-    box.fails = list(failures)
-    if failures:
-        with pytest.raises(NoReply):
-            await contactor.open()
-    else:
-        await contactor.open()
-    assert box.registers[10] == 0
-    assert [r.address for r, _ in box.asked[1:]] == [7] * max(1, len(failures)) + [10]
+    await its.beat()
+    hold.set()
+    await writing
+    assert [r.values for r, _ in box.asked] == [(160,), (160,), (100,)]
