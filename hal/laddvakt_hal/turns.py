@@ -107,7 +107,7 @@ class Turns:
 
 
 # A wait so short is not worth another unit's transaction, and must not turn the order round.
-_MOMENT_S = 0.006
+_MOMENT_S = 0.01
 
 
 def choose(
