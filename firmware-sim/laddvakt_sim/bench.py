@@ -44,6 +44,7 @@ class Bench(Rig):
                     baud=line.baud,
                     format=line.format,
                     echo=line.echo,
+                    strict_baud=line.strict_baud,
                     link=str(directory / line.name),
                 )
                 for line in layout.lines

@@ -20,7 +20,7 @@ FORMATS = ("8N1", "8N2", "8E1", "8E2", "8O1", "8O2")
 LEAST_BAUD, MOST_BAUD = 300, 115_200
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _NAME_RULE = "letters, digits, - and _, at most 32, beginning with a letter or digit"
-_LINE_KEYS = ("name", "baud", "format", "echo", "device")
+_LINE_KEYS = ("name", "baud", "format", "echo", "strict_baud", "device")
 _NET_KEYS = ("name", "port", "framing", "baud", "format", "timeout_ms", "device")
 _DEVICE_KEYS = ("model", "unit", "name", "firmware", "turnaround_ms", "values")
 
@@ -51,6 +51,7 @@ class LinePlan:
     baud: int
     format: str
     echo: bool
+    strict_baud: bool  # a master at another rate is not understood
     devices: tuple[DevicePlan, ...]
 
 
@@ -138,6 +139,7 @@ class _Reader(Checks):
             baud=self.whole(table, "baud", place, (LEAST_BAUD, MOST_BAUD), 9600),
             format=self.one(table, "format", place, FORMATS, "8N1"),
             echo=self.flag(table, "echo", place),
+            strict_baud=self.flag(table, "strict_baud", place),
             devices=self._device_list(table, name, where, "[[line.device]]", (1, 247)),
         )
 

@@ -22,6 +22,7 @@ from laddvakt_sim.clock import now_s
 from laddvakt_sim.line_core import LineCore
 from laddvakt_sim.line_words import LineSpec, Message, Noise, Sending
 from laddvakt_sim.port import Port
+from laddvakt_sim.wire_damage import resampled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +40,8 @@ class Line:
         self._asker = asker
         self._port = Port(spec.link)
         self._used = False
-        self._core = LineCore(spec, self._hand_over, self._tell)
+        self._spec = spec
+        self._core = LineCore(spec, self._hand_over, self._tell, self._port.write)
 
     def run(self) -> None:
         """Work until the main process is gone."""
@@ -84,7 +86,8 @@ class Line:
             return
         if data := self._port.read():
             self._used = True
-            self._core.hear(data, now_s())
+            at_s = now_s()
+            self._core.hear(self._sampled(data, to_line=True), at_s, own=data)
         elif self._port.in_use():
             self._used = True
         else:
@@ -94,7 +97,18 @@ class Line:
 
     def _hand_over(self, chars: bytes) -> None:
         if self._used:
-            self._port.write(chars)
+            self._port.write(self._sampled(chars, to_line=False))
+
+    def _sampled(self, chars: bytes, *, to_line: bool) -> bytes:
+        """What the other side's UART makes of characters, where the master's rate matters."""
+        if not self._spec.strict_baud:
+            return chars
+        ends = (self._port.baud(), self._spec.baud)
+        if ends[0] == ends[1]:
+            return chars
+        if not ends[0]:  # B0: hung up
+            return b""
+        return resampled(chars, *(ends if to_line else ends[::-1]), self._spec.format)
 
     def _read_asker(self) -> bool:
         while True:

@@ -41,13 +41,18 @@ class LineCore:
     """The state of one line; `write` hands characters to the master, `tell` says what happened."""
 
     def __init__(
-        self, spec: LineSpec, write: Callable[[bytes], None], tell: Callable[[Message], None]
+        self,
+        spec: LineSpec,
+        write: Callable[[bytes], None],
+        tell: Callable[[Message], None],
+        echo: Callable[[bytes], None] | None = None,
     ) -> None:
         self.spec = spec
         self.unplugged = False  # nothing gets through in either direction
         self._char_s, self._silence_s = spec.char_s, spec.silence_s
         self._write = write
         self._tell = tell
+        self._hand_back = echo or write
         self._buffer = bytearray()
         self._frame_first_s = 0.0
         self._gap_s = 0.0  # silence before the frame in the buffer
@@ -82,11 +87,16 @@ class LineCore:
         sending = self._sending
         return sending is None or sending.sent + 1 >= len(sending.raw)
 
-    def hear(self, data: bytes, at_s: float) -> None:
-        """Take characters the master begins to send at `at_s`."""
+    def hear(self, data: bytes, at_s: float, *, own: bytes | None = None) -> None:
+        """Take characters the master begins to send at `at_s`.
+
+        `own` is what it sent in its own understanding, where its rate is not the line's.
+        """
         start_s = max(at_s, self._heard_s)  # a burst still takes its characters' time
         if self.spec.echo:
-            self._echo_back(data, start_s)
+            self._echo_back(data if own is None else own, start_s)
+        if not data:
+            return
         if self._sending is not None:
             self._sending.hurt = True  # both drivers fight: neither side gets anything sensible
             self._bad(data, (at_s, at_s), "collision")
@@ -137,7 +147,7 @@ class LineCore:
     def act(self, at_s: float) -> None:
         """Let everything happen that is due at `at_s`."""
         while self._echo and self._echo[0][0] <= at_s:
-            self._write(bytes((self._echo.popleft()[1],)))
+            self._hand_back(bytes((self._echo.popleft()[1],)))
         if self._buffer and at_s >= self._heard_s + self._silence_s:
             self._end_by_silence()
         while self._events and self._events[0].at_s <= at_s:

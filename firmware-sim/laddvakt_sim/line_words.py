@@ -21,6 +21,7 @@ class LineSpec:
     format: str = "8N1"  # "8N1", "8E1", …
     echo: bool = False  # the adapter hears what it sends
     link: str = ""
+    strict_baud: bool = False  # a master that has opened the port at another rate hears garbage
 
     @property
     def char_s(self) -> float:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import select
+import struct
 import termios
 import tty
 
 _IN_OPEN = 0x20
+_TCGETS2 = 0x802C542A  # <asm-generic/ioctls.h>; gives rates as numbers, unusual ones too
+_TERMIOS2 = struct.Struct("=4IB19s2I")  # flags, line discipline, characters, input and output rate
 
 
 class Opened:
@@ -101,6 +105,11 @@ class Port:
         attributes[4] = attributes[5] = termios.B50
         termios.tcsetattr(self._fd, termios.TCSANOW, attributes)
         termios.tcflush(self._fd, termios.TCIOFLUSH)
+
+    def baud(self) -> int:
+        """The rate whoever has it open has set; a pty knows it, and parity not."""
+        raw = fcntl.ioctl(self._fd, _TCGETS2, bytes(_TERMIOS2.size))
+        return int(_TERMIOS2.unpack(raw)[-1])
 
     def read(self) -> bytes:
         """What has arrived; empty when nothing did or nobody is there."""
