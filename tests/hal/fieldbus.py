@@ -12,35 +12,29 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from hal.polled import now_s
+from hal.virtual.line import MemoryLine, pace_of
 from laddvakt_hal.adapters import Adapter, watches
 from laddvakt_hal.bus import Bus
 from laddvakt_hal.device import Device
-from laddvakt_hal.errors import BusDown
 from laddvakt_hal.plan import Periods
 from laddvakt_hal.poll import Poller
 from laddvakt_hal.profile import load_profile
 from laddvakt_hal.serial_link import SerialLink
 from laddvakt_hal.settings import SerialSettings
-from laddvakt_hal.stream import CharacterStream, Pace
 from laddvakt_sim.firmware.library import BenchDevice, World, make
 from laddvakt_sim.firmware.slave import intact, seal
 
-_BABBLE_S = 0.08  # between two bursts of a device gone mad
+CHARACTERS = 100  # in a burst of a device gone mad
 
 
-class FieldLine(CharacterStream):
-    """The characters between us and simulated devices; take it apart by its attributes."""
+class FieldLine(MemoryLine):
+    """A line to simulated devices; take it apart by its attributes."""
 
     def __init__(self, settings: SerialSettings, wake: Callable[[], None]) -> None:
-        pace = Pace(
-            character_s=settings.character_s,
-            silence_s=settings.silence_s,
-            hole_s=0.05,
-            is_wire=True,
-        )
-        super().__init__(pace, now_s, wake)
+        pace = pace_of(settings, is_wire=True, batches=False)
+        super().__init__(asyncio.get_running_loop(), wake, pace)
+        self.heard = self._answer
         self.units: list[BenchDevice] = []
-        self.there = True  # the adapter
         self.dark: set[str] = set()  # names of devices without power
         self.baud: dict[str, int] = {}  # of a device that is set otherwise than the line
         self._own_baud = settings.baud
@@ -48,76 +42,29 @@ class FieldLine(CharacterStream):
         self._noise = random.Random(7)
         self._babble: asyncio.Task[None] | None = None
 
-    def pull(self) -> None:
-        """Unplug the adapter: the kernel tells at once."""
-        self.there = False
-        self._lose("port lost: no such device")
-
     def babble(self, *, on: bool) -> None:
         """Let somebody drive the line without end."""
         if self._babble is not None:
             self._babble.cancel()
         self._babble = asyncio.create_task(self._chatter()) if on else None
 
-    async def open(self) -> None:
-        if not self.there:
-            raise BusDown("no such port")
-        self.lost = None
-
-    def close(self) -> None:
-        self.lost = self.lost or "closed"
-
-    async def write(self, frame: bytes) -> float:
-        self._require()
-        took_s = len(frame) * self.pace.character_s
-        asyncio.get_running_loop().call_later(took_s, self._deliver, bytes(frame))
-        self.last_character_s = now_s() + took_s
-        return now_s()
-
-    def _deliver(self, frame: bytes) -> None:
+    def _answer(self, frame: bytes, ended_s: float) -> None:
         """The last character of a request has left: whoever is meant answers."""
-        if not intact(frame):
-            return
-        answers = []
         for unit in self.units:
-            baud = self.baud.get(unit.name, self._own_baud)
-            if unit.unit == frame[0] and unit.name not in self.dark and baud == self._own_baud:
-                pdu = self._world.request(unit, frame[1:-2], now_s()).pdu
-                answers.append((unit.turnaround_s, seal(unit.unit, pdu)))
-        if not answers:
-            return
-        begin_s, data = answers[0]
-        for _, other in answers[1:]:  # the bus levels of two drivers, a character apart
-            both = zip(data[1:], other, strict=False)
-            data = data[:1] + bytes(a & b for a, b in both)
-        if self._babble is not None:
-            data = self._noise.randbytes(len(data))
-        loop = asyncio.get_running_loop()
-        first_s = max(begin_s, self.pace.silence_s) + self.pace.character_s
-        loop.call_later(first_s, self._come, data[:1])
-        rest_s = (len(data) - 1) * self.pace.character_s
-        loop.call_later(first_s + rest_s, self._come, data[1:])
-
-    def _come(self, data: bytes) -> None:
-        if self.lost is None:
-            self._take(data)
-            self._tell()
+            hears = (
+                unit.name not in self.dark
+                and self.baud.get(unit.name, self._own_baud) == self._own_baud
+            )
+            if hears and unit.unit == frame[0] and intact(frame):
+                pdu = self._world.request(unit, frame[1:-2], ended_s).pdu
+                begins_s = ended_s + max(unit.turnaround_s, self.pace.silence_s)
+                self.talk(begins_s, seal(unit.unit, pdu))
 
     async def _chatter(self) -> None:
         while True:
-            self._come(self._noise.randbytes(8))
-            await asyncio.sleep(_BABBLE_S)
-
-    def _pull(self) -> None:
-        """Characters come by themselves."""
-
-    def _wake_at(self, count: int) -> None:
-        """Every character wakes."""
-
-    def _lose(self, reason: str) -> BusDown:
-        self.lost = self.lost or reason
-        self._tell()
-        return BusDown(reason)
+            if self.lost is None:
+                self.talk(now_s(), self._noise.randbytes(CHARACTERS), at_once=True)
+            await asyncio.sleep(CHARACTERS * self.pace.character_s)
 
 
 class Field:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import selectors
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
+from hal.virtual.loop import run_virtual
 from laddvakt_hal.bus import Bus, Priority, Reply
 from laddvakt_hal.device import Device
 from laddvakt_hal.errors import BusDown, Garbled, NoReply
@@ -24,37 +24,13 @@ T = TypeVar("T")
 LINE = SerialSettings(name="line1", port="/dev/null", baud=9600)
 
 
-class _Jumping(selectors.SelectSelector):
-    """Waits for nothing: time goes on to the next timer at once."""
-
-    now_s = 1000.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise AssertionError("everybody waits and no timer is set")
-        self.now_s += max(timeout, 0.0)
-        return []
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps from timer to timer."""
-
-    def __init__(self) -> None:
-        self._jumping = _Jumping()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        return self._jumping.now_s
-
-
 def virtually(main: Callable[[], Awaitable[T]]) -> T:
     """Run to the end in virtual time."""
 
     async def run() -> T:
         return await main()
 
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(run())
+    return run_virtual(lambda _: run())
 
 
 def now_s() -> float:

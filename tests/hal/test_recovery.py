@@ -70,13 +70,13 @@ def test_adapter_unplugged_and_returned(away_s: float) -> None:
     async def case(station: Station, poller: Poller) -> None:
         await asyncio.sleep(5.0)
         station.up.clear()
-        station.line.pull()
+        station.line.unplug()
         assert await until(lambda: not station.bus.up, SEEN_S) < 0.1
         await until(lambda: set(station.qualities()) == {Quality.STALE}, SEEN_S)
         taken_s = station.meter.current_a().taken_at_s
         await asyncio.sleep(away_s)
         assert station.meter.current_a().taken_at_s == taken_s, "no old value became new"
-        station.line.there = True
+        station.line.plug()
         back_s = await until(station.good, 3.0)
         assert back_s < BACK_S, "the port is tried each second"
         assert [up for _, up in station.up] == [False, True]
@@ -263,12 +263,13 @@ async def _trouble(station: Station, minutes: int) -> None:
             return
         match kind:
             case "adapter":
-                station.line.pull()
+                station.line.unplug()
             case "babble":
                 station.line.babble(on=True)
             case _:
                 station.line.dark = {kind}
         await asyncio.sleep(30)
-        station.line.there, station.line.dark = True, set()
+        station.line.plug()
+        station.line.dark = set()
         station.line.babble(on=False)
         await asyncio.sleep(30)
