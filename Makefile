@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.laddvakt-ready
 EXPLORE := tests/agent/core/test_core_exploration.py
 
-.PHONY: demo test check bench bench-long clean
+.PHONY: demo test check bench bench-long clean fuzz
 
 demo: $(STAMP)
 	@echo "== demo: simulated charger, agent and backend, three processes, about 100 s"
@@ -34,6 +34,12 @@ bench: $(STAMP)
 
 bench-long: $(STAMP)
 	@PYTHONPATH=tests $(BIN)/python -m bench --long
+
+fuzz: $(STAMP)
+	@$(BIN)/python -c 'import atheris' 2>/dev/null \
+	  || $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@echo "== fuzz: the frame parser for 40 s; longer by LADDVAKT_FUZZ_RUNS=1000000"
+	@PYTHONPATH=hal:tests $(BIN)/python tests/fuzz/fuzz_frames.py
 
 $(STAMP): pyproject.toml
 	@echo "== setting up $(VENV) (once; again when pyproject.toml changes)" >&2
