@@ -114,8 +114,9 @@ def test_stats_are_a_table_with_dashes_for_what_nobody_has(agent: FakeAgent) -> 
 
 
 def test_stats_of_a_line_that_is_down_say_why(agent: FakeAgent) -> None:
-    agent.lines = [[line(up=False, reason="port missing", uart={"frame": 3})]]
+    agent.lines = [[line(up=False, reason="port missing", uart={"frame": 3}, hint="try 19200")]]
     said = agent.run("stats", "--line", "line1").stdout
+    assert "  try 19200\n" in said
     assert "DOWN - port missing" in said
     assert "frame 3, parity –" in said
 
@@ -169,7 +170,7 @@ def test_registers_come_raw_and_as_what_they_could_be(agent: FakeAgent) -> None:
         (("scan", "--bauds", "9600"), 2, "used directly"),
         (("scan", "--units", "0-300"), 2, "numbers like 1-32,100"),
         (("scan", "--port", "/dev/x", "--formats", "8X1"), 2, "8N1, 8E1"),
-        (("record", "--port", "/dev/x", "--out", "x.lvrec"), 2, "Start the agent"),
+        (("record", "--port", "/dev/x", "--out", "x.lvrec"), 2, "its devices are not known"),
         (("write", "0", "1", "1", "--tcp", "h", "--yes"), 2, "Unit 0 is everybody"),
         (("write", "meter1", "voltage_l1", "1", "--yes"), 78, "cannot be written"),
         (("write", "evse1", "current_limit", "9000", "--yes"), 78, "9000"),

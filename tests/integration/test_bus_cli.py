@@ -76,9 +76,9 @@ def test_through_the_agent_safety_goes_first(scene: Stage, tmp_path: Path) -> No
     wait_for("connector 1", 10, lambda: connectors(scene)["1"]["state"] == "available")
     raised = scene.log_text("agent").count("fault_raised")
 
-    # Units 41 to 43 do not exist: each holds the line as long as a survey ever may.
+    # Units 41 and 42 do not exist: each holds the line as long as a survey ever may.
     since_s = now_s()
-    scanned = told("scan", "--units", "2,41-43", *reach)
+    scanned = told("scan", "--units", "2,41,42", *reach)
     assert [found["unit"] for found in objects_in(scanned, "found")] == [2]
     gaps_s = safety_gaps_s(scene, since_s)
     assert len(gaps_s) > 4
@@ -130,9 +130,14 @@ def test_without_an_agent_the_line_is_used_directly(scene: Stage, tmp_path: Path
     relay = told("read", "3", "relay_8", "--profile", "waveshare-modbus-rtu-relay", *here)
     assert relay["value"] is True
 
+    out = tmp_path / "direct.lvrec"
+    known = ("--config", str(config), "--line", "line1")
+    assert bus("record", "--out", str(out), "--seconds", "1", *known).exit_code == 0
+    assert [frame.error for frame in load(out).frames if frame.direction == "reply"][:5] == [""] * 5
+
     fault: JsonObject = {"name": "crc_errors", "line": "line1", "rate": 0.2}
     scene.board.ask("POST", "/faults", fault)
-    sick = told("doctor", "--config", str(config), "--line", "line1")
+    sick = told("doctor", *known)
     assert sick["ok"] is False
     verdicts = objects_in(objects_in(sick, "lines")[0], "verdicts")
     assert [verdict["code"] for verdict in verdicts] == ["crc_everywhere"]

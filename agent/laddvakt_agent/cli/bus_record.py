@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import click
 from laddvakt_agent.cli.bus_options import Options, line_options
 from laddvakt_agent.cli.bus_profiles import profile_named
 from laddvakt_agent.cli.bus_remote import stream
-from laddvakt_agent.cli.bus_where import Where, resolve
+from laddvakt_agent.cli.bus_where import Where, give_up, resolve
 from laddvakt_agent.cli.codes import Exit, fail
 from laddvakt_hal.recording import RecordingError, encode, load
 from laddvakt_hal.recording_redact import naming_registers, redact
+from laddvakt_hal.survey_line import LineTrouble
 
 CHUNK = 4096
 
@@ -37,17 +39,21 @@ CHUNK = 4096
 def record(where_options: Options, out: Path, seconds: float, keep_names: bool) -> None:
     """Record what the running agent and its devices say to each other.
 
+    With --config and a stopped agent the line's devices are asked all they can be asked instead.
     Serial numbers, cards and vehicles are taken out of the replies of configured devices. Play the
     file with `bus replay`.
     """
     where = resolve(where_options)
-    if where.socket is None:
+    if where.socket is not None:
+        _write(where, where.socket, out, seconds)
+    elif where.devices:
+        _capture(where, out, seconds)
+    else:
         fail(
             Exit.USAGE,
-            "Only a line of the running agent can be recorded: nobody else asks anything there.",
-            "Start the agent and name the line with --line.",
+            "Nobody would ask anything on that line: its devices are not known.",
+            "Start the agent and name the line with --line, or add --config.",
         )
-    _write(where, where.socket, out, seconds)
     _tell(out, frozenset() if keep_names else _naming(where))
 
 
@@ -64,6 +70,21 @@ def _write(where: Where, socket: Path, out: Path, seconds: float) -> None:
         fail(Exit.USAGE, f"--out: {out} is there already.", "Name a new file.")
     except http.client.HTTPException as error:
         fail(Exit.TEMPORARY, f"The agent went away: {error!r}.", f"{out} keeps what came.")
+    except OSError as error:
+        fail(Exit.TEMPORARY, f"{out}: {error.strerror or error}.", "Name another folder.")
+
+
+def _capture(where: Where, out: Path, seconds: float) -> None:
+    from laddvakt_agent.cli.bus_capture import capture  # noqa: PLC0415 - not for the agent's way
+
+    try:
+        with out.open("xb") as file:
+            file.write(encode(asyncio.run(capture(where, seconds))))
+    except FileExistsError:
+        fail(Exit.USAGE, f"--out: {out} is there already.", "Name a new file.")
+    except LineTrouble as error:
+        out.unlink()
+        give_up(error)
     except OSError as error:
         fail(Exit.TEMPORARY, f"{out}: {error.strerror or error}.", "Name another folder.")
 

@@ -67,8 +67,9 @@ def _line(its: JsonObject) -> Iterator[str]:
     yield f"{its.get('name')} ({setup_text(settings_of(its))}): {state}, {busy}"
     yield f"  late {_cell(its.get('late'))}; UART errors: {uarts}"
     notes = its.get("notes")
-    for note in notes if isinstance(notes, list) else []:
-        yield f"  {note}"
+    for note in [*(notes if isinstance(notes, list) else []), its.get("hint")]:
+        if note:
+            yield f"  {note}"
     units = [*objects(its, "devices"), *objects(its, "others")]
     heads = [head for head, _ in _COLUMNS]
     head = ("device", "unit", *heads, "exceptions", *(h for h, _ in _TIMES), "bytes")
