@@ -34,6 +34,21 @@ class Turn:
         if self.began_s is None and (here := len(self.stream.buffer)):
             self.began_s = self.stream.last_character_s - here * self.stream.pace.character_s
 
+    def drop(self, end: int) -> bytes:
+        """Take characters that are no reply to this request off the front."""
+        dropped = bytes(self.stream.buffer[:end])
+        del self.stream.buffer[:end]
+        self.stream.late_characters += end
+        self.began_s = None
+        return dropped
+
+    def strip_echo(self) -> None:
+        """Take our own characters off; what stood before them is no reply to them either."""
+        at = self.stream.buffer.find(self.frame)
+        if at >= 0:
+            del self.stream.buffer[: at + len(self.frame)]
+            self.echo_seen = True
+
     def is_too_soon(self, found: Found) -> bool:
         """True for a frame that must have begun before our request had left: not its reply.
 

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from laddvakt_hal.uart import UartCounts
 
 LONGEST_FRAME = 256  # Modbus over Serial Line V1.02, 2.5.1
+# So many replies in a row took their time on the wire: from now on none may be quicker. Devices
+# that speak USB themselves know no baud rate and never get there.
+TIMELY = 20
 
 
 class SerialLink:
@@ -55,6 +58,7 @@ class SerialLink:
         self._clock = clock
         self._told_echo = echo
         self._echo = echo  # does the adapter hear itself? `None`: unknown until a read
+        self._timely = 0  # replies in a row that took their time
         self._repeats = Repeats()
         self._latency: dict[int, Latency] = {}
 
@@ -76,7 +80,7 @@ class SerialLink:
     async def open(self, settle_s: float) -> None:
         """Open the line and wait until it was silent for `settle_s`."""
         await self.stream.open()
-        self._echo = self._told_echo
+        self._echo, self._timely = self._told_echo, 0
         await self.stream.drain(settle_s + self.stream.pace.held_s)
         self._repeats.forget()
 
@@ -91,9 +95,7 @@ class SerialLink:
     def duration_s(self, request: Request, timing: Timing) -> float:
         """Characters, silence and the device's usual turnaround."""
         characters = rtu_request_length(request) + rtu_reply_length(request)
-        pace = self.stream.pace
-        wire_s = characters * pace.character_s
-        return wire_s + max(timing.turnaround_s, pace.silence_s) + pace.silence_s
+        return self.stream.pace.duration_s(characters, timing.turnaround_s)
 
     def turnaround_s(self, unit: int) -> float | None:
         """See `Link.turnaround_s`."""
@@ -138,9 +140,7 @@ class SerialLink:
         buffer.clear()
         if paid:
             self._repeats.must_rest(request.unit)
-            await self.stream.drain(self.stream.pace.hole_s)
-        else:
-            await self.stream.drain(timing.worst_latency_s)
+        await self.stream.drain(self.stream.pace.held_s if paid else timing.worst_latency_s)
 
     async def _ask(self, request: Request, timing: Timing) -> Exchange:
         latency = self._latency.setdefault(request.unit, Latency())
@@ -269,12 +269,9 @@ class SerialLink:
             turn.note_beginning()
             verdict = scan(buffer, turn.request)
             if isinstance(verdict, Found):
-                if not turn.is_too_soon(verdict):
+                if self._is_timely(turn, verdict):
                     return verdict
-                self._repeats.overheard(buffer[: verdict.end], self._clock())
-                self.stream.late_characters += verdict.end
-                del buffer[: verdict.end]
-                turn.began_s = None
+                self._repeats.overheard(turn.drop(verdict.end), self._clock())
                 continue
             deadline_s = turn.deadline_s(verdict.count)
             chatter = len(buffer) > 2 * LONGEST_FRAME
@@ -287,13 +284,17 @@ class SerialLink:
         waited_s = self._clock() - turn.sent_at_s
         raise NoReply(f"{describe(turn.request)}: silent for {waited_s:.3f} s")
 
+    def _is_timely(self, turn: Turn, found: Found) -> bool:
+        too_soon = turn.is_too_soon(found)
+        if too_soon and self._timely >= TIMELY:
+            return False
+        self._timely = 0 if too_soon else self._timely + 1
+        return True
+
     def _strip_echo(self, turn: Turn) -> None:
         """Take our own characters off the front, where an echo can be told from a reply."""
         if turn.echo_seen or self._told_echo is False or not self.stream.buffer:
             return
         if self._echo is not True and isinstance(scan(turn.frame, turn.request), Found):
             return  # the reply may look exactly like the request
-        at = self.stream.buffer.find(turn.frame)
-        if at >= 0:  # what stood before our echo is no reply to it
-            del self.stream.buffer[: at + len(turn.frame)]
-            turn.echo_seen = True
+        turn.strip_echo()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from laddvakt_hal.settings import SerialSettings
 
 # A hole inside a frame: USB adapters deliver in batches of up to 16 ms, busy hosts add theirs.
-HOLE_S = 0.05
+HOLE_S = 0.1
 # Every character wakes a process that waits for its port, even when it asked for many. So it
 # looks away while it knows that more must come, and back a little before the end.
 _LOOK_AWAY = 32  # characters still to come that make it worth while

@@ -42,6 +42,11 @@ class Pace:
         """From a reply's last character until the first one of a copy would have been seen."""
         return COPY_S + 2 * self.character_s + self.batch_s
 
+    def duration_s(self, characters: int, turnaround_s: float) -> float:
+        """How long a request and its reply usually hold the line, the silence after included."""
+        waits_s = max(turnaround_s, self.silence_s) + self.silence_s
+        return characters * self.character_s + waits_s
+
     def stretch(self, timing: Timing) -> Timing:
         """The device's timing as it is seen from here."""
         return _stretch(timing, self.added_s, self.held_s)

@@ -268,6 +268,34 @@ def test_first_copy_that_breaks_its_promise_is_the_known_limit() -> None:
     on_rig(test)
 
 
+def test_adapter_that_knows_no_baud_rate_is_believed_all_the_same() -> None:
+    """A device that speaks USB itself answers sooner than any wire could carry it."""
+
+    async def test(rig: Rig) -> None:
+        def heard(frame: bytes, ended_s: float) -> None:
+            rig.loop.call_later(0.001, rig.line._take, obey(frame))
+            rig.loop.call_later(0.001, rig.line._tell)
+
+        rig.line.heard = heard
+        for number in range(100):
+            assert await rig.outcome(1, 3 * number) == (3 * number, 3 * number + 1)
+
+    on_rig(test)
+
+
+def test_what_was_under_way_before_the_request_left_is_no_reply() -> None:
+    async def test(rig: Rig) -> None:
+        for number in range(30):
+            await rig.outcome(1, 3 * number)
+        await asyncio.sleep(1)
+        rig.line.talk(rig.loop.time() + 0.001, obey(bytes((1, 3, 0, 5, 0, 2, 0, 0))))
+        assert await rig.outcome(1, 9) == (9, 10)
+        assert rig.bus.late == 9
+        assert rig.bus.line_stats.copies == 1
+
+    on_rig(test)
+
+
 def test_wrong_rate_is_hinted_at_until_anything_gets_through() -> None:
     async def test(rig: Rig) -> None:
         rig.answer = lambda frame: b"\x00\xf8\xe0\x00\xfe\x80"

@@ -29,6 +29,7 @@ class Gateway:
     dice: random.Random
     rates: dict[str, float]
     rtu: bool
+    free_s: float = 0.0  # until when the connection is busy with what was sent before
     old: list[bytes] = field(default_factory=list)  # frames it sent before, ids and all
 
     def hit(self, kind: str) -> bool:
@@ -50,10 +51,10 @@ class Gateway:
         late = self.hit("late")
         after_s = self.dice.uniform(0.1, 0.3) if late else self.dice.uniform(0.001, 0.05)
         frame = framed(reply) if self.rtu else self._with_id(data[:2], reply)
-        answers = self._torn(frame, after_s)
+        answers = self._in_order(frame, after_s)
         if self.hit("copied"):
             gap_s = 0.004 if self.rtu else self.dice.choice((0.0, 0.01, 0.2))
-            answers.append((answers[-1][0] + gap_s * self.dice.random(), frame))
+            answers += self._in_order(frame, answers[-1][0] + gap_s * self.dice.random())
         self.old = [*self.old[-8:], frame]
         return answers
 
@@ -64,11 +65,17 @@ class Gateway:
             transaction = self.dice.choice(self.old)[:2]
         return transaction + struct.pack(">HH", 0, len(reply)) + reply
 
-    def _torn(self, frame: bytes, after_s: float) -> Answer:
-        if not self.hit("torn"):
-            return [(after_s, frame)]
-        cut = self.dice.randrange(1, len(frame))
-        return [(after_s, frame[:cut]), (after_s + self.dice.uniform(0.0, 0.02), frame[cut:])]
+    def _in_order(self, frame: bytes, after_s: float) -> Answer:
+        """A connection may tear frames apart, but never mixes them."""
+        now_s = self.loop.time()
+        after_s = max(after_s, self.free_s - now_s)
+        cut, pause_s = len(frame), 0.0
+        if self.hit("torn"):
+            cut, pause_s = self.dice.randrange(1, len(frame)), self.dice.uniform(0.0, 0.02)
+        self.free_s = now_s + after_s + pause_s + 1e-6
+        return [(after_s, frame[:cut]), (after_s + pause_s + 1e-7, frame[cut:])][
+            : 1 + (pause_s > 0)
+        ]
 
 
 async def run(loop: VirtualLoop, seed: int, *, rtu: bool) -> Verdict:

@@ -20,7 +20,7 @@ from laddvakt_hal.errors import HalError
 from laddvakt_hal.frame import Function, Request
 from laddvakt_hal.link import Link
 from laddvakt_hal.repeats import COPY_S
-from laddvakt_hal.serial_link import SerialLink
+from laddvakt_hal.serial_link import TIMELY, SerialLink
 
 UNITS = (1, 2, 3)
 FOR_EVER_S = 120.0
@@ -142,6 +142,7 @@ async def run(loop: VirtualLoop, seed: int, parts: Parts = REAL, focus: Focus = 
 
     bus = parts.bus(settings, loop.time, link)
     line, rtu = made[0]
+    timely = TIMELY if pace.is_wire else 0  # a wire that has been in use for a while
     echo = dice.random() < 0.2
     wire, line.echo = Wire(), echo if focus.echo is None else focus.echo
     kinds = focus.kinds or dice.sample(KINDS, dice.randrange(len(KINDS) + 1))
@@ -163,6 +164,7 @@ async def run(loop: VirtualLoop, seed: int, parts: Parts = REAL, focus: Focus = 
     await bus.start()
     while not bus.up:  # noqa: ASYNC110 - in virtual time
         await asyncio.sleep(0.01)
+    rtu._timely = timely
     unplugging = loop.create_task(_unplug(line, dice)) if dice.random() < 0.15 else None
     calls = [
         loop.create_task(_caller(bus, random.Random(seed * 31 + n), wire, verdict, devices, focus))
