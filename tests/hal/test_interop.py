@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from pymodbus.framer import FramerType
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -12,17 +13,23 @@ from hal.slave import until
 from laddvakt_hal.bus import Bus, TcpSettings
 from laddvakt_hal.errors import Refused
 from laddvakt_hal.frame import Function, Request
+from laddvakt_hal.settings import Framing
 
 pytestmark = pytest.mark.integration
 
 
-async def test_reads_and_writes_a_pymodbus_server() -> None:
+@pytest.mark.parametrize(
+    ("framing", "framer"),
+    [("tcp", FramerType.SOCKET), ("rtu", FramerType.RTU)],
+    ids=["modbus-tcp", "rtu-over-tcp"],
+)
+async def test_reads_and_writes_a_pymodbus_server(framing: Framing, framer: FramerType) -> None:
     data = [SimData(100, values=[1, 2, 3, 4], datatype=DataType.REGISTERS)]
-    server = ModbusTcpServer(SimDevice(1, data), address=("127.0.0.1", 0))
+    server = ModbusTcpServer(SimDevice(1, data), framer=framer, address=("127.0.0.1", 0))
     await server.serve_forever(background=True)
     assert server.transport is not None
     port = server.transport.sockets[0].getsockname()[1]  # type: ignore[attr-defined] # a Server
-    bus = Bus(TcpSettings(name="t", host="127.0.0.1", port=port))
+    bus = Bus(TcpSettings(name="t", host="127.0.0.1", port=port, framing=framing))
     await bus.start()
     try:
         await until(lambda: bus.up)
