@@ -191,7 +191,8 @@ class Actuator:
         if not self._limit_due(wanted_a):
             return REWRITE_S
         try:
-            await self.board.set_limit(wanted_a)
+            if not await self._written(wanted_a):
+                return None  # look again at once
         except HalError as error:
             return self._failed("limit", error)
         self._note("limit", "")
@@ -199,6 +200,25 @@ class Actuator:
         if self.wanted.limit_a == 0.0 and wanted_a > 0.0:
             self._open_again()  # the offer was withdrawn while it was being written
         return REWRITE_S
+
+    async def _written(self, limit_a: float) -> bool:
+        """Write a limit; False when there was reason to look again before the board confirmed it.
+
+        Some boards take a limit only every few seconds: 0 A must not wait behind such a pause.
+        """
+        writing = asyncio.ensure_future(self.board.set_limit(limit_a))
+        changed = asyncio.ensure_future(self._limit_changed.wait())
+        try:
+            await asyncio.wait({writing, changed}, return_when=asyncio.FIRST_COMPLETED)
+            if writing.done():
+                writing.result()
+                return True
+            self.written_a = None  # it may reach the board all the same
+            return False
+        finally:
+            changed.cancel()
+            writing.cancel()
+            await asyncio.wait({writing, changed})
 
     def _limit_due(self, wanted_a: float) -> bool:
         if self.written_a != wanted_a:

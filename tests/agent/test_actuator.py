@@ -55,6 +55,7 @@ class FakeBoard:
     limits: list[float] = field(default_factory=list)
     readback: Reading[float] = field(default_factory=missing)
     error: HalError | None = None
+    waits: asyncio.Event | None = None  # the board takes a limit above 0 only once this is set
 
     def pilot(self) -> Reading[PilotState]:
         return missing()
@@ -83,6 +84,8 @@ class FakeBoard:
             raise self.error
 
     async def set_limit(self, current_a: float) -> None:
+        if self.waits is not None and current_a > 0.0:
+            await self.waits.wait()
         self.limits.append(current_a)
         if self.error:
             raise self.error
@@ -152,6 +155,19 @@ async def test_a_watchdog_that_wants_it_is_fed_while_the_core_is_stepped() -> No
         beats = r.board.beats
         await asyncio.sleep(0.2)
         assert r.board.beats == beats
+
+
+async def test_nothing_is_offered_behind_a_board_that_wants_a_pause() -> None:
+    async with rig() as r:
+        await until(lambda: r.board.limits == [0.0])
+        r.board.waits = asyncio.Event()
+        r.actuator.want(CHARGE)
+        await asyncio.sleep(0.02)
+        r.actuator.want(OPEN)
+        await until(lambda: r.board.limits == [0.0, 0.0] and r.actuator.written_a == 0.0)
+        r.board.waits.set()
+        await asyncio.sleep(0.05)
+        assert r.board.limits == [0.0, 0.0]  # the offer that waited was given up
 
 
 async def test_a_watchdog_fed_by_reading_gets_no_beats() -> None:
