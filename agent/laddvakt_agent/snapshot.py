@@ -161,6 +161,8 @@ class Publisher:
                     "unit": device.unit,
                     "profile": device.profile.id,
                     "heard_ago_s": None if heard_s is None else round(now_s - heard_s, 3),
+                    "as_configured": device.identity_matches(),
+                    "identity_changed": _changed(device),
                     "stats": None if stats is None else _stats(stats),
                 }
             )
@@ -236,6 +238,14 @@ def _readings(roles: Roles, settings: Settings) -> dict[str, _Shown]:
         name: _Shown(reading=reading, device=meter.device, good_for_s=meter_s)
         for name, reading in metered.items()
     }
+
+
+def _changed(device: Device) -> JsonObject | None:
+    """What says that another unit answers here than before."""
+    change = device.changed_identity
+    if change is None:
+        return None
+    return {"quantity": change.quantity, "before": str(change.before), "now": str(change.now)}
 
 
 def _reading(shown: _Shown, now_s: float) -> JsonObject:

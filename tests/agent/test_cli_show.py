@@ -157,10 +157,17 @@ def test_units_grow_with_the_number(
         ({"uplink": None}, 0, ""),
         ({"lines": [{"name": "line1", "up": False, "reason": "port missing"}]}, 0,
          "line line1: DOWN - port missing\n"),
+        ({"devices": [{"name": "m1", "unit": 2, "line": "line1", "profile": "eastron-sdm630",
+                       "as_configured": False, "identity_changed": None}]}, 0,
+         "device m1 (unit 2): another model than eastron-sdm630 answers\n"
+         "  laddvakt bus identify 2 --line line1 says what it is\n"),
+        ({"devices": [{"name": "m1", "unit": 2, "as_configured": True, "identity_changed":
+                       {"quantity": "serial", "before": "7", "now": "8"}}]}, 0,
+         "device m1 (unit 2): was exchanged, serial was 7, is 8\n"),
         ({"faults": [STOP, SILENT, DOWN]}, 1,
          "".join(TREE.splitlines(keepends=True)[7:] + TREE.splitlines(keepends=True)[:7])),
     ],
-    ids=["ledger", "refused", "unreachable", "waiting", "no uplink", "line", "faults"],
+    ids=["ledger", "refused", "unreachable", "waiting", "no uplink", "line", "stranger", "exchanged", "faults"],
 )  # fmt: skip
 def test_what_stands_against_it_follows(
     agent: FakeAgent, more: JsonObject, code: int, expected: str

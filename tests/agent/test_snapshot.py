@@ -28,6 +28,12 @@ async def test_the_ledger_is_durable_while_every_guard_says_so(station: Bench) -
     assert station.commands.status()["ledger"] == {"durable": False}
 
 
+async def test_what_a_device_turned_out_to_be_is_told(station: Bench) -> None:
+    devices = station.commands.status()["devices"]
+    assert isinstance(devices, list)
+    assert {(part["as_configured"], part["identity_changed"]) for part in devices} == {(None, None)}
+
+
 async def test_the_deciding_fault_is_named(station: Bench) -> None:
     def deciding() -> object:
         parts = station.commands.status()["connectors"]

@@ -35,6 +35,8 @@ def status_lines(answer: JsonObject) -> Iterator[str]:
     for line in objects(answer, "lines"):
         if not line.get("up"):
             yield f"line {line.get('name')}: DOWN - {line.get('reason')}"
+    for device in objects(answer, "devices"):
+        yield from _stranger(device)
     yield from fault_lines(standing(answer))
     if not durable(answer):
         yield "ledger: cannot be written; no session begins, because none could be billed"
@@ -42,6 +44,18 @@ def status_lines(answer: JsonObject) -> Iterator[str]:
     uplink = answer.get("uplink")
     if isinstance(uplink, dict):
         yield from _backend(uplink)
+
+
+def _stranger(device: JsonObject) -> Iterator[str]:
+    """A device that is not what the configuration says, or not the one from before."""
+    name, unit = device.get("name"), device.get("unit")
+    if device.get("as_configured") is False:
+        yield f"device {name} (unit {unit}): another model than {device.get('profile')} answers"
+        yield f"  laddvakt bus identify {unit} --line {device.get('line')} says what it is"
+    changed = device.get("identity_changed")
+    if isinstance(changed, dict):
+        quantity, before, now = (changed.get(key) for key in ("quantity", "before", "now"))
+        yield f"device {name} (unit {unit}): was exchanged, {quantity} was {before}, is {now}"
 
 
 def fault_lines(faults: list[JsonObject]) -> Iterator[str]:
