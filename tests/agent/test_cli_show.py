@@ -167,7 +167,8 @@ def test_units_grow_with_the_number(
         ({"faults": [STOP, SILENT, DOWN]}, 1,
          "".join(TREE.splitlines(keepends=True)[7:] + TREE.splitlines(keepends=True)[:7])),
     ],
-    ids=["ledger", "refused", "unreachable", "waiting", "no uplink", "line", "stranger", "exchanged", "faults"],
+    ids=["ledger", "refused", "unreachable", "waiting", "no uplink", "line", "stranger",
+         "exchanged", "faults"],
 )  # fmt: skip
 def test_what_stands_against_it_follows(
     agent: FakeAgent, more: JsonObject, code: int, expected: str

@@ -120,12 +120,15 @@ async def test_round_brings_every_role_to_life(tmp_path: Path) -> None:
 async def test_plan_says_what_it_costs(tmp_path: Path) -> None:
     async with rig(tmp_path) as its:
         poller = its.poller
-        safety = [row for row in poller.plan if row.kind is ReadClass.SAFETY]
-        spots = [(row.block.addr, row.block.count) for row in safety]
-        assert spots == [(1000, 7), (0, 18), (0, 2)]
+        spots = {
+            kind: [(row.block.addr, row.block.count) for row in poller.plan if row.kind is kind]
+            for kind in (ReadClass.SAFETY, ReadClass.STATUS)
+        }
+        assert spots[ReadClass.SAFETY] == [(1000, 7), (0, 2)]
+        assert spots[ReadClass.STATUS] == [(1007, 1), (0, 18)]  # faults, and a slow meter
         assert poller.longest_transaction_s == max(row.wire_s for row in poller.plan)
         assert 0.06 < poller.longest_transaction_s < 0.08
-        assert poller.utilisation == pytest.approx(0.66, abs=0.005)
+        assert poller.utilisation == pytest.approx(0.51, abs=0.005)
         assert poller.safety_period_s == pytest.approx(0.35)
 
 
@@ -133,11 +136,11 @@ async def test_safety_period_is_kept(tmp_path: Path) -> None:
     async with rig(tmp_path) as its:
         await its.poller.first_round.wait()
         await asyncio.sleep(1.5)
-        for unit, address in ((1, 1000), (2, 0), (3, 0)):
+        for unit, address, period_s in ((1, 1000, 0.25), (2, 0, 0.5), (3, 0, 0.25)):
             at = its.reads(unit, address)[1:]
             periods = [b - a for a, b in itertools.pairwise(at)]
-            assert sorted(periods)[len(periods) // 2] < 0.3
-            assert max(periods) < 0.5  # its period, the board's own 100 ms, a busy machine
+            assert sorted(periods)[len(periods) // 2] < period_s + 0.05
+            assert max(periods) < period_s + 0.3  # the board's own 100 ms, a busy machine
 
 
 async def test_board_errors_do_not_wait_for_the_energy(tmp_path: Path) -> None:
@@ -181,7 +184,7 @@ async def _hammer(command: Callable[[], Awaitable[object]]) -> None:
     ("silent", "worst_s"),
     [
         pytest.param({1, 2, 3}, 2.5, id="everybody"),  # a read of the silent takes its turn, too
-        pytest.param({1}, 1.3, id="the-board"),
+        pytest.param({1}, 2.0, id="the-board"),  # the meter is asked twice a second, at best
     ],
 )
 async def test_hammered_commands_leave_the_poller_its_turns(
