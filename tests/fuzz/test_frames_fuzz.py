@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
+from fuzz import judge_frames
 from fuzz.judge_frames import HEAD_LENGTH, check, request_from
 from hal.slave import framed, obey
-from laddvakt_hal.frame import encode_rtu, encode_tcp
+from laddvakt_hal.frame import Found, encode_rtu, encode_tcp
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 heads = st.binary(min_size=HEAD_LENGTH, max_size=HEAD_LENGTH)
@@ -19,6 +20,15 @@ heads = st.binary(min_size=HEAD_LENGTH, max_size=HEAD_LENGTH)
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
 def test_corpus(path: Path) -> None:
     check(path.read_bytes())
+
+
+@pytest.mark.parametrize("name", ["rtu_truncated", "rtu_other_unit", "tcp_http"])
+def test_judgement_is_sharp(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parser that believes whatever comes is found out by the seeds alone."""
+    gullible = lambda came, request: Found(0, len(came), bytes(came[1:-2]))  # noqa: E731 - short
+    monkeypatch.setattr(judge_frames, "scan", gullible)
+    with pytest.raises(AssertionError):
+        check((Path(__file__).parent / "corpus" / name).read_bytes())
 
 
 @seed(1)
