@@ -88,6 +88,7 @@ class LineEvidence:
     swept: bool = False  # other speeds were tried
     elsewhere: tuple[Elsewhere, ...] = ()
     late: int = 0  # characters or replies that came when none was owed
+    copies: int = 0  # whole replies among them: somebody says things twice
     hears_itself: bool | None = None
     errors_seen: int = 0  # errors whose time is known …
     errors_after_switch: int = 0  # … and those right after a contactor switched
@@ -251,6 +252,12 @@ def _echo(line: LineEvidence) -> Iterator[Verdict]:
         yield _verdict("echo_heard", Level.HINT, line.name, "every request comes back once")
 
 
+def _copies(line: LineEvidence) -> Iterator[Verdict]:
+    if line.copies > 1:
+        because = f"{line.copies} whole replies came that nobody was owed"
+        yield _verdict("repeated", Level.TROUBLE, line.name, because)
+
+
 def _latency_timer(line: LineEvidence) -> Iterator[Verdict]:
     if line.latency_timer_ms is not None and line.latency_timer_ms > LATENCY_MS:
         because = f"the adapter holds characters back for {line.latency_timer_ms} ms"
@@ -272,5 +279,6 @@ _RULES: tuple[Callable[[LineEvidence], Iterator[Verdict]], ...] = (
     _gateway,
     _exceptions,
     _echo,
+    _copies,
     _latency_timer,
 )

@@ -194,6 +194,13 @@ ENGLISH: Mapping[str, Text] = {
         "The adapter hears itself; reads work all the same.",
         ("switch its local echo off: it makes the line slower and writes unsure",),
     ),
+    "repeated": Text(
+        "Replies come twice.",
+        (
+            "a repeater or converter on the line sends them again: take it out and look again",
+            "another master may be on the line: there may be one only",
+        ),
+    ),
     "latency_timer": Text(
         "The adapter delivers characters late.",
         (

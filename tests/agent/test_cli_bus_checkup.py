@@ -7,21 +7,32 @@ import os
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hal.slave import PtySlave, framed, registers
-from laddvakt_agent.cli.bus_checkup import TIMES, checkup
+from laddvakt_agent.cli.bus_checkup import checkup
 from laddvakt_agent.cli.bus_where import Known, Where
 from laddvakt_hal.bus import SerialSettings, TcpSettings
 from laddvakt_hal.profile import load_profile
+from laddvakt_hal.settings import Timing
 from laddvakt_hal.survey_line import Trouble
 from laddvakt_hal.verdict import Verdict, judge
 
 pytestmark = pytest.mark.integration
 METER = load_profile("eastron-sdm72d-m-v2")
+QUICK = replace(METER, timing=Timing(timeout_s=0.06, worst_latency_s=0.06))
+TIMES = 8
 TCGETS2 = 0x802C542A
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here comes late or only now and then: no need to wait for it."""
+    for name, value in (("LATE_S", 0.1), ("TIMES", TIMES), ("FACTORY_PAIRS", 3)):
+        monkeypatch.setattr(f"laddvakt_agent.cli.bus_checkup.{name}", value)
 
 
 class Meters:
@@ -57,7 +68,7 @@ class Meters:
 async def meters(path: Path) -> AsyncIterator[tuple[Meters, Where]]:
     played = Meters(path)
     settings = SerialSettings(name="line1", port=str(path))
-    devices = tuple(Known(name=f"m{unit}", unit=unit, profile=METER.id) for unit in (1, 2))
+    devices = tuple(Known(name=f"m{unit}", unit=unit, profile=QUICK.id) for unit in (1, 2))
     try:
         yield played, Where(settings=settings, devices=devices)
     finally:
@@ -65,7 +76,7 @@ async def meters(path: Path) -> AsyncIterator[tuple[Meters, Where]]:
 
 
 async def verdicts(where: Where) -> list[Verdict]:
-    return list(judge(await checkup(where, (METER,))))
+    return list(judge(await checkup(where, (QUICK,))))
 
 
 async def test_a_well_line_is_well(tmp_path: Path) -> None:
@@ -86,7 +97,7 @@ async def test_another_speed_is_found_and_told(tmp_path: Path) -> None:
     async with meters(tmp_path / "line1") as (played, where):
         played.speed = 19200
         fast = load_profile("bender-rcmb300")
-        (found,) = judge(await checkup(where, (METER, fast)))
+        (found,) = judge(await checkup(where, (QUICK, fast)))
     assert found.code == "other_settings"
     assert found.values["device"] == "m1"
     assert found.values["setup"].startswith("19200")

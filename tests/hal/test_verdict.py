@@ -99,6 +99,8 @@ CASES = {
     "echo heard": (line(well(1), hears_itself=True), ["all_good", "echo_heard"]),
     "latency timer": (line(well(1), latency_timer_ms=16), ["all_good", "latency_timer"]),
     "latency timer set": (line(well(1), latency_timer_ms=1), ["all_good"]),
+    "said twice": (line(well(1), late=70, copies=10), ["repeated"]),
+    "one copy is none": (line(well(1), late=7, copies=1), ["all_good"]),
     "two troubles": (line(well(1, short=9), well(2), silent(3)), ["one_silent", "short_replies"]),
 }
 

@@ -16,7 +16,8 @@ from laddvakt_hal.bus import Bus
 from laddvakt_hal.errors import HalError
 from laddvakt_hal.frame import Request
 from laddvakt_hal.profile_model import Profile
-from laddvakt_hal.settings import LineSettings, SerialSettings
+from laddvakt_hal.settings import LineSettings, SerialSettings, Timing
+from laddvakt_hal.stats import DeviceStats
 from laddvakt_hal.survey import Step, Stop, probe, settings_in_order, steps, sweep
 from laddvakt_hal.survey_line import (
     PROBE,
@@ -30,6 +31,7 @@ from laddvakt_hal.verdict import ENOUGH, Elsewhere, LineEvidence
 
 TIMES = 20  # each device that answers is asked so often: two damaged replies are no accident
 NEAR_UNITS = range(1, 11)  # where nobody says who is there
+LATE_S = 0.4  # a reply that is late by more is none
 _SOMEBODY = 1  # who is asked does not matter for an echo
 FACTORY_PAIRS = 6  # speeds and formats that are tried when nobody answers
 
@@ -58,10 +60,11 @@ async def _here(where: Where, profiles: Sequence[Profile]) -> LineEvidence:
     async with open_line(its) as bus:
         devices = where.devices or await _present(bus, profiles)
         questions = [_question(device, profiles) for device in devices]
+        for device in devices:
+            bus.set_timing(device.unit, _patience(device, profiles))
         for request in questions * TIMES:
-            stats = bus.stats.get(request.unit)
-            if stats is None or stats.no_reply < max(ENOUGH, stats.requests):
-                bus.set_timing(request.unit, PROBE)
+            stats = bus.stats.get(request.unit) or DeviceStats()
+            if stats.requests < ENOUGH or stats.ok or stats.exception:
                 await _ask(bus, request)
         told = {
             "name": its.name,
@@ -86,6 +89,12 @@ async def _present(bus: Bus, profiles: Sequence[Profile]) -> tuple[Known, ...]:
         await _ask(bus, probe(unit))
     heard = [unit for unit in units if bus.stats[unit].requests > bus.stats[unit].no_reply]
     return tuple(Known(name="", unit=unit, profile="") for unit in heard or units[:1])
+
+
+def _patience(device: Known, profiles: Sequence[Profile]) -> Timing:
+    """The device's own time; after a silence long enough for a late reply to be seen as one."""
+    its = next((profile.timing for profile in profiles if profile.id == device.profile), PROBE)
+    return replace(its, worst_latency_s=max(its.worst_latency_s, LATE_S))
 
 
 def _question(device: Known, profiles: Sequence[Profile]) -> Request:

@@ -18,6 +18,7 @@ def evidence(line: JsonObject, before: JsonObject | None, setup: str, *, tcp: bo
         tcp=tcp,
         units=units,
         late=_since(line, earlier, "late"),
+        copies=_since(line, earlier, "copies"),
         errors_seen=_since(line, earlier, "errors_seen"),
         errors_after_switch=_since(line, earlier, "errors_after_switch"),
     )

@@ -64,6 +64,7 @@ def line_counts(bus: Bus) -> JsonObject:
     return {
         "utilisation": round(line.utilisation, 4),
         "late": line.late,
+        "copies": line.copies,
         "hint": bus.hint,
         "uart": None
         if uart is None
