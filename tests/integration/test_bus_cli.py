@@ -101,7 +101,7 @@ def test_through_the_agent_safety_goes_first(scene: Stage, tmp_path: Path) -> No
     ]
 
     out = tmp_path / "line1.lvrec"
-    recorded = bus("record", "--out", str(out), "--seconds", "1", *reach)
+    recorded = bus("record", "--out", str(out), "--seconds", "0.6", *reach)
     assert recorded.exit_code == 0
     assert {frame.unit for frame in load(out).frames} >= {1, 2, 3}
 
@@ -110,7 +110,11 @@ def test_through_the_agent_safety_goes_first(scene: Stage, tmp_path: Path) -> No
     assert f"{port(scene)}: another program has it open" in in_use.stderr
 
 
-def test_without_an_agent_the_line_is_used_directly(scene: Stage, tmp_path: Path) -> None:
+def test_without_an_agent_the_line_is_used_directly(
+    scene: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("LATE_S", 0.1), ("TIMES", 8)):  # nothing comes late, half is damaged
+        monkeypatch.setattr(f"laddvakt_agent.cli.bus_checkup.{name}", value)
     scene.start_board()
     here = ("--port", port(scene))
     config = tmp_path / "laddvakt.toml"
@@ -132,10 +136,10 @@ def test_without_an_agent_the_line_is_used_directly(scene: Stage, tmp_path: Path
 
     out = tmp_path / "direct.lvrec"
     known = ("--config", str(config), "--line", "line1")
-    assert bus("record", "--out", str(out), "--seconds", "1", *known).exit_code == 0
+    assert bus("record", "--out", str(out), "--seconds", "0.6", *known).exit_code == 0
     assert [frame.error for frame in load(out).frames if frame.direction == "reply"][:5] == [""] * 5
 
-    fault: JsonObject = {"name": "crc_errors", "line": "line1", "rate": 0.2}
+    fault: JsonObject = {"name": "crc_errors", "line": "line1", "rate": 0.5}
     scene.board.ask("POST", "/faults", fault)
     sick = told("doctor", *known)
     assert sick["ok"] is False
