@@ -12,6 +12,7 @@ import contextlib
 import itertools
 from typing import TYPE_CHECKING
 
+from laddvakt_hal.alarm import Alarm
 from laddvakt_hal.clock import boottime
 from laddvakt_hal.errors import BusDown, HalError, LineSetupError
 from laddvakt_hal.hints import LineWatch
@@ -64,7 +65,7 @@ class Bus:
         self._watch = LineWatch(settings)
         self._entries: list[Entry] = []
         self._numbers = itertools.count()
-        self._wake = asyncio.Event()
+        self._wake = Alarm()
         self._task: asyncio.Task[None] | None = None
         self._up = False
         self._since_s = clock()
@@ -197,11 +198,7 @@ class Bus:
             if entry is not None:
                 self._entries.remove(entry)
                 return entry
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+            await self._wake.wait(wait_s)
 
     def _wait(self, entry: Entry) -> Wait:
         """What still holds an entry back."""
@@ -284,4 +281,4 @@ class Bus:
             self.on_change(self)
 
     def _wake_up(self) -> None:
-        self._wake.set()
+        self._wake.ring()

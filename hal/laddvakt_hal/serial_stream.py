@@ -25,7 +25,7 @@ HOLE_S = 0.1
 # Every character wakes a process that waits for its port, even when it asked for many. So it
 # looks away while it knows that more must come, and back a little before the end.
 _LOOK_AWAY = 32  # characters still to come that make it worth while
-_LOOK_BACK = 0.9  # share of their time: an adapter's clock may run 2 % fast, batches come late
+_LOOK_BACK = 0.95  # share of their time: an adapter's clock may run 2 % fast, batches come late
 _CHUNK = 64  # a tty hands out at most so much per call when the kernel copies in pieces
 
 
