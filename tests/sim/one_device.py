@@ -27,8 +27,8 @@ class Asked:
 
 
 def load(device: BenchDevice, volts: float, amps: float, pf: float) -> None:
-    """The same load on every phase."""
-    for phase in (1, 2, 3):
+    """The same load on every phase it measures."""
+    for phase in device.physics.phases:
         device.set(f"voltage_l{phase}", volts)
         device.set(f"current_l{phase}", amps)
         device.set(f"pf_l{phase}", pf)

@@ -140,12 +140,13 @@ def test_mistake(tmp_path: Path, text: str, says: str) -> None:
     assert says in str(error.value)
 
 
-def test_device_mistakes(tmp_path: Path) -> None:
-    """What only the device knows is refused with file, line and device too."""
-    text = LINE + DEVICE + "values = { colour = 1 }\n"
+@pytest.mark.parametrize("quantity", ["colour", "energy_resettable_import"])
+def test_device_mistakes(tmp_path: Path, quantity: str) -> None:
+    """What only the device knows, or none of its registers shows, is refused with its place."""
+    text = LINE + DEVICE + f"values = {{ {quantity} = 1 }}\n"
     path = _file(tmp_path, text)
     with pytest.raises(
-        LayoutError, match=r"values\.colour cannot be set; allowed are .*current_l1"
+        LayoutError, match=rf"values\.{quantity} cannot be set; allowed are .*current_l1"
     ):
         furnish(load(path, models()), 0.0)
 

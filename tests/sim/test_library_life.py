@@ -40,6 +40,32 @@ def test_counters_count() -> None:
     assert after[1] == before[1]
 
 
+@pytest.mark.parametrize("model", ["eastron-sdm120", "eastron-sdm230"])
+def test_one_phase_counts_one_phase(model: str) -> None:
+    """A meter on one phase counts what flows there and no more."""
+    asked = Asked(model)
+    load(asked.device, 100.0, 10.0, 1.0)
+    before = asked.device.truth("energy_import_total")
+    asked.ask("0400000002", after_s=3600.0)
+    assert asked.device.truth("energy_import_total") == pytest.approx(float(before or 0) + 1.0)
+    assert not [name for name in asked.device.settable() if name.endswith(("_l2", "_l3"))]
+
+
+@pytest.mark.parametrize("model", library.models())
+def test_what_can_be_set_shows(model: str) -> None:
+    """Nothing that is measured can be set without a register that tells, an hour later at most."""
+    one, other = (Asked(model).device for _ in range(2))
+    idle = []
+    for quantity in sorted({*one.settable()} - {*one.settings}):
+        one.set(quantity, 0.77 if quantity.startswith("pf_") else 3.25)
+        for device in (one, other):
+            device.tell_time(device.now_s + 3600.0)
+        if all(one.truth(name) == other.truth(name) for name in one.quantities()):
+            idle.append(quantity)
+        one, other = (Asked(model).device for _ in range(2))
+    assert not idle
+
+
 @pytest.mark.parametrize(
     ("model", "quantity", "request_", "reply"),
     [

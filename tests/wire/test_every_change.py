@@ -54,7 +54,7 @@ async def test_every_point_while_exporting(name: str) -> None:
     """Power against the usual direction: signs, one-way values and the other counter."""
     wrong: list[str] = []
     async with connected(name) as (pair, *_):
-        for phase in (1, 2, 3):
+        for phase in pair.sim.physics.phases:
             pair.sim.set(f"pf_l{phase}", -0.99 + 0.03 * phase)
         pair.sim.tell_time(pair.sim.now_s + 60.0)
         assert float(pair.sim.physics.get("power_total")) < -1000.0

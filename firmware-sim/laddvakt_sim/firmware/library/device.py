@@ -131,8 +131,17 @@ class BenchDevice(Registers):
             bytes.fromhex(str(value))
 
     def settable(self) -> tuple[str, ...]:
-        """What `set` takes."""
-        return tuple(sorted({*self.settings, *self.physics.settable()}))
+        """Settings, and what is measured of all that shows in this device's registers."""
+        shown, watched = self._shown, self.physics.watched()
+        self._shown = watched
+        try:
+            for quantity, point in self.points.items():
+                if not self.refuses(point):
+                    self.value(quantity)
+            watched.follow_counters()
+        finally:
+            self._shown = shown
+        return tuple(sorted({*self.settings, *watched.needed}))
 
     def quantities(self) -> tuple[str, ...]:
         """Everything with a truth, in the order of the model's points."""

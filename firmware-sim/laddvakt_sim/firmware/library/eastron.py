@@ -7,6 +7,7 @@ codes of SDM120 and SDM230; a read over more registers than the limit is refused
 from __future__ import annotations
 
 from laddvakt_sim.firmware.library.model import Manners, Model, Serial, Span
+from laddvakt_sim.firmware.library.physics import ONE_PHASE
 from laddvakt_sim.firmware.library.point import table
 
 _THREE_PHASES = table(
@@ -143,6 +144,7 @@ MODELS = (
         vendor="Eastron",
         name="SDM120-Modbus",
         points=_ONE_PHASE,
+        physics=ONE_PHASE,
         serial=Serial(baud=2400, format="8N1"),
         manners=_manners(80),
         energy_step_kwh=0.001,
@@ -155,6 +157,7 @@ MODELS = (
         vendor="Eastron",
         name="SDM230-Modbus",
         points=_ONE_PHASE + _SDM230,
+        physics=ONE_PHASE,
         serial=Serial(baud=9600, format="8N1"),
         manners=_manners(60),
         energy_step_kwh=0.001,

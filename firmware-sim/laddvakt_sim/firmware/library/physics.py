@@ -38,6 +38,9 @@ METER: Mapping[str, float] = {
     "apparent_energy_total": 1391.274,
     "phase_sequence": 0,
 }
+ONE_PHASE: Mapping[str, float] = {
+    name: value for name, value in METER.items() if not name.endswith(("_l2", "_l3"))
+}
 CHARGEPOINT: Mapping[str, float] = {
     **METER,
     "pf_l3": 0.917,
@@ -60,6 +63,7 @@ class Physics:
     def __init__(self, values: Mapping[str, float], *, cap_a: float | None = None) -> None:
         self.cap_a = cap_a  # what a charging station lets through per phase; None: no station
         self._values = dict(values)
+        self.phases = tuple(n for n in _PHASES if f"current_l{n}" in self._values)
 
     def __contains__(self, quantity: str) -> bool:
         return quantity in self._values or (quantity in _DERIVED and bool(self._values))
@@ -67,6 +71,10 @@ class Physics:
     def copy(self) -> Physics:
         """The state of this moment."""
         return Physics(self._values, cap_a=self.cap_a)
+
+    def watched(self) -> Watched:
+        """A copy that notes what was needed of it."""
+        return Watched(self._values, cap_a=self.cap_a)
 
     def set(self, quantity: str, value: float) -> None:
         """Change what is measured; what follows from other numbers cannot be set.
@@ -92,7 +100,7 @@ class Physics:
         """
         if quantity in _DERIVED:
             return _DERIVED[quantity](self)
-        value = self._values[quantity]
+        value = self._value(quantity)
         if quantity.startswith("current_l") and self.cap_a is not None:
             return min(value, self.cap_a)
         return value
@@ -107,11 +115,14 @@ class Physics:
             return  # this device measures nothing that counts
         apparent_kva = self.get("apparent_power_total") / 1000
         self._values["apparent_energy_total"] += apparent_kva * seconds / _S_PER_H
-        for phase in _PHASES:
+        for phase in self.phases:
             self._count(phase, self.get(f"power_l{phase}") / 1000 * seconds / _S_PER_H)
         for name in _SESSION:
             if name in self._values:
                 self._values[name] += seconds
+
+    def _value(self, name: str) -> float:
+        return self._values[name]
 
     def _count(self, phase: int, energy_kwh: float) -> None:
         direction = "import" if energy_kwh >= 0 else "export"
@@ -123,8 +134,27 @@ class Physics:
                 self._values[name] += abs(energy_kwh)
 
 
+class Watched(Physics):
+    """A copy that notes which of the numbers that can be set were needed to tell something."""
+
+    def __init__(self, values: Mapping[str, float], *, cap_a: float | None) -> None:
+        super().__init__(values, cap_a=cap_a)
+        self.needed: set[str] = set()
+
+    def follow_counters(self) -> None:
+        """What moves the counters that were needed, was needed too."""
+        if any(name.startswith("energy") for name in self.needed):
+            self.get("power_total")
+        if "apparent_energy_total" in self.needed:
+            self.get("apparent_power_total")
+
+    def _value(self, name: str) -> float:
+        self.needed.add(name)
+        return super()._value(name)
+
+
 def _total(stem: str) -> Callable[[Physics], float]:
-    return lambda physics: sum(physics.get(f"{stem}_l{n}") for n in _PHASES)
+    return lambda physics: sum(physics.get(f"{stem}_l{n}") for n in physics.phases)
 
 
 def _mean(stem: str) -> Callable[[Physics], float]:
