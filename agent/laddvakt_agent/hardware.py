@@ -115,13 +115,20 @@ def build(
 def line_settings(line: LineConfig) -> SerialSettings | TcpSettings:
     """Where a configured line is."""
     if line.port is None:
-        return TcpSettings(name=line.name, host=line.host or "", port=line.tcp_port)
+        return TcpSettings(
+            name=line.name, host=line.host or "", port=line.tcp_port, framing=line.framing
+        )
     return SerialSettings(
         name=line.name,
         port=line.port,
         baud=line.baud,
         parity=line.format[1],
         stop_bits=int(line.format[2]),
+        direction=line.direction,
+        rts_before_s=line.rts_before_ms / 1000,
+        rts_after_s=line.rts_after_ms / 1000,
+        rts_on_send=line.rts_on_send,
+        echo=line.echo,
     )
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from laddvakt_agent.cli.run import profile
 from laddvakt_agent.config import Config, ConfigError, faults_page, load, parse
+from laddvakt_agent.hardware import line_settings
+from laddvakt_hal.bus import SerialSettings, TcpSettings
 from laddvakt_hal.profile import Profile
 
 PLACES = {
@@ -50,12 +52,28 @@ def test_the_demo_station_is_read_whole() -> None:
     assert config.line[2].tcp_port == 1502
 
 
+def test_a_lines_wiring_reaches_the_hardware() -> None:
+    wired = 'format = "8E1"\ndirection = "rts"\nrts_after_ms = 2\nrts_on_send = false\necho = true'
+    text = TEXT.replace('format = "8N1"', wired, 1)
+    text = text.replace("tcp_port = 1502", 'framing = "rtu"', 1)
+    config = parse(text, "station.toml", profile)
+    serial, tcp = line_settings(config.line[0]), line_settings(config.line[2])
+    assert isinstance(serial, SerialSettings)
+    assert isinstance(tcp, TcpSettings)
+    assert (serial.direction, serial.rts_after_s, serial.rts_on_send) == ("rts", 0.002, False)
+    assert (serial.format, serial.echo, tcp.framing) == ("8E1", True, "rtu")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
         ("baud = 9600", "baud = 96", "outside 1200 to 256000"),
         ("baud = 9600", 'baud = "9600"', "must be a whole number"),
         ('format = "8N1"', 'format = "7N1"', "is not one of: 8N1"),
+        ('format = "8N1"', 'direction = "auto"', "is not one of: none, kernel, rts"),
+        ('format = "8N1"', 'framing = "rtu"', "framing means nothing on a serial line"),
+        ("tcp_port = 1502", "baud = 9600", "baud means nothing on a TCP line"),
+        ("tcp_port = 1502", 'framing = "ascii"', "is not one of: tcp, rtu"),
         ("max_current_a = 16", "max_current_ma = 16000", "write max_current_a, in amperes"),
         ("phases = 3", "phasen = 3", "did you mean phases?"),
         ("phases = 3", "phases = true", "must be a whole number"),

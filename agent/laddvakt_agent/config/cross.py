@@ -77,6 +77,18 @@ def _loads(name: str) -> bool:
     return True
 
 
+_SERIAL_ONLY = (
+    "baud",
+    "format",
+    "direction",
+    "rts_before_ms",
+    "rts_after_ms",
+    "rts_on_send",
+    "echo",
+)
+_TCP_ONLY = ("tcp_port", "framing")
+
+
 def _line_checks(data: Row) -> Iterator[Problem]:
     yield from _unique(data, "line", "name")
     taken: dict[str, str] = {}
@@ -87,6 +99,8 @@ def _line_checks(data: Row) -> Iterator[Problem]:
                 path=("line", index),
                 message=f"line {name}: give either port (serial) or host (Modbus TCP)",
             )
+        else:
+            yield from _out_of_place(index, name, line)
         port = text(line, "port")
         if not port:
             continue
@@ -96,6 +110,19 @@ def _line_checks(data: Row) -> Iterator[Problem]:
                 path=("line", index, "port"),
                 message=f"lines {other} and {name} share port {port}: "
                 "make them one line, it takes many devices",
+            )
+
+
+def _out_of_place(index: int, name: str, line: Row) -> Iterator[Problem]:
+    """Keys that mean nothing on this kind of line: somebody expects them to do something."""
+    serial = "port" in line
+    for key in _TCP_ONLY if serial else _SERIAL_ONLY:
+        if key in line:
+            kind, other = ("a serial", "host") if serial else ("a TCP", "port")
+            yield Problem(
+                path=("line", index, key),
+                message=f"line {name}: {key} means nothing on {kind} line; "
+                f"remove it, or give {other} instead",
             )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 RETRY_MIN_S, RETRY_MAX_S = 2.0, 900.0
@@ -45,8 +47,14 @@ class LineConfig(msgspec.Struct, frozen=True, kw_only=True):
     port: str | None = None
     baud: int = 9600
     format: str = "8N1"
+    direction: Literal["none", "kernel", "rts"] = "none"
+    rts_before_ms: float = 0.0
+    rts_after_ms: float = 0.0
+    rts_on_send: bool = True
+    echo: bool | None = None  # whether the adapter hears itself; `None`: found out
     host: str | None = None
     tcp_port: int = 502
+    framing: Literal["tcp", "rtu"] = "tcp"
     safety_period_s: float | None = None
 
 

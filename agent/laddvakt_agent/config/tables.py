@@ -63,9 +63,15 @@ LINE = Table(
         "port": Key(pattern=_PATH, hint="serial device, like /dev/ttyUSB0"),
         "baud": Key(kind=int, low=1200, high=256000),
         "format": Key(choices=("8N1", "8E1", "8O1", "8N2")),
+        "direction": Key(choices=("none", "kernel", "rts")),
+        "rts_before_ms": Key(kind=float, low=0.0, high=100.0),
+        "rts_after_ms": Key(kind=float, low=0.0, high=100.0),
+        "rts_on_send": Key(kind=bool),
+        "echo": Key(kind=bool),
         "host": Key(pattern=r"\S+", hint="a name or an address, for Modbus TCP"),
         "tcp_port": Key(kind=int, low=1, high=65535),
-        "safety_period_s": Key(kind=float, low=0.05, high=1.0),
+        "framing": Key(choices=("tcp", "rtu")),
+        "safety_period_s": Key(kind=float, low=0.01, high=1.0),
     }
 )
 
