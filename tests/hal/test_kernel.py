@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from hal.image_kernel import ENOTTY, ImageKernel
-from laddvakt_hal import rs485
+from laddvakt_hal import port, rs485
 from laddvakt_hal.clock import boottime
 from laddvakt_hal.errors import LineSetupError
 from laddvakt_hal.kernel import LinuxKernel, adapter_file
 from laddvakt_hal.port import open_port
+from laddvakt_hal.repeats import COPY_S
 from laddvakt_hal.serial_stream import SerialStream
 from laddvakt_hal.settings import Direction, SerialSettings, TcpSettings
 from laddvakt_hal.uart import UartCounts, read_counts
@@ -23,6 +24,7 @@ from laddvakt_hal.uart import UartCounts, read_counts
 pytestmark = pytest.mark.integration
 
 TIOCGICOUNT = 0x545D
+TIOCEXCL = 0x540C
 # struct serial_icounter_struct: cts dsr rng dcd rx tx frame overrun parity brk buf_overrun, 9 × 0
 COUNTS = bytes.fromhex(
     "01000000 02000000 03000000 04000000 e8030000 64000000 07000000 08000000 09000000 0a000000"
@@ -143,6 +145,36 @@ async def test_rts_is_held_from_before_the_first_to_after_the_last_character(
     assert given_s - sent_s >= 40 * 10 / 115200 + 0.001
     assert not (left and knows_when_sent)
     assert kernel.arguments(rs485.TIOCMBIS) == [b"\x04\0\0\0"]
+
+
+def test_real_port_is_ours_alone_and_a_pty_is_not_locked_for_good(
+    pty: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TIOCEXCL outlives us on a pty whose far end stays open, so only real ports get it."""
+    kernel = ImageKernel({TIOCEXCL: b""})
+    open_port(line(pty[1]), kernel).close()
+    assert kernel.asked == []
+    monkeypatch.setattr(port, "_PTY_MAJORS", range(0))
+    open_port(line(pty[1]), kernel).close()
+    assert kernel.arguments(TIOCEXCL) == [b""]
+
+
+async def test_adapter_that_holds_back_gets_a_longer_gap_before_like_requests(
+    pty: tuple[int, str], tmp_path: Path
+) -> None:
+    """A copy it still holds must be seen before anything leaves that the copy would fit."""
+    timer = tmp_path / Path(pty[1]).name / "device" / "latency_timer"
+    timer.parent.mkdir(parents=True)
+    gaps_s = []
+    for content in (None, "/proc/sys/kernel/ngroups_max"):  # none; one that cannot be changed
+        if content is not None:
+            timer.symlink_to(content)
+        stream = SerialStream(line(pty[1]), boottime, lambda: None, LinuxKernel(sysfs=tmp_path))
+        await stream.open()
+        gaps_s.append(stream.pace.copy_s)
+        stream.close()
+    assert gaps_s[0] == pytest.approx(COPY_S + 2 * 10 / 115200)
+    assert gaps_s[1] - gaps_s[0] == pytest.approx(0.255)
 
 
 async def test_counters_are_those_since_opening(pty: tuple[int, str]) -> None:
