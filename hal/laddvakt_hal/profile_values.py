@@ -66,9 +66,8 @@ def words_for(profile: Profile, row: Row, value: float | str) -> tuple[int, ...]
     low, high = row.minimum, row.maximum
     if (high is not None and value > high) or (low is not None and 0 != value < low):
         raise ValueError(f"{value:g} does not fit: {row.quantity} takes {low} to {high}")
-    if row.type.is_bit:
-        on = COIL_ON if row.write_function is Function.WRITE_COIL else 1
-        return (on if value else 0,)
+    if row.type.is_bit or _is_output(profile, row):
+        return (_switched(profile, row, value),)
     return encode(value, row.type, profile.word_order, row.scale)
 
 
@@ -80,6 +79,24 @@ def plausible(value: Value, row: Row) -> bool:
         return False
     low, high = row.minimum, row.maximum
     return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _is_output(profile: Profile, row: Row) -> bool:
+    """True for a relay's output; registers among them are written otherwise than they read."""
+    coil = "" if profile.relay is None else profile.relay.coil
+    return bool(coil) and row.quantity.startswith(coil) and row.quantity[len(coil) :].isdecimal()
+
+
+def _switched(profile: Profile, row: Row, value: float) -> int:
+    """What a coil or output takes for on and off: some relays have values of their own."""
+    relay = profile.relay
+    on, off = (COIL_ON, 0) if relay is None else (relay.on_value, relay.off_value)
+    if row.write_function is Function.WRITE_COILS:
+        on, off = 1, 0
+    closed = 1 if relay is None or row.type.is_bit else relay.closed_value
+    if not row.type.is_bit and value not in (0, closed):
+        raise ValueError(f"{value:g} does not fit: {row.quantity} takes 0 or {closed}")
+    return on if value else off
 
 
 def _says_nothing(row: Row, raw: int, patterns: tuple[int, ...]) -> bool:

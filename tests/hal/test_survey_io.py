@@ -106,6 +106,33 @@ def test_a_coil_takes_on_and_off(text: str, values: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("profile", "quantity", "text", "function", "value"),
+    [
+        ("c0135-relay-board", "relay_2", "on", 5, 0x0100),
+        ("c0135-relay-board", "relay_2", "off", 5, 0x0000),
+        ("c0135-relay-board", "relay_set", "on", 5, 0x0100),
+        ("eletechsup-r4d3b16", "relay_2", "closed", 6, 0x0100),
+        ("eletechsup-r4d3b16", "relay_2", "open", 6, 0x0200),
+        ("eletechsup-r4d3b16", "relay_1_cmd", "0x0603", 6, 0x0603),
+        ("kmtronic-relay", "relay_2", "on", 5, 0xFF00),
+        ("waveshare-modbus-rtu-relay", "relay_set_all", "off", 5, 0x0000),
+    ],
+)
+def test_relays_have_their_own_on_and_off(
+    profile: str, quantity: str, text: str, function: int, value: int
+) -> None:
+    """An output is switched with the board's own values, whatever it reads as."""
+    request = write_by_row(load_profile(profile), 1, quantity, text)
+    assert (request.function, request.values) == (function, (value,))
+
+
+def test_a_register_relay_takes_open_and_closed_only() -> None:
+    """A command that is not one of the two is for the rows that take commands."""
+    with pytest.raises(WrongTarget, match="relay_2 takes 0 or 1"):
+        write_by_row(load_profile("eletechsup-r4d3b16"), 1, "relay_2", "0x0100")
+
+
+@pytest.mark.parametrize(
     ("profile", "quantity", "text", "said"),
     [
         (SDM72, "voltage_l1", "1", "cannot be written"),
