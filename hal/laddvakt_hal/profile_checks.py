@@ -12,10 +12,12 @@ from laddvakt_hal.profile_model import FedBy
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from laddvakt_hal.profile_maps import MeterMap
     from laddvakt_hal.profile_model import Limits, Profile, Row, Variant
 
 _MOST_WORDS = 125
 _MOST_BITS = 2000
+_ROUNDED = 1e-12  # 0.001 kWh is not quite 1 Wh
 
 
 def check(where: str, profile: Profile, *, limited: bool) -> None:
@@ -32,6 +34,8 @@ def check(where: str, profile: Profile, *, limited: bool) -> None:
     _spans(where, profile)
     _conditions(where, profile)
     _watchdog(f"{where}: watchdog", profile)
+    if profile.meter is not None:
+        _counter(f"{where}: meter", profile.meter, profile.rows[profile.meter.energy])
 
 
 def _all_rows(profile: Profile) -> Iterator[tuple[str, Row]]:
@@ -177,3 +181,24 @@ def _watchdog(place: str, profile: Profile) -> None:
         raise ProfileError(f"{place}: fed_by: the limit may not be written that often")
     if watchdog.heartbeat_s is not None and watchdog.heartbeat_s >= (expires_s or math.inf):
         raise ProfileError(f"{place}: heartbeat_s: must be less than its {expires_s:g} s")
+
+
+def _counter(place: str, meter: MeterMap, row: Row) -> None:
+    """What is said of the counter agrees with the register that shows it."""
+    per_unit, rollover_wh = meter.energy_wh_per_unit, meter.rollover_wh
+    if row.type.is_whole and row.scale_from is None:
+        step_wh = abs(row.scale) * per_unit
+        if meter.resolution_wh < step_wh * (1 - _ROUNDED):
+            raise ProfileError(
+                f"{place}: resolution_wh: {row.quantity} moves in steps of {step_wh:g} Wh"
+            )
+        holds_wh = step_wh * 2 ** (16 * row.type.words - (not row.type.is_unsigned))
+        if rollover_wh is not None and rollover_wh > holds_wh * (1 + _ROUNDED):
+            raise ProfileError(
+                f"{place}: rollover_wh: {row.quantity} holds no more than {holds_wh:.12g} Wh"
+            )
+    highest = math.inf if row.maximum is None else row.maximum * per_unit
+    if rollover_wh is not None and rollover_wh > highest * (1 + _ROUNDED):
+        raise ProfileError(
+            f"{place}: rollover_wh: {row.quantity} is refused above its max of {row.maximum:.12g}"
+        )

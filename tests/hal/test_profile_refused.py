@@ -118,6 +118,18 @@ WRONG = [
     pytest.param(
         'texts = ["SB-"', 'values = [1], texts = ["SB-"', "texts go with texts", id="identity"
     ),
+    pytest.param(
+        "resolution_wh = 1\n",
+        "resolution_wh = 0.1\n",
+        "meter: resolution_wh: energy moves in steps of 1 Wh",
+        id="finer-than-its-register",
+    ),
+    pytest.param(
+        "resolution_wh = 1\n",
+        "resolution_wh = 1\nrollover_wh = 4294967297\n",
+        "meter: rollover_wh: energy holds no more than 4294967296 Wh",
+        id="rollover",
+    ),
     pytest.param("u16 = [0xFFFF]", "u16 = [0x1FFFF]", "u16: raw numbers of 1 reg", id="pattern"),
     pytest.param("u16 = [0xFFFF]", "u16 = []", "u16: is empty", id="no-pattern"),
     pytest.param(
@@ -221,3 +233,11 @@ def test_contradictions_are_refused_with_place_and_reason(
     with pytest.raises(ProfileError, match=re.escape(message)) as caught:
         load(tmp_path, text)
     assert str(caught.value).startswith("some.toml: ")
+
+
+def test_a_counter_that_turns_over_is_believed_until_then(tmp_path: Path) -> None:
+    """A range that ends before the counter does would hide the last part of it."""
+    text = FULL.replace("resolution_wh = 1\n", "resolution_wh = 1\nrollover_wh = 1000\n")
+    load(tmp_path, text.replace('unit = "Wh" }', 'unit = "Wh", max = 1000 }'))
+    with pytest.raises(ProfileError, match="rollover_wh: energy is refused above its max of 999"):
+        load(tmp_path, text.replace('unit = "Wh" }', 'unit = "Wh", max = 999 }'))
