@@ -143,6 +143,8 @@ class Publisher:
                 "reason": bus.down_reason,
                 "late": bus.late,
                 "notes": list(bus.link_notes),
+                "hint": bus.hint,
+                "missed_periods": sum(self.hardware.pollers[name].missed.values()),
                 "safety_period_s": self.hardware.pollers[name].safety_period_s,
                 "longest_transaction_s": self.hardware.pollers[name].longest_transaction_s,
             }

@@ -157,6 +157,8 @@ def test_units_grow_with_the_number(
         ({"uplink": None}, 0, ""),
         ({"lines": [{"name": "line1", "up": False, "reason": "port missing"}]}, 0,
          "line line1: DOWN - port missing\n"),
+        ({"lines": [{"name": "line1", "up": True, "hint": "looks like another baud rate"}]}, 0,
+         "line line1: looks like another baud rate\n"),
         ({"devices": [{"name": "m1", "unit": 2, "line": "line1", "profile": "eastron-sdm630",
                        "as_configured": False, "identity_changed": None}]}, 0,
          "device m1 (unit 2): another model than eastron-sdm630 answers\n"
@@ -167,7 +169,8 @@ def test_units_grow_with_the_number(
         ({"faults": [STOP, SILENT, DOWN]}, 1,
          "".join(TREE.splitlines(keepends=True)[7:] + TREE.splitlines(keepends=True)[:7])),
     ],
-    ids=["ledger", "refused", "unreachable", "waiting", "no uplink", "line", "stranger",
+    ids=["ledger", "refused", "unreachable", "waiting", "no uplink", "line", "hint",
+         "stranger",
          "exchanged", "faults"],
 )  # fmt: skip
 def test_what_stands_against_it_follows(

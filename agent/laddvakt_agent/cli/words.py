@@ -35,6 +35,8 @@ def status_lines(answer: JsonObject) -> Iterator[str]:
     for line in objects(answer, "lines"):
         if not line.get("up"):
             yield f"line {line.get('name')}: DOWN - {line.get('reason')}"
+        if line.get("hint"):
+            yield f"line {line.get('name')}: {line.get('hint')}"
     for device in objects(answer, "devices"):
         yield from _stranger(device)
     yield from fault_lines(standing(answer))
