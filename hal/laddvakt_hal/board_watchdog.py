@@ -14,11 +14,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from laddvakt_hal.device import Device
-    from laddvakt_hal.profile_model import Watchdog
+    from laddvakt_hal.profile_model import Profile, Watchdog
 
 MOST_S = 5.0  # one that lets a vehicle charge unwatched for longer is no replacement for a dead man
 BEATS = 3  # so often it is fed within its time where the profile does not say: two may be lost
 _CLOSE = 1e-4  # registers that are scaled or floats come back a little different
+
+
+def replaces_dead_man(profile: Profile) -> bool:
+    """True when the device's own watchdog makes things safe in time.
+
+    Less current only counts where the agent sets how much; more current never does.
+    """
+    watchdog, timeout_s = profile.watchdog, profile.watchdog_s
+    if not watchdog.guards or timeout_s is None or timeout_s > MOST_S:
+        return False
+    return watchdog.on_expiry is OnExpiry.STOP or watchdog.fallback_value is not None
 
 
 class BoardWatchdog:
@@ -30,14 +41,8 @@ class BoardWatchdog:
 
     @property
     def guards(self) -> bool:
-        """True when it makes things safe in time, armed by `arm` or always there.
-
-        Less current only counts where `arm` sets how much; more current never does.
-        """
-        watchdog, timeout_s = self._watchdog, self._device.profile.watchdog_s
-        if not watchdog.guards or timeout_s is None or timeout_s > MOST_S:
-            return False
-        return watchdog.on_expiry is OnExpiry.STOP or watchdog.fallback_value is not None
+        """True when it makes things safe in time, armed by `arm` or always there."""
+        return replaces_dead_man(self._device.profile)
 
     @property
     def heartbeat_s(self) -> float | None:

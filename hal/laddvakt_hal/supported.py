@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from laddvakt_hal.board_watchdog import replaces_dead_man
 from laddvakt_hal.errors import ProfileError
 from laddvakt_hal.profile import known_profiles, load_profile
 from laddvakt_hal.profile_model import FedBy, Kind, OnExpiry
@@ -27,7 +28,7 @@ _HEAD = (
     "if the agent dies",
     "rows",
     "source",
-    "tried on hardware",
+    "hardware",
 )
 _FED = {
     FedBy.ANY_REQUEST: "any request feeds it",
@@ -110,7 +111,7 @@ def _cells(profile: Profile) -> tuple[str, ...]:
         _watchdog(profile),
         _rows(profile),
         _source(profile),
-        "yes" if profile.hardware_checked else "no",
+        f"{'' if profile.hardware_checked else 'not '}verified on hardware",
     )
 
 
@@ -164,7 +165,9 @@ def _watchdog(profile: Profile) -> str:
     else:
         after = f" after {expires_s:g} s"
         after += ", set on the device" if watchdog.timeout_quantity is None else ""
-    return f"{_EXPIRY[watchdog.on_expiry]}{after}; {_FED[watchdog.fed_by]}"
+    told = f"{_EXPIRY[watchdog.on_expiry]}{after}; {_FED[watchdog.fed_by]}"
+    too_late = profile.kind is Kind.BOARD and not replaces_dead_man(profile)
+    return f"{told}; needs a dead man" if too_late else told
 
 
 def _rows(profile: Profile) -> str:

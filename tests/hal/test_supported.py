@@ -37,17 +37,29 @@ def test_every_profile_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (
             "simpleevse-wb-din",
-            ["| board |", "9600 8N1, unit 1", "needs a dead man", "7 from one source", "| no |"],
+            [
+                "| board |",
+                "9600 8N1, unit 1",
+                "needs a dead man",
+                "7 from one source",
+                "| not verified on hardware |",
+            ],
         ),
         ("phoenix-charx-sec", ["board, meter, contactor", "TCP 502, unit 255", "stops after 1 s;"]),
         ("alfen-ng910", ["less current after 60 s, set on the device; only writing the limit"]),
-        ("vestel-evc04", ["one value", "a heartbeat feeds it"]),
+        ("alfen-ng910", ["writing the limit feeds it; needs a dead man |"]),
+        ("vestel-evc04", ["one value", "a heartbeat feeds it |"]),
+        ("heidelberg-energy-control", ["stops after 2 s; any request feeds it |"]),
+        ("keba-p30-p40", ["stops after 10 s; any request feeds it; needs a dead man |"]),
         ("keba-p30-p40", ["one value, 500 ms between reads, 5000 ms between limits"]),
         ("waveshare-modbus-rtu-relay", ["contactor, outputs, inputs", "a timed output falls open"]),
         ("kmtronic-relay", ["| outputs |", "outputs stay as they are"]),
         ("bender-rcmb300", ["residual monitor", "19200 8E1, unit 100 (not confirmed)", "| – |"]),
         ("eastron-sdm72d-m-v2", ["| meter |", "at most 20 registers, 100 ms rest"]),
-        ("bender-cc612-cc613", ["stops after a time set on the device; any request feeds it"]),
+        (
+            "bender-cc612-cc613",
+            ["stops after a time set on the device; any request feeds it; needs a dead man"],
+        ),
         ("etrel-inch", ["pilot board, rows only"]),
     ],
 )
@@ -60,7 +72,7 @@ def test_line_says_what_the_profile_says(name: str, parts: list[str]) -> None:
 def test_what_was_tried_on_hardware_is_told() -> None:
     profile = replace(load_profile("bender-rcmb300"), hardware_checked=True, model="a|b\nc")
     line = line_of(table([profile]), "bender-rcmb300")
-    assert line.endswith("| yes |")
+    assert line.endswith("| verified on hardware |")
     assert "a\\|b c" in line
 
 
