@@ -92,7 +92,6 @@ SURE_OF_THE_LINE = {
     "eastron-sdm630",
     "inepro-pro380",
     "janitza-umg96rm",
-    "orno-or-we-516-517",
     "schneider-iem3155-iem3255",
 }
 
