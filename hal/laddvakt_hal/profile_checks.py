@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from laddvakt_hal.errors import ProfileError
 from laddvakt_hal.profile_model import FedBy
+from laddvakt_hal.profile_promises import check_promises
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,6 +35,7 @@ def check(where: str, profile: Profile, *, limited: bool) -> None:
     _spans(where, profile)
     _conditions(where, profile)
     _watchdog(f"{where}: watchdog", profile)
+    check_promises(where, profile)
     if profile.meter is not None:
         _counter(f"{where}: meter", profile.meter, profile.rows[profile.meter.energy])
 

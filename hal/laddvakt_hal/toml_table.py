@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, overload
 
 from laddvakt_hal.errors import ProfileError
@@ -48,6 +49,8 @@ class Table:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.error(key, f"a number is expected, not {value!r}")
+        if not math.isfinite(value):
+            raise self.error(key, f"a finite number is expected, not {value}")
         return value
 
     def need_number(self, key: str) -> float:

@@ -130,6 +130,57 @@ WRONG = [
         "meter: rollover_wh: energy holds no more than 4294967296 Wh",
         id="rollover",
     ),
+    pytest.param(
+        FEEDING,
+        FEEDING.replace("timeout_value = 4", "timeout_value = 0").replace("timeout_s = 4", ""),
+        "0 switches a watchdog off",
+        id="watchdog-off",
+    ),
+    pytest.param(
+        FEEDING,
+        FEEDING.replace("= 4", "= 65536"),
+        "watchdog: timeout_value: 65536 does not fit into u16",
+        id="timer-overflows",
+    ),
+    pytest.param(
+        "fallback_value = 0", "fallback_value = 6", "fallback_value: 6 is no stop", id="no-stop"
+    ),
+    pytest.param(
+        "heartbeat_value = 1\n",
+        "heartbeat_value = -1\n",
+        "heartbeat_value: -1 does not fit into u16",
+        id="beat-value",
+    ),
+    pytest.param(
+        FEEDING,
+        'fed_by = "any_request"\non_expiry = "stop"\nheartbeat_s = 1\n',
+        "heartbeat_s: any request feeds it",
+        id="beats-unasked",
+    ),
+    pytest.param(
+        '{ 1 = "A", 2 = "C" }',
+        '{ 1 = "A", C2 = "C" }',
+        "pilot_states: C2: state is a number and never says so",
+        id="letter-for-a-number",
+    ),
+    pytest.param(
+        '{ 1 = "A", 2 = "C" }',
+        '{ 1 = "A", 77 = "C" }',
+        "pilot_states: 77: is not in [enum.state]",
+        id="state-nobody-names",
+    ),
+    pytest.param(
+        'errors = "faults"',
+        'pwm = "state"\npwm_on = ["77"]',
+        "pwm_on: 77: is not in [enum.state]",
+        id="pwm-nobody-names",
+    ),
+    pytest.param(
+        "unit_change_ms = 40",
+        "unit_change_ms = nan",
+        "unit_change_ms: a finite number is expected, not nan",
+        id="nan",
+    ),
     pytest.param("u16 = [0xFFFF]", "u16 = [0x1FFFF]", "u16: raw numbers of 1 reg", id="pattern"),
     pytest.param("u16 = [0xFFFF]", "u16 = []", "u16: is empty", id="no-pattern"),
     pytest.param(
