@@ -37,9 +37,6 @@ def meter_map(table: Table | None, rows: Mapping[str, Row]) -> MeterMap | None:
         raise table.error("energy", f"row {energy} must be in Wh or kWh, not {unit!r}")
     if len(voltage) not in (1, 3) or len(current) not in (1, 3) or not power:
         raise table.error("voltage", "one or three voltages and currents and a power are expected")
-    side = table.need_text("voltage_side")
-    if side not in ("line", "load"):
-        raise table.error("voltage_side", f"line or load is expected, not {side!r}")
     found = MeterMap(
         voltage=voltage,
         current=current,
@@ -51,7 +48,7 @@ def meter_map(table: Table | None, rows: Mapping[str, Row]) -> MeterMap | None:
         rollover_wh=table.number("rollover_wh"),
         update_s=table.need_number("update_ms") / 1000,
         latency_s=table.need_number("latency_ms") / 1000,
-        load_side=side == "load",
+        load_side=_load_side(table),
         three_wire=table.flag("three_wire"),
         measures_neutral=table.flag("measures_neutral"),
     )
@@ -116,6 +113,13 @@ def _check_board(table: Table, board: BoardMap, rows: Mapping[str, Row]) -> None
             raise table.error(
                 "limit_with", f"{before.quantity} does not stand just before {after.quantity}"
             )
+
+
+def _load_side(table: Table) -> bool:
+    side = table.need_text("voltage_side")
+    if side not in ("line", "load"):
+        raise table.error("voltage_side", f"line or load is expected, not {side!r}")
+    return side == "load"
 
 
 def _relay_bit(table: Table | None) -> tuple[str, int] | None:

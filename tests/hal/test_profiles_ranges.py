@@ -49,6 +49,15 @@ def test_no_meter_is_taken_to_be_behind_its_contactor(name: str) -> None:
     assert not roles.load_side
 
 
+@pytest.mark.parametrize("name", METERS)
+def test_who_tells_the_neutral_current(name: str) -> None:
+    """Those that have a row for it, and no others."""
+    profile = load_profile(name)
+    assert profile.meter is not None
+    rows = {"neutral_current", "current_n"} & {*profile.rows}
+    assert profile.meter.measures_neutral is bool(rows)
+
+
 @pytest.mark.parametrize("name", BOARDS)
 def test_what_a_board_may_be_told(name: str) -> None:
     """0 A, and every current from 6 A on that the box can give."""
