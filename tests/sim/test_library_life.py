@@ -173,6 +173,15 @@ def test_timed_relays_let_go() -> None:
     assert plain(asked.ask("0300020001", after_s=0.2)) == plain("0302 0000")
 
 
+def test_latched_relays_are_alone() -> None:
+    """R4D3B16: 0x0400 closes one and opens all others, a timed one too."""
+    asked = Asked("eletechsup-r4d3b16")
+    asked.ask("0600010100")
+    asked.ask("0600020609")
+    asked.ask("0600030400", after_s=0.1)
+    assert plain(asked.ask("0300010004", after_s=0.1)) == plain("0308 0000 0000 0001 0000")
+
+
 def test_unit_address_can_be_written() -> None:
     """A C0135 answers at its new address from then on."""
     asked = Asked("c0135-relay-board")

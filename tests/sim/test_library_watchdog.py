@@ -110,6 +110,17 @@ def test_what_writes_feed(model: str, write: str, feeds: bool) -> None:
     assert tripped is not feeds
 
 
+def test_a_heartbeat_lasts_for_one_timeout() -> None:
+    """After one heartbeat other writes do not go on feeding a Vestel."""
+    asked, device = charging("vestel-evc04")
+    asked.ask("0617700001")
+    for _ in range(3):
+        asked.ask("06138c000a", after_s=6.0)
+        assert not device.expired
+    asked.ask("06138c000a", after_s=6.0)
+    assert device.expired
+
+
 @pytest.mark.parametrize(
     ("model", "read", "reply"),
     [
