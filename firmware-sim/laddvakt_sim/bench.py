@@ -54,7 +54,7 @@ class Bench(Rig):
         )
 
     def set(self, name: str, values: Mapping[str, Value]) -> None:
-        """Change what a device measures.
+        """Change what a device measures: all of it, or nothing.
 
         Raises:
             KeyError: there is no such device.
@@ -65,11 +65,10 @@ class Bench(Rig):
             allowed = ", ".join(device.settable()) or "none"
             raise ValueError(f"{name}: unknown value {unknown[0]!r}: allowed are {allowed}")
         self.world.advance(now_s())
-        for quantity, value in values.items():
-            try:
-                device.set(quantity, value)
-            except (KeyError, ValueError) as error:
-                raise ValueError(f"{name}: {error.args[0]}") from error
+        try:
+            device.set_all(values)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{name}: {error.args[0]}") from error
 
     def view(self, name: str) -> dict[str, object]:
         """A device as JSON: where it is, and the truth about every quantity."""

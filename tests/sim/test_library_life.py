@@ -196,6 +196,16 @@ def test_early_and_sensitive_devices_say_so() -> None:
     assert sensitive == ["eastron-sdm120"]
 
 
+def test_all_is_set_or_nothing() -> None:
+    """Of several changes with one mistake none is made."""
+    device = Asked("heidelberg-energy-control").device
+    device.set_all({"current_l1": 7.5, "pilot": "B"})
+    before = (device.settings["pilot"], device.physics.get("voltage_l1"))
+    with pytest.raises(ValueError, match="takes 0 to"):
+        device.set_all({"pilot": "C", "voltage_l1": 200.0, "current_l2": -1.0})
+    assert (device.settings["pilot"], device.physics.get("voltage_l1")) == before
+
+
 def test_unknown_devices_and_quantities() -> None:
     """Mistakes are named, not guessed."""
     with pytest.raises(ValueError, match="device 'sdm630' is unknown; known: abb-b23-b24"):

@@ -11,6 +11,8 @@ from laddvakt_sim.firmware.library.registers import Registers
 from laddvakt_sim.firmware.slave import ExceptionCode, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from laddvakt_sim.firmware.library.model import Manners, Model
     from laddvakt_sim.firmware.library.point import Point, Value
 
@@ -112,6 +114,22 @@ class BenchDevice(Registers):
         else:
             self.physics.set(quantity, float(value))
         self.settle()
+
+    def set_all(self, values: Mapping[str, Value]) -> None:
+        """`set` every one of them, or nothing.
+
+        Raises:
+            KeyError: there is nothing of that name to set.
+            ValueError: it cannot have that value.
+        """
+        settings, physics = dict(self.settings), self.physics.copy()
+        try:
+            for quantity, value in values.items():
+                self.set(quantity, value)
+        except (KeyError, ValueError):
+            self.settings, self.physics = settings, physics
+            self.settle()
+            raise
 
     def check(self, quantity: str, value: Value) -> None:
         """Refuse a setting no register could show.
