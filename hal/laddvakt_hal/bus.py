@@ -8,9 +8,9 @@ reply can never reach somebody else. What a reply proves: see `repeats.py`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, NoReturn
 
 from laddvakt_hal.alarm import Alarm
 from laddvakt_hal.clock import boottime
@@ -20,6 +20,7 @@ from laddvakt_hal.links import link_for
 from laddvakt_hal.readiness import Readiness
 from laddvakt_hal.settings import LineSettings, SerialSettings, TcpSettings, Timing
 from laddvakt_hal.stats import DeviceStats, LineStats, line_stats
+from laddvakt_hal.tap import harmless
 from laddvakt_hal.turns import Entry, Priority, Reply, Turns, Wait, choose
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ MAX_BACKOFF_S = 1.0  # an adapter plugged in again must be back within the secon
 MAX_REFUSED_BACKOFF_S = 5.0  # a peer that closes every connection at once is not hammered
 _STOOD_S = 1.0  # a link that stood so long, or answered, was no failed attempt
 _DEFAULT_TIMING = Timing()
+log = logging.getLogger(__name__)
 
 
 class Bus:
@@ -58,20 +60,22 @@ class Bus:
         self.tried = False  # the first attempt to open is over, well or badly
         self.on_change: Callable[[Bus], None] | None = None  # called when `up` turned
         self._clock = clock
-        self._link = link(self._wake_up) if link else link_for(settings, clock, self._wake_up)
+        self._wake = Alarm()
+        wake = self._wake.ring
+        self._link = link(wake) if link else link_for(settings, clock, wake)
         self._timings: dict[int, Timing] = {}
         self._readiness = Readiness()
         self._turns = Turns()
         self._watch = LineWatch(settings)
         self._entries: list[Entry] = []
         self._numbers = itertools.count()
-        self._wake = Alarm()
         self._task: asyncio.Task[None] | None = None
         self._up = False
         self._since_s = clock()
         self._up_s = 0.0
         self._busy_s = 0.0
         self._answered = False  # since the link was opened
+        self._listener: Callable[[Frame], None] | None = None
 
     @property
     def up(self) -> bool:
@@ -95,12 +99,13 @@ class Bus:
 
     @property
     def on_frame(self) -> Callable[[Frame], None] | None:
-        """Told of every frame on the line when set; must not block nor raise."""
-        return self._link.on_frame
+        """Told of every frame when set; must not block."""
+        return self._listener
 
     @on_frame.setter
     def on_frame(self, listener: Callable[[Frame], None] | None) -> None:
-        self._link.on_frame = listener
+        self._listener = listener
+        self._link.on_frame = None if listener is None else harmless(listener, self.name)
 
     @property
     def line_stats(self) -> LineStats:
@@ -135,8 +140,7 @@ class Bus:
         """End; whoever waits gets `BusDown`."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait((self._task,))
             self._task = None
         self._go_down("closed")
 
@@ -146,15 +150,12 @@ class Bus:
         Raises:
             HalError: BusDown, NoReply, Garbled or Refused.
         """
-        stats = self.stats.setdefault(request.unit, DeviceStats())
+        self._stats_of(request.unit)
         if not self._up:
-            stats.requests += 1
-            error = BusDown(f"{self.name}: {self.down_reason}")
-            stats.count_error(error)
-            raise error
+            raise self._count_down(request.unit, self.down_reason)
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._entries.append(Entry(priority, next(self._numbers), request, future))
-        self._wake_up()
+        self._wake.ring()
         return await future
 
     async def _run(self) -> None:
@@ -167,19 +168,24 @@ class Bus:
                     self._come_up()
                     await self._serve()
                 except (BusDown, LineSetupError) as error:
-                    self._link.close()
-                    self.tried = True
-                    if self._up and self._stood():
-                        backoff_s = FIRST_BACKOFF_S
-                    most_s = MAX_REFUSED_BACKOFF_S if self._up else MAX_BACKOFF_S
-                    self._go_down(str(error))
+                    reason = str(error)
+                except Exception as error:
+                    # A fault of ours must not end a line with a contactor on it for good.
+                    log.exception("%s: internal error, the line is opened again", self.name)
+                    reason = f"internal error ({error!r}); please report it"
+                self._link.close()
+                self.tried = True
+                if self._up and self._stood():
+                    backoff_s = FIRST_BACKOFF_S
+                most_s = MAX_REFUSED_BACKOFF_S if self._up else MAX_BACKOFF_S
+                self._go_down(reason)
                 await asyncio.sleep(min(backoff_s, most_s))
                 backoff_s = min(2 * backoff_s, most_s)
         finally:
             self._link.close()
             self._go_down("stopped")  # whatever ended us: nobody may wait for ever
 
-    async def _serve(self) -> None:
+    async def _serve(self) -> NoReturn:
         while True:
             await self._carry_out(await self._next_entry())
 
@@ -219,9 +225,9 @@ class Bus:
             error = caught
             self._count(entry, error)
             entry.settle(error)
-        except asyncio.CancelledError:
-            # Cancelling the future instead would cancel the caller, too.
-            entry.settle(BusDown(f"{self.name}: closed"))
+        except (Exception, asyncio.CancelledError):
+            # Closed, or a fault of ours. Cancelling the future would cancel the caller, too.
+            entry.settle(self._count_down(request.unit, "closed"))
             raise
         else:
             self._count(entry, None, result)
@@ -234,7 +240,7 @@ class Bus:
             raise error
 
     def _count(self, entry: Entry, error: HalError | None, result: Exchange | None = None) -> None:
-        stats, tally = self.stats[entry.request.unit], self._link.tally
+        stats, tally = self._stats_of(entry.request.unit), self._link.tally
         stats.requests += 1
         stats.bytes_sent += tally.sent
         stats.bytes_received += tally.received
@@ -262,8 +268,7 @@ class Bus:
         self._up = self.tried = True
         self._up_s, self._answered = self._clock(), False
         self.down_reason = ""
-        if self.on_change is not None:
-            self.on_change(self)
+        self._tell_change()
 
     def _go_down(self, reason: str) -> None:
         changed = self._up
@@ -272,13 +277,23 @@ class Bus:
         entries, self._entries = self._entries, []
         for entry in entries:
             if not entry.future.done():
-                stats = self.stats[entry.request.unit]
-                stats.requests += 1
-                error = BusDown(f"{self.name}: {reason}")
-                stats.count_error(error)
-                entry.settle(error)
-        if changed and self.on_change is not None:
-            self.on_change(self)
+                entry.settle(self._count_down(entry.request.unit, reason))
+        if changed:
+            self._tell_change()
 
-    def _wake_up(self) -> None:
-        self._wake.ring()
+    def _count_down(self, unit: int, reason: str) -> BusDown:
+        """A request that the line's end answers."""
+        error, stats = BusDown(f"{self.name}: {reason}"), self._stats_of(unit)
+        stats.requests += 1
+        stats.count_error(error)
+        return error
+
+    def _stats_of(self, unit: int) -> DeviceStats:
+        return self.stats.setdefault(unit, DeviceStats())
+
+    def _tell_change(self) -> None:
+        try:
+            if self.on_change is not None:
+                self.on_change(self)
+        except Exception:
+            log.exception("%s: whoever is told that the line turned failed", self.name)

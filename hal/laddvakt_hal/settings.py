@@ -75,8 +75,10 @@ class TcpSettings:
         """Refuse what no connection can be.
 
         Raises:
-            ValueError: the framing is unknown.
+            ValueError: the framing is unknown, or the port number impossible.
         """
+        if not 1 <= self.port <= 65535:
+            raise ValueError(f"port 1..65535: {self!r}")
         if self.framing not in ("tcp", "rtu"):
             raise ValueError(f'framing "tcp" or "rtu": {self!r}')
 

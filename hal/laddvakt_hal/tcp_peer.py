@@ -57,6 +57,8 @@ class TcpPeer(asyncio.Protocol):
                 await loop.create_connection(lambda: self, self._settings.host, self._settings.port)
         except TimeoutError as error:
             raise BusDown(f"{self.where}: no answer; check cable and address") from error
+        except UnicodeError as error:
+            raise BusDown(f"{self.where}: this is no host name; correct it") from error
         except OSError as error:
             why = error.strerror or error
             raise BusDown(f"{self.where}: {why}; check host and port") from error
