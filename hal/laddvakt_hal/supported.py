@@ -171,9 +171,10 @@ def _watchdog(profile: Profile) -> str:
 
 
 def _rows(profile: Profile) -> str:
-    unsure = sum(row.confidence != "A" for row in profile.rows.values())
-    count = len(profile.rows)
-    return f"{count}, {unsure} from one source" if unsure else f"{count}"
+    found = [row.confidence for row in profile.rows.values()]
+    told = (("B", "from one source"), ("C", "inferred"))
+    parts = [f"{found.count(level)} {words}" for level, words in told if level in found]
+    return ", ".join([f"{len(found)}", *parts])
 
 
 def _source(profile: Profile) -> str:

@@ -48,6 +48,7 @@ def test_every_profile_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
         ("phoenix-charx-sec", ["board, meter, contactor", "TCP 502, unit 255", "stops after 1 s;"]),
         ("alfen-ng910", ["less current after 60 s, set on the device; only writing the limit"]),
         ("alfen-ng910", ["writing the limit feeds it; needs a dead man |"]),
+        ("bauer-bsm-ws36a", ["| 59, 2 inferred |"]),
         ("vestel-evc04", ["one value", "a heartbeat feeds it |"]),
         ("heidelberg-energy-control", ["stops after 2 s; any request feeds it |"]),
         ("keba-p30-p40", ["stops after 10 s; any request feeds it; needs a dead man |"]),
