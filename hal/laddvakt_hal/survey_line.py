@@ -35,6 +35,8 @@ _ECHO_LOOKS = 4
 MOST_COMMAND = 60  # characters of a command line that are shown
 OPEN_S = 5.0  # a line that never falls silent is given up after about 2 s
 PROBE = Timing(timeout_s=0.15, worst_latency_s=0.15, turnaround_s=0.02)  # of whom nothing is known
+# A gateway waits for an absent unit as long as it likes, and whoever is asked next waits behind.
+GATEWAY_PROBE = Timing(timeout_s=1.5, worst_latency_s=1.5, turnaround_s=0.02)
 
 
 class Trouble(enum.Enum):
@@ -118,6 +120,12 @@ async def open_line(settings: LineSettings) -> AsyncIterator[Bus]:
         yield bus
     finally:
         await bus.close()
+
+
+def probe_timing_on(settings: LineSettings) -> Timing:
+    """How long to wait on such a line for a unit of which nothing is known."""
+    gateway = isinstance(settings, TcpSettings) and settings.framing == "tcp"
+    return GATEWAY_PROBE if gateway else PROBE
 
 
 def trouble_now(settings: LineSettings, reason: str) -> LineTrouble:

@@ -87,6 +87,7 @@ ENGLISH: Mapping[str, Text] = {
             "check the unit id; a device without a line behind it takes 1 or 255",
             "check speed and format in the gateway",
             "check A and B behind the gateway",
+            "try --framing rtu: some gateways pass RTU frames through",
         ),
     ),
     "other_settings": Text(

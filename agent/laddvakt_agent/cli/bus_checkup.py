@@ -18,13 +18,22 @@ from laddvakt_hal.frame import Request
 from laddvakt_hal.profile_model import Profile
 from laddvakt_hal.settings import LineSettings, SerialSettings, Timing
 from laddvakt_hal.stats import DeviceStats
-from laddvakt_hal.survey import Step, Stop, probe, settings_in_order, steps, sweep
+from laddvakt_hal.survey import (
+    GATEWAY_EXCEPTIONS,
+    Step,
+    Stop,
+    probe,
+    settings_in_order,
+    steps,
+    sweep,
+)
 from laddvakt_hal.survey_line import (
     PROBE,
     LineTrouble,
     hears_itself,
     latency_timer_ms,
     open_line,
+    probe_timing_on,
     trouble_now,
 )
 from laddvakt_hal.verdict import ENOUGH, Elsewhere, LineEvidence
@@ -61,10 +70,10 @@ async def _here(where: Where, profiles: Sequence[Profile]) -> LineEvidence:
         devices = where.devices or await _present(bus, profiles)
         questions = [_question(device, profiles) for device in devices]
         for device in devices:
-            bus.set_timing(device.unit, _patience(device, profiles))
+            bus.set_timing(device.unit, _patience(device, profiles, its))
         for request in questions * TIMES:
             stats = bus.stats.get(request.unit) or DeviceStats()
-            if stats.requests < ENOUGH or stats.ok or stats.exception:
+            if stats.requests < ENOUGH or _answered(stats):
                 await _ask(bus, request)
         told = {
             "name": its.name,
@@ -85,16 +94,31 @@ async def _present(bus: Bus, profiles: Sequence[Profile]) -> tuple[Known, ...]:
     """Who answers among the likely units; the first of them when nobody does."""
     units = _likely(profiles)
     for unit in units:
-        bus.set_timing(unit, PROBE)
+        bus.set_timing(unit, probe_timing_on(bus.settings))
         await _ask(bus, probe(unit))
-    heard = [unit for unit in units if bus.stats[unit].requests > bus.stats[unit].no_reply]
+    heard = [unit for unit in units if _answered(bus.stats[unit]) or _spoilt(bus.stats[unit])]
     return tuple(Known(name="", unit=unit, profile="") for unit in heard or units[:1])
 
 
-def _patience(device: Known, profiles: Sequence[Profile]) -> Timing:
-    """The device's own time; after a silence long enough for a late reply to be seen as one."""
+def _answered(stats: DeviceStats) -> int:
+    """Replies of the device itself: a gateway's word that it is absent is none."""
+    own = sum(n for code, n in stats.exceptions.items() if code not in GATEWAY_EXCEPTIONS)
+    return stats.ok + own
+
+
+def _spoilt(stats: DeviceStats) -> int:
+    return stats.crc + stats.short + stats.wrong_unit + stats.wrong_reply + stats.echo
+
+
+def _patience(device: Known, profiles: Sequence[Profile], line: LineSettings) -> Timing:
+    """The device's own time; after a silence long enough for a late reply to be seen as one.
+
+    Behind a gateway at least as long as that looks for an absent unit: whoever is asked next
+    would seem late.
+    """
     its = next((profile.timing for profile in profiles if profile.id == device.profile), PROBE)
-    return replace(its, worst_latency_s=max(its.worst_latency_s, LATE_S))
+    least_s = max(LATE_S, probe_timing_on(line).worst_latency_s)
+    return replace(its, worst_latency_s=max(its.worst_latency_s, least_s))
 
 
 def _question(device: Known, profiles: Sequence[Profile]) -> Request:

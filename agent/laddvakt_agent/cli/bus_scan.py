@@ -23,7 +23,7 @@ from laddvakt_agent.cli.bus_words import found_lines, setup_text, span_text
 from laddvakt_agent.cli.client import JsonObject
 from laddvakt_agent.cli.codes import Exit, fail
 from laddvakt_hal.profile_model import Profile
-from laddvakt_hal.settings import LineSettings, SerialSettings
+from laddvakt_hal.settings import LineSettings, SerialSettings, TcpSettings, Timing
 from laddvakt_hal.survey import (
     BAUDS,
     FORMATS,
@@ -38,10 +38,10 @@ from laddvakt_hal.survey import (
     steps,
     sweep,
 )
-from laddvakt_hal.survey_line import PROBE, LineTrouble
+from laddvakt_hal.survey_line import PROBE, LineTrouble, probe_timing_on
 
 SLACK = 2.0  # a sweep that takes so many times its estimate hangs
-USUAL_UNITS = "1-32"  # through the agent each silent unit takes a second or more
+USUAL_UNITS = "1-32"  # through the agent or a gateway each silent unit takes a second or more
 
 
 @click.command()
@@ -60,9 +60,8 @@ USUAL_UNITS = "1-32"  # through the agent each silent unit takes a second or mor
 @click.option(
     "--timeout-ms",
     type=click.IntRange(20, 2000),
-    default=int(PROBE.timeout_s * 1000),
-    show_default=True,
-    help="How long to wait for each unit; through the agent the line's plan decides.",
+    help="How long to wait for each unit; 150, behind a gateway 1500; through the agent the line's "
+    "plan decides.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with a schema_version.")
 def scan(
@@ -72,13 +71,14 @@ def scan(
     formats: str | None,
     one_speed: bool,
     stop: str,
-    timeout_ms: int,
+    timeout_ms: int | None,
     as_json: bool,
 ) -> None:
     """Ask every unit id, at every likely speed, and list who answers.
 
     Nothing is written. Speeds and units of the devices this agent knows come first. Through the
-    agent only the line's own speed is asked, slowly: safety polling goes first.
+    agent only the line's own speed is asked, slowly: safety polling goes first; on a TCP line only
+    configured units, for a gateway lets everybody wait while it looks for an absent one.
 
     Exits 1 when nobody answers.
     """
@@ -86,10 +86,10 @@ def scan(
     one_speed = one_speed or where.through_agent or not isinstance(where.settings, SerialSettings)
     if one_speed and (bauds or formats):
         raise click.UsageError("--bauds and --formats are for a port that is used directly")
-    usual = USUAL_UNITS if where.through_agent else f"1-{LAST_UNIT}"
     profiles = all_profiles()
-    plan = _plan(where, profiles, _units(units or usual, profiles), bauds, formats, one_speed)
-    timing = replace(PROBE, timeout_s=timeout_ms / 1000, worst_latency_s=timeout_ms / 1000)
+    wanted = _units(units or _usual(where), profiles, _last(where))
+    plan = _plan(where, profiles, wanted, bauds, formats, one_speed)
+    timing = _timing(where, timeout_ms)
     worst_s = _worst_s(where, plan, timing.timeout_s)
     asked = sum(len(step.units) for step in plan)
     click.echo(f"{where.text}: {asked} questions, at most {span_text(worst_s)}.", err=True)
@@ -158,16 +158,33 @@ def _worst_s(where: Where, plan: Sequence[Step], timeout_s: float) -> float:
     return sum(len(step.units) for step in plan) * silent_ms / 1000 / share
 
 
-def _units(text: str, profiles: Sequence[Profile]) -> list[int]:
+def _usual(where: Where) -> str:
+    if where.through_agent and isinstance(where.settings, TcpSettings):
+        return ",".join(str(device.unit) for device in where.devices) or "1"
+    few = where.through_agent or isinstance(where.settings, TcpSettings)
+    return USUAL_UNITS if few else f"1-{LAST_UNIT}"
+
+
+def _last(where: Where) -> int:
+    return 255 if isinstance(where.settings, TcpSettings) else LAST_UNIT
+
+
+def _timing(where: Where, timeout_ms: int | None) -> Timing:
+    if timeout_ms is None:
+        return probe_timing_on(where.settings)
+    return replace(PROBE, timeout_s=timeout_ms / 1000, worst_latency_s=timeout_ms / 1000)
+
+
+def _units(text: str, profiles: Sequence[Profile], last: int) -> list[int]:
     found: dict[int, None] = {}
     for part in text.split(","):
         match = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", part.strip())
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if not 0 <= first <= last <= 255:
-            raise click.UsageError(f"--units {text}: numbers like 1-32,100 are expected")
-        found |= dict.fromkeys(range(first, last + 1))
+        low, high = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not 0 <= low <= high <= last:
+            raise click.UsageError(f"--units {text}: numbers up to {last}, as in 1-32,100")
+        found |= dict.fromkeys(range(low, high + 1))
     if text == USUAL_UNITS:
-        found |= {p.unit: None for p in profiles if p.unit is not None and p.unit <= LAST_UNIT}
+        found |= {p.unit: None for p in profiles if p.unit is not None and p.unit <= last}
     return list(found)
 
 
