@@ -16,6 +16,7 @@ from laddvakt_hal.errors import Garbled, NoReply, Refused
 from laddvakt_hal.frame import Request
 from laddvakt_hal.profile_values import value_of
 from laddvakt_hal.settings import SerialSettings
+from laddvakt_hal.survey_io import clearing_row
 from laddvakt_hal.survey_line import PROBE, NotAllowed
 from laddvakt_hal.survey_sunspec import find_sunspec
 
@@ -117,10 +118,9 @@ class _Asker:
 
     def may_read(self, row: Row) -> bool:
         """True when nothing anybody might have there is changed by reading it."""
-        return row.readable and not any(
-            other.function is row.function and other.addr < row.end and row.addr < other.end
-            for other in (*self._changing, *((row,) if row.clears else ()))
-        )
+        if not row.readable or row.clears:
+            return False
+        return clearing_row(self._changing, row.function, row.addr, row.count) is None
 
     def usual(self, row: Row) -> int:
         """How many profiles have something at the row's address."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 import re
@@ -17,7 +18,7 @@ from laddvakt_hal.profile_maps import COIL_ON
 from laddvakt_hal.profile_values import words_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from laddvakt_hal.bus import Bus
     from laddvakt_hal.codec import Value, WordOrder
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from laddvakt_hal.reading import Reading
     from laddvakt_hal.survey_line import Channel
 
+LONGEST_NUMBER = 40  # characters; no register takes more
 _ORDERS: tuple[WordOrder, ...] = ("big", "little")
 _SPAN = re.compile(r"(0x[0-9a-f]+|\d+)(?:\.\.(0x[0-9a-f]+|\d+))?", re.IGNORECASE)
 _YES = {"on": 1, "true": 1, "1": 1, "off": 0, "false": 0, "0": 0}
@@ -145,6 +147,17 @@ def as_type(words: tuple[int, ...], name: str, order: WordOrder, scale: float) -
         raise WrongTarget(str(error)) from None
 
 
+def clearing_row(rows: Iterable[Row], function: Function, first: int, count: int) -> Row | None:
+    """The first row that reading these registers would change, `None` where all may be read.
+
+    Function 3 or 4 is the same here: many devices answer both with the same registers.
+    """
+    registers = (Function.READ_HOLDING, Function.READ_INPUT_REGISTERS)
+    asked = registers if function in registers else (function,)
+    touched = (r for r in rows if r.addr < first + count and first < r.end)
+    return next((row for row in touched if row.clears and row.function in asked), None)
+
+
 def write_by_row(profile: Profile, unit: int, quantity: str, text: str) -> Request:
     """The request that writes a row's value, given as a number, `on`/`off` or an enum's text.
 
@@ -178,8 +191,10 @@ def write_raw(
     if coil:
         value = COIL_ON if _bit(text, "a coil") else 0
         return Request(unit=unit, function=Function.WRITE_COIL, address=address, values=(value,))
+    number = _parsed(text)
+    if number is None:
+        raise WrongTarget(f"a register takes a number such as 16, 0x10 or -1.5, not {text!r}")
     try:
-        number = int(text, 0) if text.lower().startswith("0x") else float(text)
         words = encode(number, parse_type(kind), order, scale)
         function = Function.WRITE_REGISTER if len(words) == 1 else Function.WRITE_REGISTERS
         return Request(
@@ -206,16 +221,26 @@ def _number(profile: Profile, row: Row, text: str) -> float:
     for code, name in table.items():
         if name == text:
             return float(code)
-    try:
-        value = float(int(text, 0)) if text.lower().startswith("0x") else float(text)
-    except ValueError:
+    value = _parsed(text)
+    if value is None:
         names = dict.fromkeys(table.values())
-        raise WrongTarget(
-            f"{row.quantity} takes a number, not {text!r}{meant(text, names)}"
-        ) from None
+        raise WrongTarget(f"{row.quantity} takes a number, not {text!r}{meant(text, names)}")
     if not math.isfinite(value):
         raise WrongTarget(f"{row.quantity} takes a finite number, not {text}")
     return value
+
+
+def _parsed(text: str) -> int | float | None:
+    """A number as people type it; whole ones stay whole: a float has not 64 bits."""
+    if len(text) > LONGEST_NUMBER:
+        return None
+    for base in (0, 10):  # 0x10; 010
+        with contextlib.suppress(ValueError):
+            return int(text, base)
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _absurd(value: Value) -> bool:

@@ -16,7 +16,7 @@ from agent.test_local_api import Agent, ask
 from laddvakt_agent.core.model import Role
 from laddvakt_agent.diagnostics.answers import Forbidden, JsonObject, NotPossible
 from laddvakt_agent.diagnostics.api import LocalApi
-from laddvakt_agent.diagnostics.bus_api import BusRoutes
+from laddvakt_agent.diagnostics.bus_api import BusRoutes, _encoder
 from laddvakt_agent.diagnostics.bus_desk import MOST_WAITING, BusDesk
 from laddvakt_agent.diagnostics.bus_gate import SHARE, room_on
 from laddvakt_agent.diagnostics.bus_stats import SwitchedErrors
@@ -29,6 +29,7 @@ from laddvakt_hal.plan import Periods, ReadClass
 from laddvakt_hal.poll import Poller, Watch
 from laddvakt_hal.profile import load_profile
 from laddvakt_hal.recording import decode
+from laddvakt_hal.settings import LineSettings, TcpSettings
 from laddvakt_hal.stats import DeviceStats
 from laddvakt_hal.tap import Frame
 
@@ -154,8 +155,9 @@ async def test_a_failure_is_told_as_data(
         (0, 0, 2, 4, "unit 0 is everybody"),
         (2, 0, 60, 4, "would hold the line"),
         (100, 8015, 3, 3, "residual_current_ac_max changes"),
+        (100, 8016, 2, 4, "residual_current_ac_max changes"),
     ],
-    ids=["broadcast", "too long", "clears"],
+    ids=["broadcast", "too long", "clears", "clears by function 4, too"],
 )
 async def test_what_harms_the_line_or_the_device_is_refused(
     station: Station, unit: int, address: int, count: int, fc: int, said: str
@@ -198,6 +200,18 @@ async def test_an_absent_unit_holds_the_line_for_a_safety_period_at_most(
     assert 0.2 < probe.timeout_s <= 0.25 - characters_s
     assert probe.worst_latency_s <= 0.25
     assert {unit: station.bus.timings[unit] for unit in own} == own
+
+
+async def test_a_gateway_is_never_sent_to_look_for_a_stranger(station: Station) -> None:
+    """An opening behind it would wait for as long as the gateway looks, whatever we do."""
+    station.bus.settings = TcpSettings(name="line1", host="gw", port=502)
+    with pytest.raises(NotPossible, match="unit 77 is not configured") as refused:
+        await station.read(77)
+    assert "--tcp gw:502" in refused.value.remedy
+    assert not station.bus.asked
+    station.bus.settings = TcpSettings(name="line1", host="gw", port=502, framing="rtu")
+    await station.read(77)  # no gateway of its own: silence costs what it does on a wire
+    assert len(station.bus.asked) == 1
 
 
 async def test_who_never_answered_leaves_no_row_behind(station: Station) -> None:
@@ -372,6 +386,19 @@ async def test_the_routes_answer_in_json(
     assert answer["schema_version"] == 1
     assert said in json.dumps(answer, separators=(",", ":"))
     assert status < 400 or answer["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "framing"),
+    [
+        (SerialSettings(name="l", port="/dev/null"), "rtu"),
+        (TcpSettings(name="l", host="h"), "tcp"),
+        (TcpSettings(name="l", host="h", framing="rtu"), "rtu"),
+    ],
+    ids=["serial", "tcp", "rtu over tcp"],
+)
+def test_a_recording_says_how_its_frames_are_framed(settings: LineSettings, framing: str) -> None:
+    assert decode(_encoder(Bus(settings)).header()).framing == framing
 
 
 @pytest.mark.integration

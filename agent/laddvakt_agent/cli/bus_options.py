@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,18 @@ class Options:
     tcp: str | None
     framing: Framing
     socket: str | None
+
+
+def factor(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    """What `--scale` may be; click's callback.
+
+    Raises:
+        click.BadParameter: nothing can be multiplied or divided by it.
+    """
+    del context, parameter
+    if not math.isfinite(value) or value == 0:
+        raise click.BadParameter(f"{value:g} is no factor; 0.1 or 10 are")
+    return value
 
 
 def line_options(command: Callable[..., R]) -> Callable[..., R]:

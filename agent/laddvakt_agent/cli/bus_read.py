@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import click
 
-from laddvakt_agent.cli.bus_options import Options, line_options
+from laddvakt_agent.cli.bus_options import Options, factor, line_options
 from laddvakt_agent.cli.bus_profiles import profile_named
 from laddvakt_agent.cli.bus_where import (
     Known,
@@ -31,6 +31,7 @@ from laddvakt_hal.survey_io import (
     WrongTarget,
     addresses,
     as_type,
+    clearing_row,
     hex_words,
     interpretations,
     read_point,
@@ -61,7 +62,7 @@ class _Raw:
 @click.option("--fc", type=click.Choice(["1", "2", "3", "4"]), default="3", show_default=True)
 @click.option("--type", "kind", metavar="f32", help="Registers as u16 s16 u32 s32 f32 f64 str8 …")
 @click.option("--order", type=click.Choice(["big", "little"]), default="big", show_default=True)
-@click.option("--scale", type=float, default=1.0, help="Multiplies the register.")
+@click.option("--scale", type=float, default=1.0, callback=factor, help="Multiplies the register.")
 @click.option("--clears", is_flag=True, help="Read it although reading changes it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with a schema_version.")
 def read(
@@ -90,6 +91,8 @@ def read(
             shown = _point(where, number, target, _profile(profile, known, target), clears)
         else:
             raw = _Raw(function=Function(int(fc)), kind=kind, order=order, scale=scale)
+            if (profile or known) and not clears:
+                _refuse_clearing(_profile(profile, known, target), raw.function, span)
             shown = _registers(where, number, span, raw, clears)
     except WrongTarget as error:
         fail(Exit.CONFIG, f"{error}")
@@ -118,12 +121,9 @@ def _profile(name: str | None, known: Known | None, quantity: str) -> Profile:
 
 
 def _point(where: Where, unit: int, quantity: str, profile: Profile, clears: bool) -> _Shown:
-    if row_named(profile, quantity).clears and not clears:
-        fail(
-            Exit.USAGE,
-            f"Reading {quantity} changes it in the device.",
-            "Add --clears if that is what you want.",
-        )
+    row = row_named(profile, quantity)
+    if not clears:
+        _refuse_clearing(profile, row.function, (row.addr, row.count))
 
     async def ask(line: Channel) -> Point:
         return await read_point(line, unit, profile, quantity)
@@ -140,6 +140,16 @@ def _point(where: Where, unit: int, quantity: str, profile: Profile, clears: boo
         "bits": list(point.bits),
     }
     return [point_text(quantity, point)], told
+
+
+def _refuse_clearing(profile: Profile, function: Function, span: tuple[int, int]) -> None:
+    row = clearing_row(profile.rows.values(), function, *span)
+    if row is not None:
+        fail(
+            Exit.USAGE,
+            f"Reading {row.quantity} changes it in the device.",
+            "Add --clears if that is what you want.",
+        )
 
 
 def _registers(where: Where, unit: int, span: tuple[int, int], raw: _Raw, clears: bool) -> _Shown:

@@ -138,7 +138,8 @@ def _encoder(bus: Bus) -> Encoder:
     if isinstance(settings, SerialSettings):
         about = {"line": bus.name, "baud": str(settings.baud), "format": settings.format}
         return Encoder("rtu", about)
-    return Encoder("tcp", {"line": bus.name})
+    # RTU over TCP: the frames are those of a serial line.
+    return Encoder(settings.framing, {"line": bus.name})
 
 
 def _seconds(text: str) -> float:

@@ -13,6 +13,7 @@ from laddvakt_agent.diagnostics.bus_gate import (
     SHARE,
     check_length,
     check_read,
+    check_stranger,
     check_write,
     probe_timing,
     roles_of,
@@ -133,6 +134,7 @@ class BusDesk:
                 f"see: laddvakt bus doctor --line {poller.bus.name}",
             )
         if device is None:
+            check_stranger(poller, request.unit)
             poller.bus.set_timing(request.unit, probe_timing(poller, request))
         check_length(poller, request)
         if request.is_read:

@@ -19,7 +19,8 @@ from laddvakt_hal.errors import HalError
 from laddvakt_hal.frame import Request, describe, rtu_request_length
 from laddvakt_hal.poll import Poller
 from laddvakt_hal.profile_model import Row
-from laddvakt_hal.settings import SerialSettings, Timing
+from laddvakt_hal.settings import SerialSettings, TcpSettings, Timing
+from laddvakt_hal.survey_io import clearing_row
 
 SHARE = 0.2  # of the line's time for everything that is not the agent's own
 FLOOR = 0.25  # of a safety period is always allowed: a plan of tiny reads must not forbid a probe
@@ -58,6 +59,23 @@ def probe_timing(poller: Poller, request: Request) -> Timing:
     return Timing(timeout_s=left_s, worst_latency_s=left_s, turnaround_s=min(0.02, left_s / 2))
 
 
+def check_stranger(poller: Poller, unit: int) -> None:
+    """Refuse a unit nobody has configured where a gateway may look for it as long as it likes.
+
+    An opening behind the same gateway would have to wait for that, whatever we do.
+
+    Raises:
+        NotPossible: the line goes to a Modbus TCP peer.
+    """
+    settings = poller.bus.settings
+    if isinstance(settings, TcpSettings) and settings.framing == "tcp":
+        raise NotPossible(
+            f"unit {unit} is not configured on {poller.bus.name}: while a gateway looks for an "
+            "absent unit, an opening behind it would have to wait",
+            f"stop the agent, then use --tcp {settings.host}:{settings.port}",
+        )
+
+
 def check_length(poller: Poller, request: Request) -> None:
     """Refuse what would hold the line longer than the plan's own reads do.
 
@@ -74,12 +92,15 @@ def check_read(devices: Iterable[Device], request: Request, *, clears: bool) -> 
     Raises:
         NotPossible: a row of the device under the read changes.
     """
-    for row in _rows_under(devices, request):
-        if row.clears and not clears:
-            raise NotPossible(
-                f"{row.quantity} changes when it is read ({describe(request)})",
-                "add --clears if that is what you want",
-            )
+    if clears or not request.is_read:
+        return
+    rows = [row for d in devices if d.unit == request.unit for row in d.profile.rows.values()]
+    row = clearing_row(rows, request.function, request.address, request.count)
+    if row is not None:
+        raise NotPossible(
+            f"{row.quantity} changes when it is read ({describe(request)})",
+            "add --clears if that is what you want",
+        )
 
 
 def check_write(
@@ -130,15 +151,6 @@ def spoken(request: Request, error: HalError) -> str:
     """A failed transaction in a sentence."""
     text = str(error)
     return text if "unit " in text else f"{describe(request)}: {text}"
-
-
-def _rows_under(devices: Iterable[Device], request: Request) -> Iterable[Row]:
-    end = request.address + request.count
-    for device in devices:
-        for row in device.profile.rows.values():
-            same = row.function is request.function and device.unit == request.unit
-            if same and row.addr < end and request.address < row.end:
-                yield row
 
 
 def _writable(device: Device) -> str:
