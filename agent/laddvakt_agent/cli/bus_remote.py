@@ -120,9 +120,11 @@ def _error(failed: JsonObject) -> HalError:
         case "no_reply":
             return NoReply(detail)
         case "garbled":
-            return Garbled(str(failed.get("garble")), detail)
+            kind = str(failed.get("garble"))
+            return Garbled(kind, detail.removeprefix(f"{kind}: "))
         case "refused":
-            return Refused(int(str(failed.get("exception"))), detail)
+            code = int(str(failed.get("exception")))
+            return Refused(code, detail.removeprefix(f"exception {code}: "))  # it says that itself
         case _:
             return LineTrouble(Trouble.LOST, detail)
 

@@ -10,7 +10,7 @@ import sys
 import click
 import structlog
 
-from laddvakt_agent.cli.bus_options import Options, line_options
+from laddvakt_agent.cli.bus_options import Options, factor, line_options
 from laddvakt_agent.cli.bus_profiles import profile_named
 from laddvakt_agent.cli.bus_where import (
     Where,
@@ -33,7 +33,7 @@ DEADLINE_S = 20.0
 PATIENT = Timing(timeout_s=0.5, worst_latency_s=0.5)
 
 
-@click.command()
+@click.command(context_settings={"ignore_unknown_options": True})  # -5 is a value
 @click.argument("unit")
 @click.argument("target", metavar="QUANTITY|ADDR")
 @click.argument("value")
@@ -42,7 +42,13 @@ PATIENT = Timing(timeout_s=0.5, worst_latency_s=0.5)
 @click.option("--coil", is_flag=True, help="ADDR is a coil; VALUE is on or off.")
 @click.option("--type", "kind", metavar="u16", default="u16", show_default=True)
 @click.option("--order", type=click.Choice(["big", "little"]), default="big", show_default=True)
-@click.option("--scale", type=float, default=1.0, help="Divides the value for the register.")
+@click.option(
+    "--scale",
+    type=float,
+    default=1.0,
+    callback=factor,
+    help="Divides the value for the register.",
+)
 @click.option("--yes", is_flag=True, help="Really write.")
 def write(
     where_options: Options,
@@ -72,7 +78,7 @@ def write(
             request = write_by_row(_profile(chosen, target), number, target, value)
         else:
             request = write_raw(
-                number, span[0], value, coil=coil, kind=kind, order=order, scale=scale
+                number, _one(span, target), value, coil=coil, kind=kind, order=order, scale=scale
             )
     except WrongTarget as error:
         fail(Exit.CONFIG, str(error))
@@ -81,6 +87,16 @@ def write(
         fail(Exit.USAGE, f"Would write {said}.", "Nothing was written; add --yes to do it.")
     _carry_out(where, request)
     click.echo(f"Written and confirmed: {said}")
+
+
+def _one(span: tuple[int, int], target: str) -> int:
+    first, count = span
+    if count > 1:
+        raise WrongTarget(
+            f"{target}: one value is written at one address; name the first, and --type u32 or "
+            "f32 for a value of several registers"
+        )
+    return first
 
 
 def _profile(name: str | None, target: str) -> Profile:
