@@ -169,6 +169,37 @@ def test_registers_that_reading_clears_are_never_read_in_passing() -> None:
     assert [(b.addr, b.count) for b in blocks] == [(0, 1), (2, 1)]
 
 
+def test_registers_that_want_a_request_of_their_own_are_never_read_in_passing() -> None:
+    rows = [row(0), row(1, alone=True), row(2)]
+    cost = serial_cost(9600, 0.04)
+    for limits in (Limits(holes=True), Limits()):
+        blocks = plan_blocks([rows[0], rows[2]], rows, limits, cost)
+        assert [(b.addr, b.count) for b in blocks] == [(0, 1), (2, 1)]
+    assert len(plan_blocks(rows, rows, Limits(holes=True), cost)) == 3
+
+
+@pytest.mark.parametrize("barrier", range(1, 6))
+@pytest.mark.parametrize("last", ["u16", "f32"])
+def test_no_block_reaches_over_a_barrier_wherever_it_stands(barrier: int, last: str) -> None:
+    """It stands before its address: the first and the last register of a block are borders, too."""
+    rows = [row(0), row(2), row(4, last)]
+    limits = Limits(holes=True, barriers=frozenset({barrier}))
+    blocks = plan_blocks(rows, rows, limits, serial_cost(9600, 0.1))
+    over = [b for b in blocks if b.addr < barrier < b.addr + b.count]
+    assert not [b for b in over if len(b.rows) > 1]
+    assert len(blocks) == (2 if barrier < 5 else len(rows) - 1 if last == "f32" else 1)
+
+
+def test_the_silence_before_a_request_is_counted_once() -> None:
+    """A device's rest begins with the silence that the next request needs anyway."""
+    line = SerialSettings(name="l", port="/dev/null")
+    cost = wire_cost(line, Timing(min_delay_s=0.1))
+    request = plan_blocks([row(0)], [row(0)], Limits(), cost)[0].request(1)
+    assert cost.rest_s == pytest.approx(0.1 - line.silence_s)
+    assert cost.price_s(request) == pytest.approx(cost.of(request) + 0.1 - line.silence_s)
+    assert wire_cost(line, Timing(min_delay_s=line.silence_s / 2)).rest_s == 0
+
+
 def test_wire_time_of_the_usual_meter_block() -> None:
     """18 registers at 9600 8N1: 8 + 41 characters, two silences or one and the turnaround."""
     cost = serial_cost(9600, 0.005)
