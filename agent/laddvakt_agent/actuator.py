@@ -77,6 +77,10 @@ class Actuator:
         self.opened_confirmed_s = None
         self._contactor_changed.set()
 
+    @property
+    def _core_alive(self) -> bool:
+        return self.clock() - self.core_stepped_s() <= CORE_ALIVE_S
+
     async def run_contactor(self) -> None:
         """Open until confirmed, hold while wanted."""
         while True:
@@ -153,7 +157,7 @@ class Actuator:
     async def _hold(self) -> float | None:
         hold_s = self.contactor.hold_s
         pause_s = None if hold_s is None else hold_s * HOLD_FRACTION
-        if self.clock() - self.core_stepped_s() > CORE_ALIVE_S:
+        if not self._core_alive:
             return RETRY_S
         if not self._permitted:
             self._permitted = await self._permission()
@@ -177,7 +181,7 @@ class Actuator:
 
     async def _heartbeat_once(self, period_s: float) -> float:
         """One beat; how long until the next one."""
-        if self.clock() - self.core_stepped_s() > CORE_ALIVE_S:
+        if not self._core_alive:
             return RETRY_S
         try:
             await self.board.beat()
@@ -188,6 +192,8 @@ class Actuator:
 
     async def _limit_once(self) -> float | None:
         wanted_a = self.wanted.limit_a
+        if wanted_a > 0.0 and not self._core_alive:
+            return RETRY_S  # for some boards a limit that is written again feeds the watchdog
         if not self._limit_due(wanted_a):
             return REWRITE_S
         try:

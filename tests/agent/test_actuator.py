@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from laddvakt_agent.actuator import Actuator
+from laddvakt_agent.actuator import REWRITE_S, Actuator
 from laddvakt_agent.core.model import Outputs
 from laddvakt_hal.errors import HalError, NoReply
 from laddvakt_hal.reading import Reading, good, missing
@@ -199,6 +199,21 @@ async def test_a_core_that_is_not_stepped_lets_the_contactor_fall() -> None:
         r.actuator.want(CHARGE)
         await asyncio.sleep(0.3)
         assert "hold" not in r.contactor.calls
+
+
+async def test_a_core_that_is_not_stepped_offers_nothing_anew() -> None:
+    """A board that is fed by writing its limit would go on charging for a core that hangs."""
+    async with rig() as r:
+        r.actuator.want(CHARGE)
+        await until(lambda: r.board.limits[-1:] == [16.0])
+        told, now_s = len(r.board.limits), asyncio.get_running_loop().time()
+        r.stepped_s = -1e9
+        r.board.readback = good(6.0, now_s + REWRITE_S + 1.0)
+        r.actuator.nudge_limit()
+        await asyncio.sleep(0.2)
+        assert len(r.board.limits) == told
+        r.actuator.want(OPEN)  # 0 A never waits for anybody
+        await until(lambda: r.board.limits[-1] == 0.0)
 
 
 async def test_closing_waits_for_the_disk_and_opening_does_not() -> None:
