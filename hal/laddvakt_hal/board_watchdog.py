@@ -24,12 +24,13 @@ _CLOSE = 1e-4  # registers that are scaled or floats come back a little differen
 def replaces_dead_man(profile: Profile) -> bool:
     """True when the device's own watchdog makes things safe in time.
 
-    Less current only counts where the agent sets how much; more current never does.
+    Less current only counts where the agent sets it to 0 A: with any other a vehicle charges on
+    unwatched. More current never does.
     """
     watchdog, timeout_s = profile.watchdog, profile.watchdog_s
     if not watchdog.guards or timeout_s is None or timeout_s > MOST_S:
         return False
-    return watchdog.on_expiry is OnExpiry.STOP or watchdog.fallback_value is not None
+    return watchdog.on_expiry is OnExpiry.STOP or watchdog.fallback_value == 0
 
 
 class BoardWatchdog:

@@ -103,6 +103,16 @@ async def test_only_what_makes_safe_in_time_replaces_a_dead_man(
     assert await its.prepare() is guards
 
 
+async def test_a_fallback_to_some_current_is_no_dead_man(tmp_path: Path) -> None:
+    """It is armed, for it is better than nothing; but the vehicle charges on unwatched."""
+    some_current = ARMED.replace("fallback_value = 0", "fallback_value = 6")
+    its, box = some(tmp_path, watchdog("any_request", "less_current", some_current))
+    box.registers |= {2: 2000, 3: 60}
+    assert its.needs_dead_man
+    assert await its.prepare() is False
+    assert its.watchdog_armed().value is True
+
+
 async def test_prepare_arms_fallback_first_and_reads_back_elsewhere(tmp_path: Path) -> None:
     its, box = some(tmp_path, watchdog("any_request", "stop", ARMED))
     assert await its.prepare() is True  # the fallback read 0 already: nothing to write
