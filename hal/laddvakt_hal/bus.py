@@ -63,6 +63,7 @@ class Bus:
         self._wake = Alarm()
         wake = self._wake.ring
         self._link = link(wake) if link else link_for(settings, clock, wake)
+        self._link.urgent = lambda: self._turns.urgent(self._entries)
         self._timings: dict[int, Timing] = {}
         self._readiness = Readiness()
         self._turns = Turns()
@@ -131,10 +132,9 @@ class Bus:
 
     async def start(self) -> None:
         """Begin; a port that is missing is tried again for ever, never an error here."""
-        if self._task is not None:
-            return
-        self._task = asyncio.create_task(self._run(), name=f"bus {self.name}")
-        await asyncio.sleep(0)
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"bus {self.name}")
+            await asyncio.sleep(0)
 
     async def close(self) -> None:
         """End; whoever waits gets `BusDown`."""
@@ -156,6 +156,8 @@ class Bus:
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._entries.append(Entry(priority, next(self._numbers), request, future))
         self._wake.ring()
+        if priority is Priority.COMMAND:
+            self._link.hurry()
         return await future
 
     async def _run(self) -> None:
@@ -209,8 +211,9 @@ class Bus:
     def _wait(self, entry: Entry) -> Wait:
         """What still holds an entry back."""
         request = entry.request
+        hold_s = self._link.hold_until_s(request, urgent=self._turns.is_urgent(entry))
         return Wait(
-            own_s=max(self._readiness.request_s(request), self._link.hold_until_s(request)),
+            own_s=max(self._readiness.request_s(request), hold_s),
             change_s=self._readiness.change_s(request.unit, self._timing(request.unit)),
         )
 
@@ -258,8 +261,8 @@ class Bus:
 
     def _settle_s(self) -> float:
         """A reply to whoever used the line before us may still be under way."""
-        longest_s = max((timing.worst_latency_s for timing in self._timings.values()), default=0.0)
-        return max(longest_s, 0.1) if self._timings else _DEFAULT_TIMING.worst_latency_s
+        timings = self._timings.values() or (_DEFAULT_TIMING,)
+        return max(0.1, *(timing.worst_latency_s for timing in timings))
 
     def _stood(self) -> bool:
         return self._answered or self._clock() - self._up_s >= _STOOD_S
@@ -271,9 +274,7 @@ class Bus:
         self._tell_change()
 
     def _go_down(self, reason: str) -> None:
-        changed = self._up
-        self._up = False
-        self.down_reason = reason
+        changed, self._up, self.down_reason = self._up, False, reason
         entries, self._entries = self._entries, []
         for entry in entries:
             if not entry.future.done():

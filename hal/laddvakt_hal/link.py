@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from laddvakt_hal.turns import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from laddvakt_hal.frame import Payload, Request
     from laddvakt_hal.settings import Timing
@@ -47,9 +47,9 @@ class Tally:
     received: int = 0
     garbage: bytes = b""
 
-    def start(self, sent: int) -> None:
-        """A request has left."""
-        self.sent, self.received, self.garbage = sent, 0, b""
+    def clear(self) -> None:
+        """An exchange begins."""
+        self.sent, self.received, self.garbage = 0, 0, b""
 
 
 class Link(Protocol):
@@ -57,6 +57,7 @@ class Link(Protocol):
 
     tally: Tally
     on_frame: Callable[[Frame], None] | None  # told of every frame when set
+    urgent: Callable[[], Iterable[Request]]  # commands that wait, to units that answer
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -106,12 +107,19 @@ class Link(Protocol):
         """Median time from a request's end to its reply's first character, once measured."""
         ...
 
-    def hold_until_s(self, request: Request) -> float:
-        """Before when this request must not be sent, because an older reply could answer it."""
+    def hold_until_s(self, request: Request, *, urgent: bool) -> float:
+        """Before when this request must not be sent, because an older reply could answer it.
+
+        An urgent one need not wait out the silence of another unit.
+        """
         ...
 
     def rest_until_s(self, unit: int) -> float:
         """Before when nothing must be sent to the unit."""
+        ...
+
+    def hurry(self) -> None:
+        """`urgent` has grown: a silence after another unit's failure may be cut short."""
         ...
 
     def uart(self) -> UartCounts | None:

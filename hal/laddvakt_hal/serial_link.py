@@ -7,10 +7,10 @@ an old reply can never meet a new request. Copies of replies: see `repeats.py`.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from laddvakt_hal.echo import Echo
 from laddvakt_hal.errors import Garbled, HalError, NoReply, Refused
 from laddvakt_hal.frame import (
     EXCEPTION_LENGTH,
@@ -30,10 +30,10 @@ from laddvakt_hal.latency import Latency
 from laddvakt_hal.link import Exchange, Tally
 from laddvakt_hal.repeats import Repeats
 from laddvakt_hal.rtu_turn import Turn, echo_probe
-from laddvakt_hal.stream import LEAST_WAIT_S, MAX_CHATTER_S
+from laddvakt_hal.silence import Silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from laddvakt_hal.settings import Timing
     from laddvakt_hal.stream import CharacterStream
@@ -54,12 +54,13 @@ class SerialLink:
     ) -> None:
         self.tally = Tally()
         self.on_frame: Callable[[Frame], None] | None = None
+        self.urgent: Callable[[], Iterable[Request]] = tuple
         self.stream = stream
         self._clock = clock
-        self._told_echo = echo
-        self._echo = echo  # does the adapter hear itself? `None`: unknown until a read
+        self._echo = Echo(echo)
         self._timely = 0  # replies in a row that took their time
         self._repeats = Repeats()
+        self._silence = Silence(stream, clock, self._repeats)
         self._latency: dict[int, Latency] = {}
 
     @property
@@ -80,7 +81,9 @@ class SerialLink:
     async def open(self, settle_s: float) -> None:
         """Open the line and wait until it was silent for `settle_s`."""
         await self.stream.open()
-        self._echo, self._timely = self._told_echo, 0
+        self._echo.forget()
+        self._silence.forget()
+        self._timely = 0
         await self.stream.drain(settle_s + self.stream.pace.held_s)
         self._repeats.forget()
 
@@ -102,13 +105,18 @@ class SerialLink:
         latency = self._latency.get(unit)
         return None if latency is None else latency.median_s
 
-    def hold_until_s(self, request: Request) -> float:
+    def hold_until_s(self, request: Request, *, urgent: bool) -> float:
         """See `Link.hold_until_s`."""
-        return self._repeats.hold_until_s(request, self._clock())
+        hold_s = self._repeats.hold_until_s(request, self._clock())
+        return max(hold_s, self._silence.hold_until_s(request, urgent=urgent))
 
     def rest_until_s(self, unit: int) -> float:
         """See `Link.rest_until_s`."""
         return self._repeats.rest_until_s(unit, self._clock())
+
+    def hurry(self) -> None:
+        """See `Link.hurry`."""
+        self.stream.look()
 
     def uart(self) -> UartCounts | None:
         """See `Link.uart`."""
@@ -116,18 +124,21 @@ class SerialLink:
 
     async def exchange(self, request: Request, timing: Timing) -> Exchange:
         """Send, receive, verify; after a failure wait until nothing can be owed any more."""
-        timing = self.stream.pace.stretch(timing)
+        self.tally.clear()
+        return await self._exchange(request, self.stream.pace.stretch(timing))
+
+    async def _exchange(self, request: Request, timing: Timing) -> Exchange:
         if request.unit == 0:
             return await self._broadcast(request, timing)
         try:
             result = await self._ask(request, timing)
         except NoReply:
-            await self.stream.drain(timing.worst_latency_s)
+            await self._silence.keep(request, timing.worst_latency_s, self.urgent)
             raise
         except Garbled as error:
             await self._clear_up(error, request, timing)
             raise
-        if request.echoes and self._echo is None:
+        if request.echoes and self._echo.known is None:
             await self._rule_out_echo(request, timing)
         return result
 
@@ -140,7 +151,9 @@ class SerialLink:
         buffer.clear()
         if paid:
             self._repeats.must_rest(request.unit)
-        await self.stream.drain(self.stream.pace.held_s if paid else timing.worst_latency_s)
+            await self.stream.drain(self.stream.pace.held_s)
+        else:
+            await self._silence.keep(request, timing.worst_latency_s, self.urgent)
 
     async def _ask(self, request: Request, timing: Timing) -> Exchange:
         latency = self._latency.setdefault(request.unit, Latency())
@@ -171,10 +184,9 @@ class SerialLink:
         taken_at_s = self.stream.last_character_s
         if found.start:
             self._repeats.overheard(buffer[: found.start], self._clock())
-        if request.is_read and self._told_echo is None and not self._echo:
-            # Once heard, an echo stays: a damaged one must not turn the next into a reply.
-            self._echo = True if turn.echo_seen else self._echo if found.start else False
-        self.tally.received = len(buffer)
+            self._silence.heard()
+        self._echo.learn(turn, found)
+        self.tally.received += len(buffer)
         buffer.clear()
         if self.on_frame is not None:
             self.on_frame(turn.as_reply(frame, ""))
@@ -189,7 +201,8 @@ class SerialLink:
 
     def _tell_failure(self, turn: Turn, error: HalError) -> None:
         buffer = bytes(self.stream.buffer)
-        self.tally.received, self.tally.garbage = len(buffer), buffer
+        self.tally.received += len(buffer)
+        self.tally.garbage = buffer
         if self.on_frame is not None and buffer:
             kind = error.kind if isinstance(error, Garbled) else "silence"
             self.on_frame(turn.as_reply(buffer, kind))
@@ -212,15 +225,15 @@ class SerialLink:
         """
         try:
             with contextlib.suppress(Refused):  # an answer all the same
-                await self.exchange(echo_probe(request), timing)
+                await self._exchange(echo_probe(request), timing)
         except HalError:
-            if not self._echo:
+            if not self._echo.known:
                 raise
-        if self._echo:
+        if self._echo.known:
             raise Garbled("echo", f"only our own echo confirmed {describe(request)}")
 
     async def _send(self, request: Request, timing: Timing) -> Turn:
-        await self._fall_silent()
+        await self._silence.between_frames()
         self._repeats.asking(request, self._clock())
         frame = encode_rtu(request)
         sent_at_s = await self.stream.write(frame)
@@ -228,7 +241,7 @@ class SerialLink:
         ended_s = self.stream.last_character_s
         self._repeats.sent(request, ended_s + timing.worst_latency_s)
         timeout_s = self._latency[request.unit].timeout_s(timing) if request.unit else 0.0
-        self.tally.start(len(frame))
+        self.tally.sent += len(frame)
         turn = Turn(
             stream=self.stream,
             request=request,
@@ -241,21 +254,6 @@ class SerialLink:
             self.on_frame(turn.as_request())
         return turn
 
-    async def _fall_silent(self) -> None:
-        """Wait out the silence between frames; what comes before we ask belongs to nobody."""
-        give_up_s = self._clock() + MAX_CHATTER_S
-        while True:
-            unsolicited = self.stream.discard()
-            now_s = self._clock()
-            if unsolicited:
-                self._repeats.overheard(unsolicited, now_s)
-            left_s = self.stream.last_character_s + self.stream.pace.silence_s - now_s
-            if left_s <= 0:
-                return
-            if now_s > give_up_s:
-                raise self.stream.never_silent()
-            await asyncio.sleep(max(left_s, LEAST_WAIT_S))
-
     async def _receive(self, turn: Turn) -> Found:
         """The reply's place in the buffer.
 
@@ -265,7 +263,7 @@ class SerialLink:
         """
         buffer = self.stream.buffer
         while True:
-            self._strip_echo(turn)
+            self._echo.strip(turn)
             turn.note_beginning()
             verdict = scan(buffer, turn.request)
             if isinstance(verdict, Found):
@@ -279,8 +277,7 @@ class SerialLink:
                 break
         if buffer:
             raise judge(buffer, turn.request)
-        if turn.echo_seen and self._told_echo is None:
-            self._echo = True
+        self._echo.learn_from_silence(turn)
         waited_s = self._clock() - turn.sent_at_s
         raise NoReply(f"{describe(turn.request)}: silent for {waited_s:.3f} s")
 
@@ -290,11 +287,3 @@ class SerialLink:
             return False
         self._timely = 0 if too_soon else self._timely + 1
         return True
-
-    def _strip_echo(self, turn: Turn) -> None:
-        """Take our own characters off the front, where an echo can be told from a reply."""
-        if turn.echo_seen or self._told_echo is False or not self.stream.buffer:
-            return
-        if self._echo is not True and isinstance(scan(turn.frame, turn.request), Found):
-            return  # the reply may look exactly like the request
-        turn.strip_echo()

@@ -107,8 +107,10 @@ class CharacterStream(abc.ABC):
                 break
         return len(self.buffer) > before
 
-    async def drain(self, silence_s: float) -> None:
-        """Throw characters away until there were none for `silence_s`.
+    async def drain(self, silence_s: float, pressed: Callable[[], bool] = lambda: False) -> bool:
+        """Throw characters away until there were none for `silence_s`; False if cut short.
+
+        `pressed` is asked at the beginning, when characters came and after `look`.
 
         Raises:
             BusDown: the line is gone, or never falls silent.
@@ -120,8 +122,16 @@ class CharacterStream(abc.ABC):
         while (now_s := self._clock()) < (until_s := self.last_character_s + silence_s):
             if now_s > give_up_s:
                 raise self.never_silent()
+            if pressed():
+                return False
             await self._wait(until_s)
             self.discard()
+        return True
+
+    def look(self) -> None:
+        """Let whoever waits look again whether it must."""
+        if self._waiter is not None:
+            _release(self._waiter, True)
 
     def never_silent(self) -> BusDown:
         """Give the line up as one that chatters on and on."""

@@ -20,7 +20,7 @@ from laddvakt_hal.tap import Frame
 from laddvakt_hal.tcp_peer import TcpPeer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from laddvakt_hal.settings import TcpSettings, Timing
     from laddvakt_hal.uart import UartCounts
@@ -39,6 +39,7 @@ class TcpLink:
     ) -> None:
         self.tally = Tally()
         self.on_frame: Callable[[Frame], None] | None = None
+        self.urgent: Callable[[], Iterable[Request]] = tuple
         self.late = 0  # transaction ids nobody waits for
         self.peer = TcpPeer(settings, clock, self._on_bytes, self._on_lost)
         self._clock = clock
@@ -76,15 +77,18 @@ class TcpLink:
         latency = self._latency.get(unit)
         return None if latency is None else latency.median_s
 
-    def hold_until_s(self, request: Request) -> float:
+    def hold_until_s(self, request: Request, *, urgent: bool) -> float:
         """Never: the transaction id tells."""
-        del request
+        del request, urgent
         return 0.0
 
     def rest_until_s(self, unit: int) -> float:
         """Never: the transaction id tells."""
         del unit
         return 0.0
+
+    def hurry(self) -> None:
+        """Nothing is waited out here."""
 
     def uart(self) -> UartCounts | None:
         """No UART here."""
@@ -97,8 +101,9 @@ class TcpLink:
         frame = encode_tcp(request, transaction)
         sent_at_s = self._clock()
         wait_s = latency.timeout_s(timing) + self._gateway_busy_s(request.unit, sent_at_s)
+        self.tally.clear()
         self.peer.write(frame)
-        self.tally.start(len(frame))
+        self.tally.sent = len(frame)
         self._tell(frame, request, sent_at_s, "request")
         raw = b""
         try:
@@ -110,6 +115,7 @@ class TcpLink:
         except (NoReply, Garbled) as error:
             latency.note_silence()
             if isinstance(error, Garbled):
+                self.tally.received = len(raw)
                 self._tell(raw, request, self._taken_at_s, "reply", error.kind)
             else:
                 self._owed = (request.unit, sent_at_s + timing.worst_latency_s)

@@ -101,6 +101,15 @@ class Turns:
         elif failed:
             self._read_owed = True
 
+    def is_urgent(self, entry: Entry) -> bool:
+        """True for a command that waits, to a unit that answered last time."""
+        command = entry.priority is Priority.COMMAND and not entry.future.done()
+        return command and entry.request.unit not in self._failing
+
+    def urgent(self, entries: Iterable[Entry]) -> list[Request]:
+        """The urgent among them."""
+        return [entry.request for entry in entries if self.is_urgent(entry)]
+
     def _yields(self, entry: Entry) -> bool:
         command = entry.priority is Priority.COMMAND
         return command and self._read_owed and entry.request.unit in self._failing

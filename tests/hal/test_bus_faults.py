@@ -7,9 +7,11 @@ import logging
 
 import pytest
 
-from hal.virtual.rig import Rig, on_rig
+from hal.virtual.rig import Rig, holding, on_rig
 from laddvakt_hal.bus import Bus, TcpSettings
-from laddvakt_hal.errors import BusDown
+from laddvakt_hal.echo import Echo
+from laddvakt_hal.errors import BusDown, Garbled
+from laddvakt_hal.frame import Function, Request
 
 
 def _fail(*_: object) -> None:
@@ -94,5 +96,25 @@ def test_closing_counts_what_was_under_way() -> None:
         await rig.bus.close()
         assert isinstance(await asked, BusDown)
         assert (rig.bus.stats[1].requests, rig.bus.stats[1].port_gone) == (1, 1)
+
+    on_rig(test)
+
+
+def test_bytes_of_a_request_that_never_left_are_not_counted() -> None:
+    async def test(rig: Rig) -> None:
+        await rig.outcome(1)
+        with pytest.raises(Garbled):
+            await rig.bus.transact(holding(0))
+        assert (rig.bus.stats[0].bytes_sent, rig.bus.stats[0].bytes_received) == (0, 0)
+
+    on_rig(test)
+
+
+def test_read_that_rules_an_echo_out_is_counted_with_its_write() -> None:
+    async def test(rig: Rig) -> None:
+        rig.link._echo = Echo(None)
+        write = Request(unit=1, function=Function.WRITE_REGISTER, address=7, values=(1,))
+        await rig.bus.transact(write)
+        assert (rig.bus.stats[1].bytes_sent, rig.bus.stats[1].bytes_received) == (16, 8 + 7)
 
     on_rig(test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import tracemalloc
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 
 from hal.virtual.rig import QUICK, Rig, holding, on_rig, write
 from laddvakt_hal.bus import Priority, Timing
-from laddvakt_hal.errors import BusDown
+from laddvakt_hal.errors import BusDown, NoReply
 
 
 def test_read_interval_holds_reads_back_and_lets_writes_through() -> None:
@@ -125,5 +126,88 @@ def test_port_lost_for_an_hour_costs_no_memory_and_comes_back_at_once() -> None:
         assert rig.loop.time() - back_s < 1.3
         assert await rig.outcome(1, 7) == (7, 8)
         polling.cancel()
+
+    on_rig(test)
+
+
+def test_command_to_another_unit_does_not_wait_out_the_ill_one_s_worst_latency() -> None:
+    """Neither when it waits already nor when it comes during the silence; reads do wait."""
+
+    async def test(rig: Rig) -> None:
+        rig.bus.set_timing(1, Timing(timeout_s=0.1, worst_latency_s=2.0))
+        rig.latency_s[1] = None
+        for early in (True, False):
+            began_s = rig.loop.time()
+            del rig.asked[:]
+            dead = asyncio.create_task(rig.outcome(1))
+            read = asyncio.create_task(rig.outcome(3, 5))
+            await asyncio.sleep(0.05 if early else 1.0)
+            asked_s = rig.loop.time()
+            await rig.bus.transact(write(2, 7), Priority.COMMAND)
+            assert rig.loop.time() - asked_s < 0.15
+            assert isinstance(await dead, NoReply)
+            assert await read == (5, 6)
+            assert [unit for _, unit, _ in rig.asked] == [1, 2, 3]
+            assert rig.asked[-1][0] - began_s >= 2.0
+
+    on_rig(test)
+
+
+@pytest.mark.parametrize("unit", [1, 2], ids=["the-ill-unit", "a-read"])
+def test_what_an_old_reply_could_fit_waits_it_out_even_as_a_command(unit: int) -> None:
+    async def test(rig: Rig) -> None:
+        rig.bus.set_timing(1, Timing(timeout_s=0.1, worst_latency_s=1.0))
+        rig.latency_s[1] = None
+        dead = asyncio.create_task(rig.outcome(1))
+        await asyncio.sleep(0.05)
+        command = write(1, 7) if unit == 1 else holding(2)
+        later = asyncio.create_task(rig.bus.transact(command, Priority.COMMAND))
+        await asyncio.sleep(0.5)
+        rig.latency_s[1] = 0.01
+        await later
+        assert isinstance(await dead, NoReply)
+        assert rig.asked[1][0] - rig.asked[0][0] >= 1.0
+
+    on_rig(test)
+
+
+def test_late_reply_after_a_command_went_first_is_nobody_s() -> None:
+    """It comes while reads of the same shape wait: they wait until the line was silent again."""
+
+    async def test(rig: Rig) -> None:
+        rig.bus.set_timing(1, Timing(timeout_s=0.1, worst_latency_s=0.5))
+        rig.latency_s[1] = 0.4
+        dead = asyncio.create_task(rig.outcome(1, 50))
+        reads = [asyncio.create_task(rig.outcome(1, 90)), asyncio.create_task(rig.outcome(2, 70))]
+        await asyncio.sleep(0.05)
+        await rig.bus.transact(write(2, 7), Priority.COMMAND)
+        rig.latency_s[1] = 0.01
+        assert isinstance(await dead, NoReply)
+        assert await asyncio.gather(*reads) == [(90, 91), (70, 71)]
+        late_s = rig.ended_s[0]
+        assert all(at_s - late_s >= 0.5 for at_s, _, _ in rig.asked[2:])
+        assert rig.bus.late == 9
+
+    on_rig(test)
+
+
+def test_commands_without_an_answer_do_not_put_off_reads_for_ever() -> None:
+    async def test(rig: Rig) -> None:
+        rig.bus.set_timing(1, Timing(timeout_s=0.1, worst_latency_s=2.0))
+        rig.latency_s |= {1: None, 2: None}
+
+        async def insist() -> None:
+            while True:
+                with contextlib.suppress(NoReply):
+                    await rig.bus.transact(write(2, 7), Priority.COMMAND)
+
+        dead = asyncio.create_task(rig.outcome(1))
+        await asyncio.sleep(0.01)
+        commands = asyncio.create_task(insist())
+        assert isinstance(await dead, NoReply)
+        began_s = rig.loop.time()
+        assert await rig.outcome(3, 5) == (5, 6)
+        assert rig.loop.time() - began_s < 2.5
+        commands.cancel()
 
     on_rig(test)

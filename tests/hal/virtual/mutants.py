@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from hal.virtual.line import MemoryLine
 from hal.virtual.schedule import ALL, Focus, Parts
-from laddvakt_hal import repeats, rtu_turn, serial_link
+from laddvakt_hal import echo, repeats, rtu_turn, serial_link, silence
 from laddvakt_hal.bus import Bus
 from laddvakt_hal.frame import (
     Found,
@@ -30,8 +30,11 @@ def no_drain_after_timeout() -> Iterator[Parts]:
     """The next request leaves while the last reply is still owed."""
 
     class Impatient(MemoryLine):
-        async def drain(self, silence_s: float) -> None:
+        async def drain(
+            self, silence_s: float, pressed: Callable[[], bool] = lambda: False
+        ) -> bool:
             self.discard()
+            return True
 
     yield Parts(line=Impatient)
 
@@ -128,7 +131,14 @@ def nothing_is_too_soon() -> Iterator[Parts]:
 
 @contextmanager
 def echo_is_a_reply() -> Iterator[Parts]:
-    with patch.object(serial_link.SerialLink, "_strip_echo", lambda self, turn: None):
+    with patch.object(echo.Echo, "strip", lambda self, turn: None):
+        yield Parts()
+
+
+@contextmanager
+def everything_passes_a_silence() -> Iterator[Parts]:
+    """Any command cuts the silence after a failure short, not only what no old reply can fit."""
+    with patch.object(silence, "may_pass", lambda command, failed: True):
         yield Parts()
 
 
@@ -142,5 +152,6 @@ MUTANTS: dict[Mutant, Focus] = {
     never_cautious: COPIES,
     no_gap_for_copies: COPIES,
     nothing_is_too_soon: replace(COPIES, baud=9600, is_wire=True, copy_within_s=0.011),
+    everything_passes_a_silence: ALL,
     echo_is_a_reply: Focus(kinds=("request_lost",), is_wire=False, echo=True, alike=True),
 }

@@ -38,7 +38,8 @@ class Rig:
     def _link(self, wake: Callable[[], None]) -> Link:
         pace = pace_of(SETTINGS, is_wire=True, batches=False)
         self.line = MemoryLine(self.loop, wake, pace)
-        return SerialLink(self.line, self.loop.time, echo=False)
+        self.link = SerialLink(self.line, self.loop.time, echo=False)
+        return self.link
 
     def _heard(self, frame: bytes, ended_s: float) -> None:
         character_s = self.line.pace.character_s
