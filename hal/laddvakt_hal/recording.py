@@ -167,7 +167,7 @@ def _record(data: bytes, offset: int, before_us: int) -> tuple[Frame, int, int] 
         return "a record is damaged"
     try:
         frame, at_us = _frame(data[offset + _LENGTH.size : end], before_us)
-    except (IndexError, UnicodeDecodeError):  # whole, but written by something else
+    except (IndexError, UnicodeDecodeError, OverflowError):  # whole, but written by something else
         return "a record makes no sense"
     return frame, at_us, end + _CRC.size
 

@@ -123,7 +123,17 @@ def test_what_is_no_recording_says_why(data: bytes, said: str) -> None:
         decode(data)
 
 
-@pytest.mark.parametrize("body", [b"", b"\1", b"\7\1\0\0\0", b"\0\1\xff", b"\0\1\0\0\1\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\1",
+        b"\7\1\0\0\0",
+        b"\0\1\xff",
+        b"\0\1\0\0\1\xff",
+        b"\0\1" + b"\xff" * 200 + b"\1\0\0",  # after more time than there is
+    ],
+)
 def test_a_whole_record_that_makes_no_sense_is_damage(body: bytes) -> None:
     record = struct.pack(">H", len(body)) + body
     data = encode(replace(TWO, frames=())) + record + struct.pack(">I", zlib.crc32(record))
@@ -157,6 +167,28 @@ def test_redacting_takes_the_serial_number_and_nothing_else() -> None:
     assert after[5].raw == bytes(len(serial))
     assert after[7] == before.frames[7]
     assert redact(before, naming_registers(profile, 2)) == before
+
+
+def test_a_serial_number_that_comes_late_is_taken_out_too() -> None:
+    """It stands behind the next request then, and nobody believed it."""
+    profile = load_profile("eastron-sdm72d-m-v2")
+    late = checked(b"\1\3\4\x12\x34\x56\x78")
+    before = replace(
+        TWO,
+        frames=(
+            frame(0, checked(b"\1\3\xfc\0\0\2")),
+            frame(0.2, checked(b"\1\4\0\0\0\1")),
+            frame(0.3, late, reply=True, error="function"),
+        ),
+    )
+    assert redact(before, naming_registers(profile, 1)).frames[2].raw == bytes(len(late))
+
+
+@pytest.mark.parametrize("base", [40000, 50000, 0])
+def test_a_sunspec_serial_number_is_found_behind_every_marker(base: int) -> None:
+    registers = naming_registers(load_profile("sunspec-meter-20x"), 5)
+    assert {(5, 3, base + 52 + n) for n in range(16)} <= registers
+    assert len(registers) == 3 * 16
 
 
 def test_the_recording_in_this_repository_is_whole_and_names_nobody() -> None:

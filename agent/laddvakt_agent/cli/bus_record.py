@@ -44,8 +44,9 @@ def record(where_options: Options, out: Path, seconds: float, keep_names: bool) 
     file with `bus replay`.
     """
     where = resolve(where_options)
+    lost = ""
     if where.socket is not None:
-        _write(where, where.socket, out, seconds)
+        lost = _write(where, where.socket, out, seconds)
     elif where.devices:
         _capture(where, out, seconds)
     else:
@@ -55,12 +56,16 @@ def record(where_options: Options, out: Path, seconds: float, keep_names: bool) 
             "Start the agent and name the line with --line, or add --config.",
         )
     _tell(out, frozenset() if keep_names else _naming(where))
+    if lost:
+        fail(Exit.TEMPORARY, lost, f"{out} keeps what came.")
 
 
-def _write(where: Where, socket: Path, out: Path, seconds: float) -> None:
+def _write(where: Where, socket: Path, out: Path, seconds: float) -> str:
+    """Write what comes; why that ended early, empty when it did not."""
     try:
         with out.open("xb") as file, stream(socket, where.settings.name, seconds) as response:
             if response.status != 200:
+                out.unlink()
                 fail(Exit.TEMPORARY, f"The agent will not record {where.settings.name}.")
             while chunk := response.read1(CHUNK):
                 file.write(chunk)
@@ -68,10 +73,14 @@ def _write(where: Where, socket: Path, out: Path, seconds: float) -> None:
         click.echo("Ended early; what came is kept.", err=True)
     except FileExistsError:
         fail(Exit.USAGE, f"--out: {out} is there already.", "Name a new file.")
-    except http.client.HTTPException as error:
-        fail(Exit.TEMPORARY, f"The agent went away: {error!r}.", f"{out} keeps what came.")
+    except (http.client.HTTPException, ConnectionError, TimeoutError):
+        if not out.stat().st_size:
+            out.unlink()
+            fail(Exit.TEMPORARY, "The agent went away before anything came.", "Try again.")
+        return "The agent went away."
     except OSError as error:
         fail(Exit.TEMPORARY, f"{out}: {error.strerror or error}.", "Name another folder.")
+    return ""
 
 
 def _capture(where: Where, out: Path, seconds: float) -> None:
