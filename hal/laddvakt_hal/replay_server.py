@@ -108,13 +108,21 @@ class _PtyDevice:
             del self._buffer[:length]
             answer = self._replay.answer(frame)
             if answer is not None:
-                self._sending.add(loop.call_later(answer.delay_s, self._send, answer))
+                self._send_later(answer)
         self._forget = loop.call_later(FORGET_S, self._buffer.clear)
 
     def stop(self) -> None:
         """Send nothing more."""
         for timer in (*self._sending, *([self._forget] if self._forget else [])):
             timer.cancel()
+
+    def _send_later(self, answer: Answer) -> None:
+        def send() -> None:
+            self._sending.discard(timer)
+            self._send(answer)
+
+        timer = asyncio.get_running_loop().call_later(answer.delay_s, send)
+        self._sending.add(timer)
 
     def _send(self, answer: Answer) -> None:
         with contextlib.suppress(BlockingIOError):  # nobody reads: lost, as on a wire
