@@ -43,6 +43,7 @@ class ModelBus(Bus):
     def __init__(self, settings: LineSettings = LINE) -> None:
         super().__init__(settings, clock=now_s)
         self.requests: list[tuple[float, float, Request]] = []
+        self.priorities: dict[tuple[int, int], Priority] = {}  # of unit and address, the latest
         self.turnaround_s: dict[int, float] = {}
         self.silent: set[int] = set()
         self.garbled: set[int] = set()
@@ -63,6 +64,7 @@ class ModelBus(Bus):
         return self.turnaround_s.get(unit)
 
     async def transact(self, request: Request, priority: Priority = Priority.NORMAL) -> Reply:
+        self.priorities[request.unit, request.address] = priority
         async with self._held:
             timing = self._timing(request.unit)
             changed = self._last is not None and self._last[0] != request.unit

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hal.polled import LINE, Polled, now_s, virtually
+from laddvakt_hal.bus import Priority
 from laddvakt_hal.codec import parse_type
 from laddvakt_hal.frame import Function
 from laddvakt_hal.plan import Periods, ReadClass
@@ -278,6 +279,38 @@ def test_plan_follows_the_measured_turnaround_but_not_its_wavering() -> None:
         await its.poll(REPLAN_S)
         assert len(its.poller.plan) == 2
         assert not any(its.poller.missed.values())
+        await its.end()
+
+    virtually(run)
+
+
+def test_safety_reads_go_before_whatever_else_is_asked_on_the_line() -> None:
+    async def run() -> None:
+        its = Polled({1: part([(0, SAFETY), (100, NORMAL), (600, ONCE)], limits=Limits())})
+        await its.poll(2.0)
+        assert its.bus.priorities == {
+            (1, 0): Priority.SAFETY,
+            (1, 100): Priority.NORMAL,
+            (1, 600): Priority.NORMAL,
+        }
+        await its.end()
+
+    virtually(run)
+
+
+def test_another_plan_keeps_the_beat() -> None:
+    """What was due stays due: a slow value is not read anew because the plan changed."""
+
+    async def run() -> None:
+        limits = Limits(max_read=60, holes=True)
+        its = Polled({1: part([(0, NORMAL), (21, NORMAL), (200, SLOW)], limits=limits)})
+        its.bus.turnaround_s[1] = 0.04
+        await its.poll(REPLAN_S + 15.0)
+        assert [row.block.count for row in its.poller.plan] == [22, 1]
+        slow_s = its.bus.reads(1, 200)
+        pauses_s = gaps(slow_s)
+        assert len(slow_s) >= 7
+        assert pauses_s == pytest.approx([10.0] * len(pauses_s), abs=0.3)
         await its.end()
 
     virtually(run)

@@ -8,9 +8,11 @@ import pytest
 
 from hal.survey_kit import PORT, FakeDevice, FakeLine, holding
 from laddvakt_hal.bus import Priority, Reply
-from laddvakt_hal.frame import Request
+from laddvakt_hal.codec import parse_type
+from laddvakt_hal.frame import Function, Request
 from laddvakt_hal.identify import Confidence, identify
 from laddvakt_hal.profile import known_profiles, load_profile
+from laddvakt_hal.profile_model import Kind, Profile, Row
 from laddvakt_hal.settings import TcpSettings
 from laddvakt_hal.survey_line import NotAllowed
 
@@ -115,6 +117,23 @@ async def test_it_never_writes_and_never_touches_what_a_read_changes(
     assert not [
         r for r in line.requests if touches(r) and (int(r.function), r.address) not in chain
     ]
+
+
+@pytest.mark.parametrize("function", [Function.READ_HOLDING, Function.READ_INPUT_REGISTERS])
+async def test_what_one_candidate_clears_is_read_for_no_other(function: Function) -> None:
+    """Nobody knows yet which of the two it is; function 3 may be as good as 4."""
+
+    def one(name: str, row: Row) -> Profile:
+        return Profile(id=name, kind=Kind.METER, vendor="v", model="m", source="s", rows={"a": row})
+
+    kind, other = parse_type("u32"), Function.READ_HOLDING
+    harmless = one("harmless", Row(quantity="a", function=function, addr=10, type=kind))
+    trap = one("trap", Row(quantity="a", function=other, addr=11, type=kind, clears=True))
+    line = FakeLine(devices={1: FakeDevice(words={(int(function), n): 1 for n in range(20)})})
+    found = await identify(line, 1, (harmless, trap))
+    assert not line.requests
+    assert found.best is None
+    assert (await identify(line, 1, (harmless,))).best is not None
 
 
 async def test_each_register_is_asked_once_whoever_wants_it() -> None:
