@@ -152,6 +152,6 @@ MUTANTS: dict[Mutant, Focus] = {
     never_cautious: COPIES,
     no_gap_for_copies: COPIES,
     nothing_is_too_soon: replace(COPIES, baud=9600, is_wire=True, copy_within_s=0.011),
-    everything_passes_a_silence: ALL,
+    everything_passes_a_silence: Focus(kinds=("late", "wrong_unit"), alike=True, plain=True),
     echo_is_a_reply: Focus(kinds=("request_lost",), is_wire=False, echo=True, alike=True),
 }
