@@ -14,10 +14,10 @@ demo: $(STAMP)
 test: $(STAMP)
 	@tests/needs.sh
 	@echo "== test: the core, every line and branch of it"
-	@$(BIN)/pytest -q tests/agent/core --ignore=$(EXPLORE) \
+	@$(BIN)/pytest -q -n 2 tests/agent/core --ignore=$(EXPLORE) \
 	  --cov=laddvakt_agent.core --cov-branch --cov-fail-under=100 --cov-report=term:skip-covered
 	@echo "== test: everything else, two at a time"
-	@$(BIN)/pytest -q -n 2 --dist worksteal -m 'not alone' --ignore-glob='*/core/test_core_[!e]*.py'
+	@$(BIN)/pytest -q -n 2 --dist loadgroup -m 'not alone' --ignore-glob='*/core/test_core_[!e]*.py'
 	@echo "== test: what judges times closely, one at a time, the demo once included"
 	@$(BIN)/pytest -q -m alone
 

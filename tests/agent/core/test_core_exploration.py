@@ -29,12 +29,16 @@ from laddvakt_agent.core.model import FaultRaised, Inputs, Pilot, Settings, Stat
 from laddvakt_agent.core.overrides import reclosing
 from laddvakt_agent.core.tracks import Finding, Surroundings, Track, spent_in_window
 
-STEPS_SHORT = 100_000
+STEPS_SHORT = 60_000
 STEPS = int(os.environ.get("LADDVAKT_EXPLORE_STEPS", STEPS_SHORT))  # 1000000 for the long form
 LIMITED = {
     **{code: rule for code, rule in CATALOGUE.items() if rule.retries is not None},
     "residual_current_dc, reclosing": reclosing(CATALOGUE["residual_current_dc"]),
 }
+
+
+# One worker: the exploration is done once and shared.
+pytestmark = pytest.mark.xdist_group("exploration")
 
 
 @pytest.fixture(scope="module")
