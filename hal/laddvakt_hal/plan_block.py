@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from laddvakt_hal.frame import Function, Request
-from laddvakt_hal.plan_cost import SPLIT_PAYS
+from laddvakt_hal.plan_cost import LONGEST_SHARE, SPLIT_PAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,10 +69,14 @@ def may_last_s(rows: Iterable[Row], cost: WireCost, cap_s: float) -> float:
     """How long a read of these rows may hold the line.
 
     `cap_s`, or half as long again as the longest of the rows takes by itself: a single row is
-    always possible, and a slow device is not asked more often for the same.
+    always possible, and a slow device is not asked more often for the same. But never longer than
+    the safety period where a single row is not.
     """
     alone_s = max(cost.of(block_of([row]).request(1)) for row in rows)
-    return max(cap_s, SPLIT_PAYS * alone_s)
+    enough_s, deadline_s = SPLIT_PAYS * alone_s, cap_s / LONGEST_SHARE
+    if alone_s <= deadline_s:
+        enough_s = min(enough_s, deadline_s)
+    return max(cap_s, enough_s)
 
 
 def may_merge(rows: Sequence[Row], known: Sequence[Row], limits: Limits) -> bool:

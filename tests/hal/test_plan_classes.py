@@ -140,13 +140,35 @@ def test_plan_never_costs_more_than_one_by_one_and_keeps_every_rule(
         if len(inside) == 1:
             continue
         alone_s = max(cost.of(block_of([r]).request(1)) for r in inside if r.quantity in its)
-        assert cost.of(block.request(1)) <= max(cap_s, SPLIT_PAYS * alone_s)
+        took_s = cost.of(block.request(1))
+        assert took_s <= max(cap_s, SPLIT_PAYS * alone_s)
+        assert took_s <= 2 * cap_s or alone_s > 2 * cap_s  # the safety period
         assert block.count <= limits.max_read
         assert not any(barrier in span[1:] for barrier in limits.barriers)
         assert not any(r.alone for r in inside)
         assert all(its.get(r.quantity) is kind for r in inside if r.clears)
         defined = {a for r in known for a in range(r.addr, r.end)}
         assert limits.holes or set(span) <= defined
+
+
+@pytest.mark.parametrize(
+    ("turnaround_s", "reads"),
+    [
+        pytest.param(0.1, 1, id="within half as long again as one row"),
+        pytest.param(0.2, 2, id="a read of both would outlast the safety period"),
+        pytest.param(0.3, 1, id="one row outlasts it already: nothing is gained"),
+    ],
+)
+def test_no_read_outlasts_the_safety_period_where_a_row_does_not(
+    turnaround_s: float, reads: int
+) -> None:
+    rows, cap_s = [row(0), row(19)], longest_allowed_s([ReadClass.SAFETY], PERIODS)
+    cost = wire_cost(LINE, Timing(turnaround_s=turnaround_s))
+    blocks = plan_blocks(rows, rows, Limits(holes=True), cost, cap_s)
+    assert len(blocks) == reads
+    alone_s = cost.of(block_of(rows[:1]).request(1))
+    limit_s = PERIODS.safety_s if alone_s <= PERIODS.safety_s else math.inf
+    assert all(cost.of(block.request(1)) <= limit_s for block in blocks)
 
 
 def planned_spots(
