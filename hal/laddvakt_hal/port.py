@@ -55,7 +55,7 @@ class Port:
         """Let the port become readable when this many characters are there, 1..255.
 
         Raises:
-            BusDown: the port is gone.
+            OSError: the port is gone.
         """
         wanted = min(max(characters, 1), 255)
         if wanted == self.minimum:
@@ -63,10 +63,7 @@ class Port:
         control = bytearray(self.state[5])
         control[termios.VMIN], control[termios.VTIME] = wanted, 0
         self.state = (*self.state[:5], bytes(control), *self.state[6:])
-        try:
-            _set(self.kernel, self.fd, self.state)
-        except OSError as error:
-            raise BusDown(f"port lost: {error.strerror}") from error
+        _set(self.kernel, self.fd, self.state)
         self.minimum = wanted
 
     def close(self) -> None:

@@ -49,7 +49,7 @@ class RtuTcpStream(CharacterStream):
         self._require()
         sent_at_s = self._clock()
         self.peer.write(frame)
-        self.last_character_s = sent_at_s
+        self.last_character_s = self._clock()
         return sent_at_s
 
     def _on_bytes(self, data: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -78,11 +79,23 @@ class SerialStream(CharacterStream):
     async def write(self, frame: bytes) -> float:
         """See `CharacterStream.write`."""
         port = self._opened()
-        by_hand = self._settings.direction == "rts"
-        if by_hand:
+        if self._settings.direction != "rts":
+            return self._put(port, frame)
+        try:
             self._drive(port, sending=True)
             if self._settings.rts_before_s:
                 await asyncio.sleep(self._settings.rts_before_s)
+            sent_at_s = self._put(port, frame)
+            await self._until_sent(port)
+        finally:
+            # Whatever happened: RTS outlives us, and nobody else could use the wires.
+            with contextlib.suppress(BusDown):  # the loss is known, or shows at the next step
+                self._drive(port, sending=False)
+        self.last_character_s = max(self.last_character_s, self._clock())
+        return sent_at_s
+
+    def _put(self, port: Port, frame: bytes) -> float:
+        """Hand the frame to the driver; the time its first character left, at the earliest."""
         sent_at_s = self._clock()
         try:
             written = os.write(port.fd, frame)
@@ -92,9 +105,8 @@ class SerialStream(CharacterStream):
             raise self._lose(f"port lost: {error.strerror}") from error
         if written != len(frame):
             raise self._lose("the port takes no more characters; check the adapter")
-        self.last_character_s = sent_at_s + len(frame) * self.pace.character_s
-        if by_hand:
-            await self._let_go()
+        # A busy host may have put us to sleep on the way: what is owed counts from the latest.
+        self.last_character_s = self._clock() + len(frame) * self.pace.character_s
         return sent_at_s
 
     async def more(self, count: int, deadline_s: float) -> bool:
@@ -119,9 +131,8 @@ class SerialStream(CharacterStream):
             self._watch()
         self._pull()
 
-    async def _let_go(self) -> None:
-        """Give the wires back once the last character has left, and its turnaround is over."""
-        port = self._opened()
+    async def _until_sent(self, port: Port) -> None:
+        """Wait until the last character has left, and its turnaround is over."""
         await asyncio.sleep(max(0.0, self.last_character_s - self._clock()))
         give_up_s = self._clock() + 0.1  # a driver that never says so must not hold the wires
         try:
@@ -133,10 +144,6 @@ class SerialStream(CharacterStream):
                 await asyncio.sleep(self._settings.rts_after_s)
         except OSError as error:
             raise self._lose(f"port lost: {error.strerror}") from error
-        finally:
-            if self.lost is None:
-                self._drive(port, sending=False)
-        self.last_character_s = max(self.last_character_s, self._clock())
 
     def _drive(self, port: Port, *, sending: bool) -> None:
         try:
@@ -169,7 +176,10 @@ class SerialStream(CharacterStream):
                 return
 
     def _wake_at(self, count: int) -> None:
-        self._opened().wake_at(count)
+        try:
+            self._opened().wake_at(count)
+        except OSError as error:
+            raise self._lose(f"port lost: {error.strerror}") from error
 
     def _watch(self) -> None:
         if self._port is not None and self.lost is None and not self._watched:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from hal.image_kernel import ENOTTY, ImageKernel
 from laddvakt_hal import port, rs485
 from laddvakt_hal.clock import boottime
-from laddvakt_hal.errors import LineSetupError
+from laddvakt_hal.errors import BusDown, LineSetupError
 from laddvakt_hal.kernel import LinuxKernel, adapter_file
 from laddvakt_hal.port import open_port
 from laddvakt_hal.repeats import COPY_S
@@ -145,6 +147,71 @@ async def test_rts_is_held_from_before_the_first_to_after_the_last_character(
     assert given_s - sent_s >= 40 * 10 / 115200 + 0.001
     assert not (left and knows_when_sent)
     assert kernel.arguments(rs485.TIOCMBIS) == [b"\x04\0\0\0"]
+
+
+async def test_wires_are_let_go_by_a_write_that_is_cancelled(pty: tuple[int, str]) -> None:
+    """RTS stays as it is when the port is closed: held, it would block the line for everybody."""
+    kernel = ImageKernel({rs485.TIOCMBIS: rs485.RTS, rs485.TIOCMBIC: rs485.RTS})
+    settings = replace(line(pty[1], "rts"), rts_before_s=0.1)
+    stream = SerialStream(settings, boottime, lambda: None, kernel)
+    await stream.open()
+    writing = asyncio.create_task(stream.write(b"hello"))
+    await asyncio.sleep(0.01)
+    writing.cancel()
+    await asyncio.wait((writing,))
+    stream.close()
+    asked = [request for request, _ in kernel.asked]
+    assert asked == [rs485.TIOCMBIC, rs485.TIOCMBIS, rs485.TIOCMBIC]
+
+
+@pytest.mark.parametrize("direction", ["none", "rts"])
+async def test_port_that_never_sends_is_given_up_and_its_wires_let_go(
+    pty: tuple[int, str], direction: Direction
+) -> None:
+    """It takes characters until its buffer is full: nobody may wait for it."""
+    kernel = ImageKernel({rs485.TIOCMBIS: rs485.RTS, rs485.TIOCMBIC: rs485.RTS})
+    kernel.images[rs485.TIOCSERGETLSR] = b"\x01\0\0\0"
+    stream = SerialStream(line(pty[1], direction), boottime, lambda: None, kernel)
+    await stream.open()
+    stream.pace = replace(stream.pace, character_s=0.0)
+
+    async def insist() -> None:
+        for _ in range(2000):  # nobody reads the far end
+            await stream.write(bytes(256))
+
+    with pytest.raises(BusDown, match=f"{pty[1]}: the port takes no more"):
+        await insist()
+    assert not kernel.asked or kernel.asked[-1][0] == rs485.TIOCMBIC
+    stream.close()
+
+
+async def test_what_is_owed_counts_from_when_the_driver_had_the_frame(
+    pty: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy host that stops us just before the write must not shorten the silence after it."""
+    put = os.write
+
+    def late(fd: int, data: bytes) -> int:
+        time.sleep(0.05)
+        return put(fd, data)
+
+    stream = SerialStream(line(pty[1]), boottime, lambda: None)
+    await stream.open()
+    monkeypatch.setattr(os, "write", late)
+    sent_s = await stream.write(bytes(10))
+    monkeypatch.undo()
+    assert stream.last_character_s - sent_s >= 0.05
+    stream.close()
+
+
+async def test_port_lost_while_waiting_is_named(pty: tuple[int, str]) -> None:
+    kernel = ImageKernel()
+    stream = SerialStream(line(pty[1]), boottime, lambda: None, kernel)
+    await stream.open()
+    kernel.images[0x402C542B] = errno.EIO  # TCSETS2
+    with pytest.raises(BusDown, match=f"{pty[1]}: port lost"):
+        await stream.more(20, boottime() + 1.0)
+    stream.close()
 
 
 def test_real_port_is_ours_alone_and_a_pty_is_not_locked_for_good(
