@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ class NetSpec:
     gateway_s: float | None = None  # how long a gateway waits for a device
 
 
-class Rig:
+class Rig(ABC):
     """Every line with its faults and the trace; `world` has the devices."""
 
     def __init__(
@@ -154,15 +155,16 @@ class Rig:
             await self._afflict()
         return len(chosen)
 
+    @abstractmethod
     def afflict(self, faults: tuple[Fault, ...]) -> None:
         """Tell what is behind the lines which faults there are."""
 
+    @abstractmethod
     def live(self, at_s: float) -> float:
         """Let what is behind the lines live until `at_s`; return after how long it wants it again.
 
         Without it a world nobody asks anything would have to catch up on hours at once.
         """
-        raise NotImplementedError
 
     def order(self, line: str, message: Message) -> None:
         """Send an order to a line that carries RTU characters."""

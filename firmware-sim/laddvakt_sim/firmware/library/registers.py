@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from laddvakt_sim.firmware.library.point import unpack
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from laddvakt_sim.firmware.library.point import Order, Point, Value
 
 
-class Registers(RefusingDevice):
+class Registers(RefusingDevice, ABC):
     """Points at addresses, read and written under a model's manners."""
 
     def __init__(
@@ -38,13 +39,13 @@ class Registers(RefusingDevice):
 
     # What the device behind says.
 
+    @abstractmethod
     def bits(self, point: Point) -> bool:
         """Whether a coil or contact is on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def raw(self, point: Point) -> list[int]:
         """The registers of a point now."""
-        raise NotImplementedError
 
     def step(self, point: Point) -> float:
         """What one raw count of the point is worth."""
@@ -55,9 +56,9 @@ class Registers(RefusingDevice):
         del point
         return False
 
+    @abstractmethod
     def accept(self, point: Point, value: Value) -> None:
         """Take a written value; `Refusal` when the device would refuse it."""
-        raise NotImplementedError
 
     def heard(self, fc: int, point: Point | None) -> None:
         """A request was carried out; `point` is the one it began with, None in a gap."""
