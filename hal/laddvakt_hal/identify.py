@@ -17,7 +17,7 @@ from laddvakt_hal.frame import Request
 from laddvakt_hal.profile_values import value_of
 from laddvakt_hal.settings import SerialSettings
 from laddvakt_hal.survey_io import clearing_row
-from laddvakt_hal.survey_line import PROBE, NotAllowed
+from laddvakt_hal.survey_line import NotAllowed, probe_timing_on
 from laddvakt_hal.survey_sunspec import find_sunspec
 
 if TYPE_CHECKING:
@@ -81,8 +81,9 @@ async def identify(
 
     Raises:
         HalError: BusDown or LineTrouble; a silent device is an answer, not an error.
+        NotAllowed: whoever holds the line asks it nothing.
     """
-    line.set_timing(unit, PROBE)
+    line.set_timing(unit, probe_timing_on(line.settings))
     candidates = sorted(profiles, key=lambda profile: _unlikely(profile, line, unit))
     asker = _Asker(line, unit, candidates)
     matches: list[Match] = []
@@ -93,6 +94,8 @@ async def identify(
         match = await _try(asker, profile)
         if match is not None:
             matches.append(match)
+    if asker.refused is not None and not asker.heard:
+        raise asker.refused
     matches.sort(key=lambda m: (m.confidence, m.shared, not m.at_factory_settings))
     return Identified(unit=unit, matches=tuple(matches), reads=asker.asked, silent=not asker.heard)
 
@@ -105,6 +108,7 @@ class _Asker:
         self.unit = unit
         self.asked = 0
         self.heard = False
+        self.refused: NotAllowed | None = None  # the latest question that was not carried out
         self._silences = 0
         self._known: dict[tuple[int, int, int], Reply | None] = {}
         everywhere = [row for profile in profiles for row in profile.rows.values()]
@@ -153,7 +157,8 @@ class _Asker:
             except Refused:
                 self.heard = True
                 return None
-            except NotAllowed:  # too long for a line that others need
+            except NotAllowed as error:  # too long for a line that others need
+                self.refused = error
                 return None
             else:
                 self.heard = True

@@ -80,6 +80,7 @@ class Sweep:
     asked: int
     complete: bool
     skipped: tuple[tuple[LineSettings, str], ...] = ()  # speeds that could not be tried, and why
+    refused: tuple[tuple[int, str], ...] = ()  # units the line's holder does not ask, and why
 
     @property
     def clear(self) -> tuple[Found, ...]:
@@ -168,6 +169,7 @@ async def sweep(
         asked=walk.asked,
         complete=walk.asked == walk.total,
         skipped=tuple(walk.skipped),
+        refused=tuple(walk.refused.items()),
     )
 
 
@@ -187,6 +189,7 @@ class _Walk:
         self.asked = 0
         self.total = total
         self.skipped: list[tuple[LineSettings, str]] = []
+        self.refused: dict[int, str] = {}
         self._open_line = open_line
         self._stop = stop
         self._timing = timing
@@ -206,7 +209,7 @@ class _Walk:
                 for unit in step.units:
                     told = (self.asked, self.total, step.settings, unit, len(self.found))
                     self._on_progress(_progress(*told))
-                    found = await _ask(line, step.settings, unit, self._timing)
+                    found = await self._asked(line, step.settings, unit)
                     self.asked += 1
                     if found is not None:
                         self.found.append(found)
@@ -217,17 +220,25 @@ class _Walk:
                 raise
             self.skipped.append((step.settings, str(error)))
 
+    async def _asked(self, line: Channel, settings: LineSettings, unit: int) -> Found | None:
+        try:
+            return await _ask(line, settings, unit, self._timing)
+        except NotAllowed as error:  # a device its holder knows to be silent, for one
+            self.refused[unit] = str(error)
+            return None
+
 
 async def _ask(line: Channel, settings: LineSettings, unit: int, timing: Timing) -> Found | None:
     """Who answered, if anybody did.
 
     Raises:
         LineTrouble: the line is gone.
+        NotAllowed: whoever holds the line does not ask that unit.
     """
     line.set_timing(unit, timing)
     try:
         reply = await line.transact(probe(unit))
-    except (NoReply, NotAllowed):  # a device its holder knows to be silent is not asked again
+    except NoReply:
         return None
     except Refused as error:
         if error.exception_code in GATEWAY_EXCEPTIONS:

@@ -11,6 +11,7 @@ import contextlib
 import enum
 import errno
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -132,11 +133,13 @@ def trouble_now(settings: LineSettings, reason: str) -> LineTrouble:
     """Why a line that could be opened is gone all the same."""
     if isinstance(settings, TcpSettings):
         where = f"{settings.host}:{settings.port}"
-        return LineTrouble(
-            Trouble.CLOSES,
-            f"{where}: {_without(reason, where)}; it takes a connection and drops it: another "
-            "master may have the only one, or this is no Modbus TCP port",
-        )
+        why = re.sub(r"^\[Errno \d+\] ", "", _without(reason, where))
+        if ";" not in why:  # else it names its own remedy
+            why += (
+                "; it takes a connection and drops it: another master may have the only one, or "
+                "this is no Modbus TCP port"
+            )
+        return LineTrouble(Trouble.CLOSES, f"{where}: {why}")
     if not Path(settings.port).exists():
         return LineTrouble(Trouble.LOST, f"{settings.port}: the adapter is gone; plug it in again")
     return LineTrouble(Trouble.BABBLE, f"{settings.port}: {_without(reason, settings.port)}")

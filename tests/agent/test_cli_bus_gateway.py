@@ -12,9 +12,17 @@ import pytest
 
 from laddvakt_agent.cli.bus_checkup import checkup
 from laddvakt_agent.cli.bus_where import Known, Where
+from laddvakt_agent.cli.bus_words import found_lines
 from laddvakt_hal.settings import SerialSettings, TcpSettings
-from laddvakt_hal.survey import Stop, steps, sweep
-from laddvakt_hal.survey_line import GATEWAY_PROBE, PROBE, open_line, probe_timing_on
+from laddvakt_hal.survey import Stop, Sweep, steps, sweep
+from laddvakt_hal.survey_line import (
+    GATEWAY_PROBE,
+    PROBE,
+    Trouble,
+    open_line,
+    probe_timing_on,
+    trouble_now,
+)
 from laddvakt_hal.verdict import judge
 
 pytestmark = pytest.mark.integration
@@ -63,6 +71,26 @@ def test_a_gateway_is_given_more_time_than_a_wire() -> None:
     assert probe_timing_on(wire) == PROBE
     assert probe_timing_on(TcpSettings(name="l", host="h", framing="rtu")) == PROBE
     assert probe_timing_on(TcpSettings(name="l", host="h")).timeout_s > PROBE.timeout_s
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("gw:502: [Errno 104] Connection reset by peer", "gw:502: Connection reset by peer; it ta"),
+        ("it closes at once; close the other client", "gw:502: it closes at once; close the other"),
+    ],
+)
+def test_a_gateway_that_hangs_up_has_one_remedy(reason: str, said: str) -> None:
+    trouble = trouble_now(TcpSettings(name="l", host="gw", port=502), reason)
+    assert trouble.trouble is Trouble.CLOSES
+    assert str(trouble).startswith(said)
+    assert str(trouble).count(";") == 1
+
+
+@pytest.mark.parametrize(("tcp", "said"), [(False, "Swap A and B"), (True, "--framing rtu")])
+def test_nobody_found_has_the_lines_own_remedy(said: str, *, tcp: bool) -> None:
+    found = Sweep(found=(), asked=3, complete=True)
+    assert said in "\n".join(found_lines(found, tcp=tcp))
 
 
 async def test_who_is_asked_after_absent_units_is_found_all_the_same() -> None:

@@ -162,3 +162,9 @@ async def test_a_read_the_lines_holder_refuses_leaves_the_rest_to_decide() -> No
     found = await identify(Held(devices={1: FakeDevice(words=SDM72)}), 1, PROFILES)
     assert found.best is not None
     assert found.best.profile.id == "eastron-sdm72d-m-v2"
+
+
+async def test_a_device_its_lines_holder_does_not_ask_is_not_called_silent() -> None:
+    line = FakeLine(devices={}, error=NotAllowed("not configured", "stop the agent"))
+    with pytest.raises(NotAllowed, match="not configured"):
+        await identify(line, 1, PROFILES)

@@ -134,3 +134,4 @@ async def test_a_unit_the_lines_holder_will_not_ask_is_nobody() -> None:
 
     result = await sweep(steps((PORT,), (1, 2), ()), held)
     assert (result.asked, result.found) == (2, ())
+    assert result.refused == ((1, "meter1 has fallen silent"), (2, "meter1 has fallen silent"))

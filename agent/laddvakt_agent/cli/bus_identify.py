@@ -23,7 +23,7 @@ from laddvakt_agent.cli.codes import Exit, fail
 from laddvakt_hal.errors import HalError
 from laddvakt_hal.identify import Identified, Match
 from laddvakt_hal.identify import identify as find_out
-from laddvakt_hal.survey_line import LineTrouble
+from laddvakt_hal.survey_line import LineTrouble, NotAllowed
 
 DEADLINE_S = 180.0
 
@@ -44,6 +44,8 @@ def identify(where_options: Options, unit: str, as_json: bool) -> None:
         found = asyncio.run(_identify(where, number))
     except LineTrouble as error:
         give_up(error)
+    except NotAllowed as error:
+        fail(Exit.NOT_APPLICABLE, str(error), error.remedy)
     except HalError as error:
         fail(Exit.TEMPORARY, f"{where.text}: {error}")
     except TimeoutError:

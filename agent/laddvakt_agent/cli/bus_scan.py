@@ -97,7 +97,7 @@ def scan(
     if as_json:
         click.echo(json.dumps(_json(where, result)))
     else:
-        for line in found_lines(result):
+        for line in found_lines(result, tcp=isinstance(where.settings, TcpSettings)):
             click.echo(line)
     raise SystemExit(int(Exit.OK if result.clear else Exit.FAULT))
 
@@ -218,6 +218,7 @@ def _json(where: Where, result: Sweep) -> JsonObject:
         "asked": result.asked,
         "complete": result.complete,
         "found": [_found(found) for found in result.found],
+        "not_asked": [{"unit": unit, "reason": why} for unit, why in result.refused],
         "skipped": [{"setup": setup_text(its), "reason": why} for its, why in result.skipped],
     }
 

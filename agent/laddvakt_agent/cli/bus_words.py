@@ -11,6 +11,7 @@ from laddvakt_hal.survey import Found, Sweep
 from laddvakt_hal.survey_io import Point
 
 NONE = "–"
+FEW = 4  # of many alike are shown
 _SURE = {
     Confidence.CERTAIN: "certain",
     Confidence.LIKELY: "likely",
@@ -44,20 +45,30 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-def found_lines(result: Sweep) -> Iterator[str]:
+def found_lines(result: Sweep, *, tcp: bool = False) -> Iterator[str]:
     """What `scan` prints."""
     if result.found:
         rows = [_found_row(found) for found in result.found]
         yield from table(("unit", "line", "answer", "ms"), rows)
     for settings, reason in result.skipped:
         yield f"{setup_text(settings)}: not tried, {reason}"
+    yield from (f"unit {unit}: not asked, {reason}" for unit, reason in result.refused[:FEW])
+    if len(result.refused) > FEW:
+        yield f"{len(result.refused) - FEW} more units were not asked either."
     if not result.clear:
-        yield f"Nobody answered; {result.asked} questions were asked."
-        yield "Swap A and B, check the supply, or see: laddvakt bus doctor."
+        yield from _nobody(result.asked - len(result.refused), tcp=tcp)
     if any(found.exception is not None for found in result.found):
         yield "An exception is an answer, too: somebody is there. See: laddvakt bus identify."
     if any(found.garbled for found in result.found):
         yield "A garbled answer is a wrong speed, or two devices with one unit id."
+
+
+def _nobody(asked: int, *, tcp: bool) -> Iterator[str]:
+    yield f"Nobody answered; {asked} questions were asked."
+    if asked and tcp:
+        yield "Check the unit ids and the gateway's own speed and format, or try --framing rtu."
+    elif asked:
+        yield "Swap A and B, check the supply, or see: laddvakt bus doctor."
 
 
 def identified_lines(found: Identified) -> Iterator[str]:
