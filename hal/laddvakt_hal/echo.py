@@ -1,10 +1,14 @@
-"""Whether an adapter hears itself, and what that makes of the characters that come first."""
+"""Whether an adapter hears itself, and what that makes of the characters that come first.
+
+Not excluded: an adapter that hears itself only sometimes, on a line whose times tell nothing. Its
+first read may come without an echo, and a later one may then confirm the write of a single value.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from laddvakt_hal.frame import Found, scan
+from laddvakt_hal.frame import Found, scan, trailing_is_glitch
 
 if TYPE_CHECKING:
     from laddvakt_hal.rtu_turn import Turn
@@ -31,8 +35,12 @@ class Echo:
 
     def learn(self, turn: Turn, found: Found) -> None:
         """A good reply came; once heard, an echo stays: a damaged one must not pass for none."""
-        if turn.request.is_read and self.told is None and not self.known:
-            self.known = True if turn.echo_seen else self.known if found.start else False
+        if not turn.request.is_read or self.told is not None:
+            return
+        if turn.echo_seen:
+            self.known = True
+        elif self.known is None and trailing_is_glitch(turn.stream.buffer[: found.start]):
+            self.known = False  # anything else before a reply may be what was left of an echo
 
     def learn_from_silence(self, turn: Turn) -> None:
         """No reply came, but maybe our own characters."""

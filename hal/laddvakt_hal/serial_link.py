@@ -220,7 +220,7 @@ class SerialLink:
         """The first write's reply could be our own echo: one read tells.
 
         Raises:
-            Garbled: the adapter hears itself, so the write is not confirmed.
+            Garbled: the adapter hears itself, or may, so the write is not confirmed.
             NoReply: the device does not answer, so the write is not confirmed.
         """
         try:
@@ -229,7 +229,7 @@ class SerialLink:
         except HalError:
             if not self._echo.known:
                 raise
-        if self._echo.known:
+        if self._echo.known is not False:
             raise Garbled("echo", f"only our own echo confirmed {describe(request)}")
 
     async def _send(self, request: Request, timing: Timing) -> Turn:

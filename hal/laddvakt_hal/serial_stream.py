@@ -12,6 +12,7 @@ from laddvakt_hal import rs485
 from laddvakt_hal.errors import BusDown
 from laddvakt_hal.kernel import LINUX
 from laddvakt_hal.port import Port, open_port
+from laddvakt_hal.repeats import COPY_S
 from laddvakt_hal.stream import CharacterStream, Pace
 from laddvakt_hal.uart import UartCounts, read_counts
 
@@ -96,6 +97,8 @@ class SerialStream(CharacterStream):
 
     def _put(self, port: Port, frame: bytes) -> float:
         """Hand the frame to the driver; the time its first character left, at the earliest."""
+        looked_s = self._clock()
+        self.discard()  # also what came while the wires were taken
         sent_at_s = self._clock()
         try:
             written = os.write(port.fd, frame)
@@ -105,8 +108,12 @@ class SerialStream(CharacterStream):
             raise self._lose(f"port lost: {error.strerror}") from error
         if written != len(frame):
             raise self._lose("the port takes no more characters; check the adapter")
-        # A busy host may have put us to sleep on the way: what is owed counts from the latest.
-        self.last_character_s = self._clock() + len(frame) * self.pace.character_s
+        # A busy host may have put us to sleep on the way: what is owed counts from the latest, and
+        # what came in so long a time may be older than the request.
+        gone_s = self._clock()
+        if self.pace.is_wire and gone_s - looked_s > COPY_S:
+            self.discard()
+        self.last_character_s = gone_s + len(frame) * self.pace.character_s
         return sent_at_s
 
     async def more(self, count: int, deadline_s: float) -> bool:

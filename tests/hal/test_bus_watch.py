@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from hal.slave import framed, obey
-from hal.virtual.rig import Rig, on_rig
+from hal.virtual.rig import Rig, on_rig, write
+from laddvakt_hal.echo import Echo
 from laddvakt_hal.errors import Garbled, NoReply, Refused
 from laddvakt_hal.tap import Frame
 
@@ -160,5 +161,30 @@ def test_counters_name_their_suspects() -> None:
         for _ in range(25):
             await rig.outcome(1)
         assert "baud rate" in rig.bus.stats[1].suspects()[0]
+
+    on_rig(test)
+
+
+@pytest.mark.parametrize(
+    ("before", "kind"), [(b"", None), (b"\x00", None), (b"\x01\x03\x5a", "echo")], ids=repr
+)
+def test_write_is_confirmed_once_no_echo_is_certain(before: bytes, kind: str | None) -> None:
+    """What stands before a reply may be the rest of a damaged echo, but for a transceiver's."""
+
+    async def test(rig: Rig) -> None:
+        rig.link._echo = Echo(None)
+        rig.answer = lambda frame: obey(frame) if frame[1] == 6 else before + obey(frame)
+        if kind is None:
+            await rig.bus.transact(write(1, 7))
+            assert rig.link._echo.known is False
+            return
+        with pytest.raises(Garbled) as caught:
+            await rig.bus.transact(write(1, 7))
+        assert caught.value.kind == kind
+        before_it = rig.answer
+        rig.answer = obey
+        await rig.bus.transact(write(1, 7))
+        rig.answer = before_it
+        await rig.bus.transact(write(1, 7))
 
     on_rig(test)

@@ -192,15 +192,18 @@ async def test_what_is_owed_counts_from_when_the_driver_had_the_frame(
     put = os.write
 
     def late(fd: int, data: bytes) -> int:
+        put(pty[0], b"a copy of an old reply")
         time.sleep(0.05)
         return put(fd, data)
 
     stream = SerialStream(line(pty[1]), boottime, lambda: None)
     await stream.open()
+    stream.pace = replace(stream.pace, is_wire=True)
     monkeypatch.setattr(os, "write", late)
     sent_s = await stream.write(bytes(10))
     monkeypatch.undo()
     assert stream.last_character_s - sent_s >= 0.05
+    assert (bytes(stream.buffer), stream.late_characters) == (b"", 22)
     stream.close()
 
 
