@@ -15,6 +15,27 @@ from laddvakt_hal.settings import Framing
 
 R = TypeVar("R")
 
+_OPTIONS = (
+    click.option("--line", metavar="NAME", help="A line of the configuration: asks the agent."),
+    click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        help="With a stopped agent: where --line is described.",
+    ),
+    click.option("--port", metavar="DEVICE", help="A serial port, used directly."),
+    click.option("--baud", type=click.IntRange(50, 4_000_000), help="Its speed; 9600."),
+    click.option("--format", "form", metavar="8N1", help="Its format: 8N1, 8E1, 8O1, 8N2 …"),
+    click.option("--tcp", metavar="HOST:PORT", help="A Modbus TCP peer or gateway, directly."),
+    click.option(
+        "--framing",
+        type=click.Choice(["tcp", "rtu"]),
+        default="tcp",
+        show_default=True,
+        help="What the peer at --tcp speaks: Modbus TCP, or RTU frames passed through.",
+    ),
+    click.option("--socket", metavar="PATH", help="The agent's Unix socket."),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -45,24 +66,6 @@ def factor(context: click.Context, parameter: click.Parameter, value: float) -> 
 def line_options(command: Callable[..., R]) -> Callable[..., R]:
     """Give a command the options that name a line; it gets them as `where_options`."""
 
-    @click.option("--line", metavar="NAME", help="A line of the configuration: asks the agent.")
-    @click.option(
-        "--config",
-        type=click.Path(path_type=Path),
-        help="With a stopped agent: where --line is described.",
-    )
-    @click.option("--port", metavar="DEVICE", help="A serial port, used directly.")
-    @click.option("--baud", type=click.IntRange(50, 4_000_000), help="Its speed; 9600.")
-    @click.option("--format", "form", metavar="8N1", help="Its format: 8N1, 8E1, 8O1, 8N2 …")
-    @click.option("--tcp", metavar="HOST:PORT", help="A Modbus TCP peer or gateway, directly.")
-    @click.option(
-        "--framing",
-        type=click.Choice(["tcp", "rtu"]),
-        default="tcp",
-        show_default=True,
-        help="What the peer at --tcp speaks: Modbus TCP, or RTU frames passed through.",
-    )
-    @click.option("--socket", metavar="PATH", help="The agent's Unix socket.")
     @functools.wraps(command)
     def with_line(
         *,
@@ -88,4 +91,6 @@ def line_options(command: Callable[..., R]) -> Callable[..., R]:
         )
         return command(where_options=options, **rest)
 
+    for option in reversed(_OPTIONS):  # the first is shown first
+        with_line = option(with_line)
     return with_line
