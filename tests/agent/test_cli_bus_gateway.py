@@ -26,7 +26,7 @@ from laddvakt_hal.survey_line import (
 from laddvakt_hal.verdict import judge
 
 pytestmark = pytest.mark.integration
-LOOKS_S = 0.25  # as long as the gateway looks for an absent unit; longer than a plain probe waits
+LOOKS_S = 0.4  # as long as the gateway looks for an absent unit; longer than a plain probe waits
 
 
 @asynccontextmanager
@@ -60,10 +60,11 @@ async def gateway(*present: int) -> AsyncIterator[TcpSettings]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A gateway that looks shortly is waited for shortly."""
-    short = replace(GATEWAY_PROBE, timeout_s=0.5, worst_latency_s=0.5)
+    short = replace(GATEWAY_PROBE, timeout_s=0.9, worst_latency_s=0.9)
     monkeypatch.setattr("laddvakt_hal.survey_line.GATEWAY_PROBE", short)
     monkeypatch.setattr("laddvakt_agent.cli.bus_checkup.NEAR_UNITS", range(1, 5))
     monkeypatch.setattr("laddvakt_agent.cli.bus_checkup.TIMES", 8)
+    monkeypatch.setattr("laddvakt_agent.cli.bus_checkup.LATE_S", 0.1)
 
 
 def test_a_gateway_is_given_more_time_than_a_wire() -> None:
