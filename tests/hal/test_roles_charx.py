@@ -9,7 +9,7 @@ import pytest
 from hal.test_roles import CHARX, device, feed
 from laddvakt_hal.adapters import board, board_contactor, meter, watches
 from laddvakt_hal.bus import TcpSettings
-from laddvakt_hal.errors import NotObeyed
+from laddvakt_hal.errors import NoReply, NotObeyed
 from laddvakt_hal.plan import ReadClass, plan_device, wire_cost
 from laddvakt_hal.reading import Quality
 from laddvakt_hal.roles import PilotState
@@ -67,6 +67,22 @@ async def test_charx_limit_and_contactor_on_the_wire() -> None:
         (1301, (0,)),
         (1300, (0, 0)),
     ]
+
+
+async def test_whatever_releases_is_sent_once_and_an_opening_twice() -> None:
+    """A repeated release could overtake the `open` that came in between."""
+    its, wire = device(CHARX)
+    for releases in (board_contactor(its).hold(), board(its).set_limit(10)):
+        wire.answers = [NoReply("x")]
+        asked = len(wire.asked)
+        with pytest.raises(NoReply):
+            await releases
+        assert len(wire.asked) - asked == 1
+    for opens in (board_contactor(its).open(), board(its).set_limit(0)):
+        wire.answers = [NoReply("x")]
+        asked = len(wire.asked)
+        await opens
+        assert len(wire.asked) - asked == 2
 
 
 @pytest.mark.parametrize("limit_a", [-1, float("nan")])
