@@ -11,12 +11,15 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from laddvakt_hal.errors import Garbled, HalError, NoReply
+from laddvakt_hal.errors import Garbled, HalError, NoReply, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from laddvakt_hal.frame import Request
+
+
+_GATEWAY_EXCEPTIONS = (10, 11)  # a gateway says that the unit does not answer
 
 
 class Priority(enum.IntEnum):
@@ -92,6 +95,8 @@ class Turns:
     def note(self, entry: Entry, error: HalError | None) -> None:
         """Keep in mind who failed, and whether that cost planned reads their turn."""
         failed = isinstance(error, NoReply | Garbled)
+        if isinstance(error, Refused):
+            failed = error.exception_code in _GATEWAY_EXCEPTIONS
         if failed:
             self._failing.add(entry.request.unit)
         else:

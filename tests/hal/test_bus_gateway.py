@@ -10,7 +10,7 @@ from hal.slave import obey
 from hal.virtual.loop import VirtualLoop, run_virtual
 from hal.virtual.net import Answer, MemoryTransport
 from hal.virtual.rig import holding, on_gateway
-from laddvakt_hal.bus import Bus, TcpSettings, Timing
+from laddvakt_hal.bus import Bus, Priority, TcpSettings, Timing
 from laddvakt_hal.errors import NoReply, Refused
 
 
@@ -99,3 +99,24 @@ def test_rtu_through_tcp_follows_the_line_s_rules() -> None:
         assert bus.late == 9
 
     on_gateway(tunnel, test, Timing(timeout_s=0.2, worst_latency_s=0.3), framing="rtu")
+
+
+def test_commands_to_a_unit_silent_behind_a_gateway_let_reads_through() -> None:
+    """The gateway's own refusal costs as much time as a silence, and counts as one."""
+    asked: list[int] = []
+
+    def gateway(data: bytes) -> Answer:
+        asked.append(data[6])
+        if data[6] == 3:
+            return [(0.15, data[:4] + b"\x00\x03\x03" + bytes((data[7] | 0x80, 11)))]
+        body = obey(data[6:] + b"\0\0")[:-2]
+        return [(0.01, data[:4] + len(body).to_bytes(2, "big") + body)]
+
+    async def test(bus: Bus, loop: VirtualLoop) -> None:
+        del loop
+        calls = [bus.transact(holding(3, a), Priority.COMMAND) for a in range(3)]
+        calls += [bus.transact(holding(1, a)) for a in range(3)]
+        await asyncio.gather(*calls, return_exceptions=True)
+        assert asked == [3, 1, 3, 1, 3, 1]
+
+    on_gateway(gateway, test)
