@@ -33,10 +33,7 @@ def status_lines(answer: JsonObject) -> Iterator[str]:
     for connector in objects(answer, "connectors"):
         yield from _connector(connector)
     for line in objects(answer, "lines"):
-        if not line.get("up"):
-            yield f"line {line.get('name')}: DOWN - {line.get('reason')}"
-        if line.get("hint"):
-            yield f"line {line.get('name')}: {line.get('hint')}"
+        yield from _line(line)
     for device in objects(answer, "devices"):
         yield from _stranger(device)
     yield from fault_lines(standing(answer))
@@ -46,6 +43,14 @@ def status_lines(answer: JsonObject) -> Iterator[str]:
     uplink = answer.get("uplink")
     if isinstance(uplink, dict):
         yield from _backend(uplink)
+
+
+def _line(line: JsonObject) -> Iterator[str]:
+    """A line that is down, or looks ill; nothing of a good one."""
+    if not line.get("up"):
+        yield f"line {line.get('name')}: DOWN - {line.get('reason')}"
+    if line.get("hint"):
+        yield f"line {line.get('name')}: {line.get('hint')}"
 
 
 def _stranger(device: JsonObject) -> Iterator[str]:
