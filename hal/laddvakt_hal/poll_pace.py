@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
     from laddvakt_hal.poll_plan import Item
 
-# A silent device may cost the others this share of their reads.
-_HELD_UP = 0.1
+# A silent device may cost the others this share of their reads: their mean period then grows by
+# less than a tenth.
+_HELD_UP = 0.075
 # The longest a silent device waits for the others' sake: its return must be noticed.
 MOST_PAUSE_S = 30.0
 
@@ -52,7 +53,7 @@ class Probes:
         round_s = min(row.period_s for row in repeated)
         # So much must pass until the others have had what they are owed meanwhile.
         caught_up_s = cost_s * share / (1 - share) if share < 1 else MOST_PAUSE_S
-        # Whole periods the others surely lost: so many times ten must pass.
+        # Whole periods the others surely lost: that must be a small share of what passes.
         lost_s = cost_s // round_s * round_s
         pause_s = max(round_s, caught_up_s, lost_s / _HELD_UP - cost_s)  # one timeout a round
         self.next_s = ended_s + min(MOST_PAUSE_S, pause_s)

@@ -185,7 +185,7 @@ def test_dead_devices_leave_the_living_their_periods(timeout_s: float, dead: int
         assert all({"1", "2"} <= set(part) for part in between.split("x")[1:-1])
         its.bus.silent = set()
         back_s = now_s()
-        pause_s = max(0.3, 10 * timeout_s)
+        pause_s = max(0.3, timeout_s / 0.075)  # the share the others may lose
         await its.poll(3.0 + dead * (timeout_s + pause_s))
         for unit in range(3, 3 + dead):
             noticed_s = its.bus.reads(unit, 0, back_s)[0] - back_s
