@@ -132,6 +132,7 @@ async def test_plan_says_what_it_costs(tmp_path: Path) -> None:
         assert poller.safety_period_s == pytest.approx(0.35)
 
 
+@pytest.mark.alone
 async def test_safety_period_is_kept(tmp_path: Path) -> None:
     async with rig(tmp_path) as its:
         await its.poller.first_round.wait()
