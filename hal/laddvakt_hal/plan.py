@@ -9,6 +9,7 @@ on the line and the device. `plan_cost` says what a read costs and how long it m
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from laddvakt_hal.plan_block import Block, longest_s, may_merge, total_s
@@ -22,7 +23,7 @@ from laddvakt_hal.plan_cost import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from laddvakt_hal.profile_model import Limits, Profile, Row
 
@@ -73,8 +74,11 @@ def plan_device(
     for function in sorted({row.function for row, _ in rows}):
         known = [row for row in there if row.function is function]
         planned += cheapest([pair for pair in rows if pair[0].function is function], known, terms)
-    # Stable: within a class by function, then by address.
-    return tuple(sorted(planned, key=lambda pair: pair[0]))
+    return tuple(
+        (kind, block)
+        for kind in ReadClass
+        for block in _unlike([block for its_kind, block in planned if its_kind is kind])
+    )
 
 
 def plan_blocks(
@@ -101,3 +105,21 @@ def per_second(
 ) -> float:
     """Seconds per second these blocks keep their device busy, rests included."""
     return sum(cost.price_s(block.request(1)) / periods.steady(kind) for kind, block in planned)
+
+
+def _unlike(blocks: Iterable[Block]) -> Iterator[Block]:
+    """The blocks in an order in which neighbours rarely have replies of equal shape.
+
+    The bus keeps two such requests to one unit a few milliseconds apart, because a copy of the
+    first reply could pass for the second. Otherwise by function, then by address.
+    """
+    left = list(blocks)
+    last: tuple[int, int] | None = None
+    while left:
+        sizes = Counter((block.function, block.count) for block in left)
+        unlike = [block for block in left if (block.function, block.count) != last]
+        # What there is most of goes first while it can: later it would only meet its like.
+        chosen = max(unlike or left, key=lambda block: sizes[block.function, block.count])
+        left.remove(chosen)
+        last = (chosen.function, chosen.count)
+        yield chosen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from laddvakt_hal.plan import (
@@ -76,3 +78,18 @@ def test_plan_of_everything_keeps_the_devices_rules(name: str) -> None:
         assert cost.of(block.request(1)) <= may_last_s(reached, cost, cap_s)
     single = [(wanted[row.quantity], block_of([row])) for row in rows]
     assert per_second(planned, cost, PERIODS) <= per_second(single, cost, PERIODS) + 1e-9
+
+
+@pytest.mark.parametrize("name", ["abb-b23-b24", "cg-em24-din-rtu", "keba-p30-p40"])
+def test_replies_of_equal_shape_are_kept_apart(name: str) -> None:
+    """Neighbours are unlike while anything unlike is left; nothing is lost on the way."""
+    profile = load_profile(name)
+    wanted = {
+        q: ReadClass.NORMAL for q, row in profile.rows.items() if row.readable and not row.absent
+    }
+    line = SerialSettings(name="l", port="/dev/null", baud=9600)
+    plan = plan_device(profile, wanted, wire_cost(line, profile.timing))
+    shapes = [(block.function, block.count) for _, block in plan]
+    for place, (shape, after) in enumerate(itertools.pairwise(shapes)):
+        assert shape != after or set(shapes[place + 1 :]) == {shape}
+    assert {row.quantity for _, block in plan for row in block.rows} == wanted.keys()
