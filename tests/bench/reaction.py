@@ -100,6 +100,7 @@ class Guarding:
     stop: RelayInput
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     opening: asyncio.Task[None] | None = None
+    seen: int = 0  # where the stand's trace was read up to
 
     def react(self, device: Device) -> None:
         """Called after every reply: open in the round that shows the stop."""
@@ -156,18 +157,29 @@ async def _stops(case: Case, bench: Stand, stops: int) -> tuple[Times, Poller]:
 
 async def _stop_once(bench: Stand, guarding: Guarding) -> tuple[float, float]:
     """Press and release once: milliseconds of reaction and detection, by the stand's own trace."""
-    mark = int(str((await _ask(bench, "GET", "/trace?line=line&limit=1"))["next"]))
+    await _frames(bench, guarding)  # what was before
     answer = await _ask(bench, "PATCH", f"/devices/{STOP_DEVICE}", {STOP_POINT: False})
     pressed_s = float(str(answer["now_s"]))
     await asyncio.wait_for(guarding.opened.wait(), 5)
-    page = await _ask(bench, "GET", f"/trace?line=line&since={mark}&limit=5000")
+    frames = await _frames(bench, guarding)
     await _ask(bench, "PATCH", f"/devices/{STOP_DEVICE}", {STOP_POINT: True})
-    frames = page["frames"]
-    after = [f for f in frames if f["first_s"] >= pressed_s] if isinstance(frames, list) else []
     unit = guarding.stop.device.unit
-    shown_s = next(f["last_s"] for f in after if _shows_stop(f, unit))
-    opened_s = next(f["first_s"] for f in after if _opens(f, unit))
-    return 1e3 * (opened_s - shown_s), 1e3 * (opened_s - pressed_s)
+    shown_s = [float(str(frame["last_s"])) for frame in frames if _shows_stop(frame, unit)]
+    opened_s = [float(str(frame["first_s"])) for frame in frames if _opens(frame, unit)]
+    return 1e3 * (opened_s[0] - shown_s[0]), 1e3 * (opened_s[0] - pressed_s)
+
+
+async def _frames(bench: Stand, guarding: Guarding) -> list[JsonObject]:
+    """Every frame since the last call."""
+    found: list[JsonObject] = []
+    while True:
+        path = f"/trace?line=line&since={guarding.seen}&limit=5000"
+        page = await _ask(bench, "GET", path)
+        guarding.seen = int(str(page["next"]))
+        frames = page["frames"]
+        if not isinstance(frames, list) or not frames:
+            return found
+        found += frames
 
 
 def _shows_stop(frame: JsonObject, unit: int) -> bool:
