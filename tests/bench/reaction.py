@@ -20,6 +20,7 @@ from bench.stand import JsonObject, Stand, stand
 from laddvakt_hal import adapters
 from laddvakt_hal.bus import Bus, SerialSettings
 from laddvakt_hal.device import Device
+from laddvakt_hal.frame import Function
 from laddvakt_hal.plan import Periods
 from laddvakt_hal.poll import Poller
 from laddvakt_hal.profile import load_profile
@@ -100,6 +101,7 @@ class Guarding:
     stop: RelayInput
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     opening: asyncio.Task[None] | None = None
+    bit: int = 0  # of the stop in a reply of the inputs
     seen: int = 0  # where the stand's trace was read up to
 
     def react(self, device: Device) -> None:
@@ -137,6 +139,7 @@ async def _stops(case: Case, bench: Stand, stops: int) -> tuple[Times, Poller]:
     roles += [adapters.board(device) for name, device in devices.items() if name[0] == "e"]
     watches = adapters.watches(roles, bus)
     poller = Poller(bus, watches, guarding.react, Periods(safety_s=case.safety_s))
+    guarding.bit = STOP_INPUT - _read_at(poller)
     await bus.start()
     polling = asyncio.create_task(poller.run())
     try:
@@ -164,7 +167,9 @@ async def _stop_once(bench: Stand, guarding: Guarding) -> tuple[float, float]:
     frames = await _frames(bench, guarding)
     await _ask(bench, "PATCH", f"/devices/{STOP_DEVICE}", {STOP_POINT: True})
     unit = guarding.stop.device.unit
-    shown_s = [float(str(frame["last_s"])) for frame in frames if _shows_stop(frame, unit)]
+    shown_s = [
+        float(str(frame["last_s"])) for frame in frames if _shows_stop(frame, unit, guarding.bit)
+    ]
     opened_s = [float(str(frame["first_s"])) for frame in frames if _opens(frame, unit)]
     return 1e3 * (opened_s[0] - shown_s[0]), 1e3 * (opened_s[0] - pressed_s)
 
@@ -182,11 +187,17 @@ async def _frames(bench: Stand, guarding: Guarding) -> list[JsonObject]:
         found += frames
 
 
-def _shows_stop(frame: JsonObject, unit: int) -> bool:
-    """A reply of the relay's inputs, from the first one on, with the stop's bit off."""
+def _shows_stop(frame: JsonObject, unit: int, bit: int) -> bool:
+    """A reply of the relay's inputs with the stop's bit off."""
     raw = bytes.fromhex(str(frame["hex"]))
     mine = frame["dir"] == "reply" and frame["unit"] == unit and raw[1] == 2
-    return mine and not raw[3] >> STOP_INPUT & 1
+    return mine and not raw[3] >> bit & 1
+
+
+def _read_at(poller: Poller) -> int:
+    """The first input of the planned read that brings the stop."""
+    rows = (row for row in poller.plan if row.device == STOP_DEVICE)
+    return next(row.block.addr for row in rows if row.block.function is Function.READ_INPUTS)
 
 
 def _opens(frame: JsonObject, unit: int) -> bool:
