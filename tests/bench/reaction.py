@@ -20,6 +20,7 @@ from bench.stand import JsonObject, Stand, stand
 from laddvakt_hal import adapters
 from laddvakt_hal.bus import Bus, SerialSettings
 from laddvakt_hal.device import Device
+from laddvakt_hal.errors import HalError
 from laddvakt_hal.frame import Function
 from laddvakt_hal.plan import Periods
 from laddvakt_hal.poll import Poller
@@ -90,6 +91,7 @@ class Times:
 
     reactions: tuple[float, ...]
     detections: tuple[float, ...]
+    failed_closings: int
 
 
 @dataclass(slots=True)
@@ -101,6 +103,7 @@ class Guarding:
     stop: RelayInput
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     opening: asyncio.Task[None] | None = None
+    failed_closings: int = 0
     bit: int = 0  # of the stop in a reply of the inputs
     seen: int = 0  # where the stand's trace was read up to
 
@@ -116,7 +119,16 @@ class Guarding:
             await asyncio.sleep(0.005)
         self.opening = None
         self.opened.clear()
-        await self.contactor.hold()
+        while not await self._held():
+            self.failed_closings += 1
+
+    async def _held(self) -> bool:
+        """Closing is never repeated down in the hardware layer; on a stalled machine one fails."""
+        try:
+            await self.contactor.hold()
+        except HalError:
+            return False
+        return True
 
     async def _open(self) -> None:
         await self.contactor.open()
@@ -155,7 +167,9 @@ async def _stops(case: Case, bench: Stand, stops: int) -> tuple[Times, Poller]:
         await asyncio.gather(polling, return_exceptions=True)
         await bus.close()
     reactions, detections = zip(*found, strict=True)
-    return Times(reactions=reactions, detections=detections), poller
+    return Times(
+        reactions=reactions, detections=detections, failed_closings=guarding.failed_closings
+    ), poller
 
 
 async def _stop_once(bench: Stand, guarding: Guarding) -> tuple[float, float]:
@@ -221,7 +235,8 @@ def _rows(case: Case, times: Times, poller: Poller) -> list[Row]:
     # The round that just missed the stop, what holds the line when the next is due, the read
     # itself, and what holds the line when the open command is given.
     detection_ms = 1e3 * poller.safety_period_s + 2 * longest_ms + read_ms + 20
-    rows = []
+    failed = times.failed_closings
+    rows = [Row(name=f"{case.name}_failed_closings", value=failed, unit="commands")]
     for what, values, bound in (
         ("reaction", times.reactions, longest_ms + 15),
         ("detection", times.detections, detection_ms),
