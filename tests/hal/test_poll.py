@@ -23,7 +23,7 @@ from laddvakt_hal.poll import Poller
 from laddvakt_hal.profile import load_profile
 from laddvakt_hal.reading import Quality
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]  # periods on a real clock
 
 EVSE_BLOCK = (16, 16, 3, 20, 0, 16, 2)  # 1000..1006: 16 A, vehicle asks, firmware 16, PWM on
 
@@ -132,7 +132,6 @@ async def test_plan_says_what_it_costs(tmp_path: Path) -> None:
         assert poller.safety_period_s == pytest.approx(0.35)
 
 
-@pytest.mark.alone
 async def test_safety_period_is_kept(tmp_path: Path) -> None:
     async with rig(tmp_path) as its:
         await its.poller.first_round.wait()
@@ -160,7 +159,7 @@ async def test_silent_device_leaves_the_line_to_the_others(tmp_path: Path) -> No
         await its.poller.first_round.wait()
         its.station.silent = {2}
         began = boottime()
-        await asyncio.sleep(2.2)
+        await asyncio.sleep(3.6)
         probes = [at for at in its.reads(2) if at > began]
         assert 2 <= len(probes) <= 5  # one timeout each, then left alone
         board_reads = [at for at in its.reads(1, 1000) if at > began]
@@ -170,7 +169,7 @@ async def test_silent_device_leaves_the_line_to_the_others(tmp_path: Path) -> No
         assert its.meter.current_a().quality is Quality.STALE
         assert its.meter.device.silent
         its.station.silent = set()
-        assert await until(lambda: its.meter.current_a().quality is Quality.GOOD) < 1.2
+        assert await until(lambda: its.meter.current_a().quality is Quality.GOOD) < 3.2
 
 
 async def _hammer(command: Callable[[], Awaitable[object]]) -> None:
