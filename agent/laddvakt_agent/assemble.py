@@ -15,8 +15,9 @@ from laddvakt_agent.config import Config, ConnectorConfig
 from laddvakt_agent.core import machine
 from laddvakt_agent.core import session as core_session
 from laddvakt_agent.core.catalogue import FaultRule, with_overrides
-from laddvakt_agent.core.model import Latch, Settings
+from laddvakt_agent.core.model import Latch
 from laddvakt_agent.core.session import settle_after_s
+from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.guard import FREE_TOKEN_UID, Guard
 from laddvakt_agent.hardware import Hardware, build

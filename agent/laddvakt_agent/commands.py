@@ -9,7 +9,8 @@ import structlog
 
 from laddvakt_agent.config import Config
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.model import Pilot, Reset, State
+from laddvakt_agent.core.inputs import Pilot, Reset
+from laddvakt_agent.core.model import State
 from laddvakt_agent.core.tracks import Phase, Track
 from laddvakt_agent.diagnostics.answers import Forbidden, JsonObject, NotPossible
 from laddvakt_agent.guard import Guard

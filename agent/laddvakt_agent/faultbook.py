@@ -9,7 +9,8 @@ from datetime import datetime
 
 from laddvakt_agent.core.catalogue import FaultRule, SubjectKind, rule_for
 from laddvakt_agent.core.diagnose import causes
-from laddvakt_agent.core.model import ActiveFault, DeviceHealth
+from laddvakt_agent.core.inputs import DeviceHealth
+from laddvakt_agent.core.model import ActiveFault
 from laddvakt_agent.published import FaultReport
 
 Identity = tuple[str, str]  # (code, subject)

@@ -9,6 +9,7 @@ import structlog
 
 from laddvakt_agent.actuator import Actuator
 from laddvakt_agent.core import machine
+from laddvakt_agent.core.inputs import Inputs, Pilot, Reset
 from laddvakt_agent.core.machine import Connector
 from laddvakt_agent.core.model import (
     ContactorCommanded,
@@ -16,18 +17,21 @@ from laddvakt_agent.core.model import (
     FaultCleared,
     FaultRaised,
     FaultUpdated,
-    Inputs,
     Latch,
     LatchesChanged,
     LimitCommanded,
-    Pilot,
-    Reset,
+    LockCommanded,
+    PhasesCommanded,
+    ReservationDropped,
+    SelfTestCommanded,
+    SelfTestEnded,
     SessionBegun,
     SessionEnded,
-    Settings,
     StateChanged,
+    StateFCommanded,
 )
 from laddvakt_agent.core.session import held_back
+from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.inputs import Roles, Wishes
 from laddvakt_agent.published import TokenRef
@@ -145,6 +149,10 @@ class Guard:
         match effect:
             case ContactorCommanded() | LimitCommanded() | StateChanged():
                 self._note_move(effect, now_s)
+            case PhasesCommanded() | LockCommanded() | StateFCommanded():
+                log.info("hardware_commanded", connector=self._id, effect=repr(effect))
+            case SelfTestCommanded() | SelfTestEnded() | ReservationDropped():
+                log.info("core_told", connector=self._id, effect=repr(effect))
             case FaultRaised() | FaultUpdated() | FaultCleared():
                 self._note_fault(effect, now_s)
             case SessionBegun():

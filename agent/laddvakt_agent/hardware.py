@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from laddvakt_agent.config import Config, ConnectorConfig, LineConfig
-from laddvakt_agent.core.model import DeviceHealth, LineHealth, Role
+from laddvakt_agent.core.inputs import DeviceHealth, LineHealth, Role
 from laddvakt_agent.inputs import Roles
 from laddvakt_hal import adapters
 from laddvakt_hal.boards import BoardContactor

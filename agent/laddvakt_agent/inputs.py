@@ -6,14 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from laddvakt_agent.core.model import (
-    DeviceHealth,
-    Inputs,
-    LineHealth,
-    Pilot,
-    Reset,
-    Sample,
-)
+from laddvakt_agent.core.inputs import DeviceHealth, Inputs, LineHealth, Pilot, Reset, Sample
 from laddvakt_hal.adapters import Adapter
 from laddvakt_hal.boards import BoardContactor, ProfiledBoard
 from laddvakt_hal.meters import ProfiledMeter

@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 
 from laddvakt_agent.core import session as core
-from laddvakt_agent.core.model import Inputs
+from laddvakt_agent.core.inputs import Inputs
 from laddvakt_agent.published import (
     CdrRecord,
     PeriodRecord,

@@ -10,7 +10,7 @@ from laddvakt_agent import __version__
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.catalogue import rule_for
 from laddvakt_agent.core.diagnose import causes
-from laddvakt_agent.core.model import Settings
+from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.status import ocpi_status
 from laddvakt_agent.faultbook import Entry, FaultBook
 from laddvakt_agent.guard import Guard

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.test_local_api import Agent, ask
-from laddvakt_agent.core.model import Role
+from laddvakt_agent.core.inputs import Role
 from laddvakt_agent.diagnostics.answers import Forbidden, JsonObject, NotPossible
 from laddvakt_agent.diagnostics.api import LocalApi
 from laddvakt_agent.diagnostics.bus_api import BusRoutes, _encoder

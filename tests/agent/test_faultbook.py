@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from laddvakt_agent.core.catalogue import CATALOGUE, Act
-from laddvakt_agent.core.model import ActiveFault, DeviceHealth, Role
+from laddvakt_agent.core.inputs import DeviceHealth, Role
+from laddvakt_agent.core.model import ActiveFault
 from laddvakt_agent.faultbook import Entry, FaultBook
 
 T0 = datetime(2027, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from agent.station_kit import bench
 from laddvakt_agent.alive import AliveFile
 from laddvakt_agent.assemble import RESUME_WITHIN_S
 from laddvakt_agent.core import session as core
-from laddvakt_agent.core.model import Inputs, Sample
+from laddvakt_agent.core.inputs import Inputs, Sample
 from laddvakt_agent.ledger.rows import AckRow
 from laddvakt_agent.published import TokenRef
 from laddvakt_agent.sessions import SETTLE_GRACE_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from laddvakt_agent.core.model import Inputs, Sample
+from laddvakt_agent.core.inputs import Inputs, Sample
 from laddvakt_agent.published import CdrRecord, TokenRef
 from laddvakt_agent.sessions import CHECKPOINT_S, SETTLE_GRACE_S, Kept, SessionKeeper
 

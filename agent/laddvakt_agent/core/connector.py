@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from laddvakt_agent.core.life import Context, Life, Move, Power, Trail, Vehicle, View
-from laddvakt_agent.core.model import Settings, State
+from laddvakt_agent.core.model import State
 from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.tracks import Summary
 from laddvakt_agent.core.transitions import (
     LIFE_ROWS,

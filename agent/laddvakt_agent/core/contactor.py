@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from laddvakt_agent.core.freshness import currents_a, fresh, pilot, voltages_v
+from laddvakt_agent.core.inputs import Pilot, Sample
 from laddvakt_agent.core.life import Power
 from laddvakt_agent.core.memory import WELD_SAMPLES
-from laddvakt_agent.core.model import Pilot, Sample
 from laddvakt_agent.core.scene import AWAY, UNKNOWN, Scene, found, settling
 from laddvakt_agent.core.tracks import Finding
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from laddvakt_agent.core.model import ActiveFault, DeviceHealth, Role
+from laddvakt_agent.core.inputs import DeviceHealth, Role
+from laddvakt_agent.core.model import ActiveFault
 
 # What each cause explains about the same subject.
 _EXPLAINS: Mapping[str, frozenset[str]] = {

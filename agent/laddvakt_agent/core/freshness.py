@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from laddvakt_agent.core.inputs import Inputs, Phases, Pilot, Role, Sample
 from laddvakt_agent.core.life import Life, Vehicle
-from laddvakt_agent.core.model import Inputs, Phases, Pilot, Role, Sample, Settings
+from laddvakt_agent.core.settings import Settings
 
 T = TypeVar("T")
 

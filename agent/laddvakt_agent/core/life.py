@@ -6,7 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import Protocol
 
-from laddvakt_agent.core.model import Settings, State
+from laddvakt_agent.core.model import State
+from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.tracks import Summary
 
 
@@ -88,6 +89,11 @@ class Life:
     commanded_since_s: float = 0.0  # last contactor command
     ramp_since_s: float = 0.0
     held_since_s: float = 0.0  # FAULTED since
+    phases: int = 3  # poles of the contactor that close, 1 or 3
+    phases_since_s: float = 0.0  # they were switched then
+    locked: bool = False  # what the lock was last told
+    lock_since_s: float = 0.0  # … and when
+    lock_tries: int = 0  # … how often in a row
     reason: str = "started"
     power_reason: str = "started"
 

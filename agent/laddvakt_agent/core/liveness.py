@@ -14,8 +14,8 @@ from laddvakt_agent.core.freshness import (
     meter_guards,
     number,
 )
+from laddvakt_agent.core.inputs import Role
 from laddvakt_agent.core.memory import METER_REPLIES
-from laddvakt_agent.core.model import Role
 from laddvakt_agent.core.rules import Act
 from laddvakt_agent.core.scene import AWAY, UNKNOWN, Found, Scene
 from laddvakt_agent.core.tracks import Finding

@@ -14,13 +14,15 @@ from dataclasses import dataclass, field, replace
 from laddvakt_agent.core import connector as tables
 from laddvakt_agent.core import freshness, liveness, recovery
 from laddvakt_agent.core.catalogue import CATALOGUE, FaultRule, Recovery, rule_for
-from laddvakt_agent.core.detect import detect_deadlines_s, findings
+from laddvakt_agent.core.detect import applicable, detect_deadlines_s, findings
 from laddvakt_agent.core.effects import differences
+from laddvakt_agent.core.inputs import Inputs
 from laddvakt_agent.core.life import Life, Trail, Vehicle
 from laddvakt_agent.core.memory import Memory, remember
-from laddvakt_agent.core.model import ActiveFault, Effect, Inputs, Latch, Outputs, Settings
+from laddvakt_agent.core.model import ActiveFault, Effect, Latch, Outputs
 from laddvakt_agent.core.overrides import reclosing
-from laddvakt_agent.core.scene import UNWATCHED, Found, Scene
+from laddvakt_agent.core.scene import UNWATCHED, Detector, Found, Scene
+from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.tracks import Summary, Surroundings, Track, as_fault, from_latch, join
 
 _PASSES_MAX = 8  # detectors, tracks and tables settle in two or three; tests hold it to that
@@ -32,6 +34,7 @@ class Connector:
 
     life: Life
     started_s: float
+    detectors: tuple[Detector, ...]  # those this connector has the readings for
     memory: Memory = field(default_factory=Memory)
     tracks: tuple[Track, ...] = ()
     summary: Summary = field(default_factory=Summary)
@@ -71,6 +74,7 @@ def initial(
     return Connector(
         life=life,
         started_s=now_s,
+        detectors=applicable(settings),
         tracks=tuple(tracks),
         summary=join(settings, tracks),
         unwritten=latches_lost,
@@ -138,7 +142,7 @@ def _pass(
         resets=inputs.resets,
         spread=settings.spread,
     )
-    found = (*findings(scene), *liveness.silences(scene, connector.started_s))
+    found = (*findings(scene, connector.detectors), *liveness.silences(scene, connector.started_s))
     tracks = _tracked(settings, connector.tracks, found, around, now_s)
     summary = join(settings, tracks)
     life, trail = tables.advance(settings, life, view, summary, now_s)
@@ -198,4 +202,4 @@ def _reading_deadlines_s(
     scene = Scene(settings, connector.life, memory, inputs, now_s)
     yield from freshness.deadlines_s(settings, inputs)
     yield from liveness.deadlines_s(scene, connector.started_s)
-    yield from detect_deadlines_s(scene)
+    yield from detect_deadlines_s(scene, connector.detectors)

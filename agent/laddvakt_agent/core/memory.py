@@ -17,8 +17,9 @@ from laddvakt_agent.core.freshness import (
     number,
     voltages_v,
 )
+from laddvakt_agent.core.inputs import Inputs, Sample
 from laddvakt_agent.core.life import Life
-from laddvakt_agent.core.model import Inputs, Sample, Settings
+from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.transitions import PWM_SPACING_S
 
 WELD_SAMPLES = 3

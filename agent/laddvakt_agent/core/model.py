@@ -1,40 +1,16 @@
-"""The words of the core: what goes in, what is remembered, what comes out.
+"""The words of the core: what is remembered of a connector, and what comes out.
 
-Every type is frozen. Times are monotonic seconds (CLOCK_BOOTTIME) and are always passed in. A
-missing reading is `None`, never 0. Units stand in the names.
+Every type is frozen. Times are monotonic seconds (CLOCK_BOOTTIME).
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Generic, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import TypeAlias
 
-from laddvakt_agent.core.catalogue import Act, FaultRule
-
-T_co = TypeVar("T_co", covariant=True)
-Phases: TypeAlias = tuple[float | None, float | None, float | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample(Generic[T_co]):
-    """A value and when the hardware said it."""
-
-    value: T_co
-    taken_s: float
-
-
-class Pilot(enum.Enum):
-    """Vehicle state on the control pilot, IEC 61851-1 Annex A; `INVALID` is outside every band."""
-
-    A = "A"
-    B = "B"
-    C = "C"
-    D = "D"
-    E = "E"
-    F = "F"
-    INVALID = "invalid"
+from laddvakt_agent.core.inputs import SelfTest
+from laddvakt_agent.core.rules import Act
 
 
 class State(enum.Enum):
@@ -42,105 +18,13 @@ class State(enum.Enum):
 
     UNAVAILABLE = "unavailable"  # closed by command, or no complete read yet
     AVAILABLE = "available"  # pilot A, nothing in the way
+    RESERVED = "reserved"  # as available, kept for one token
     PREPARING = "preparing"  # vehicle there, not authorised yet or not asking yet
     CHARGING = "charging"  # contactor commanded closed, PWM on
     SUSPENDED_VEHICLE = "suspended_vehicle"  # session runs, vehicle does not ask (pilot B)
     SUSPENDED_STATION = "suspended_station"  # session runs, the station holds it back
     FINISHING = "finishing"  # session over, vehicle still there
     FAULTED = "faulted"  # a tripping or ramping fault holds it
-
-
-class Role(enum.Enum):
-    """What a device is for the connector."""
-
-    BOARD = "board"
-    METER = "meter"
-    CONTACTOR = "contactor"
-    RESIDUAL_MONITOR = "residual_monitor"
-    EMERGENCY_STOP = "emergency_stop"  # the device that reads the loop
-
-
-class Reset(enum.Enum):
-    """Who clears a fault; a stronger one includes the weaker ones. Edges: true for one step."""
-
-    MANUAL = 1  # a person, may be remote
-    LOCAL = 2  # a person at the charger
-    SERVICE = 3  # the service role after a passed test
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceHealth:
-    """Whether a device answers. `heard_s` is its last good reply, `None` before the first."""
-
-    name: str
-    role: Role
-    line: str
-    heard_s: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineHealth:
-    """Whether a line works: port there and at least one device on it answering."""
-
-    name: str
-    up: bool
-    reason: str = ""  # "port missing", "every device silent"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """Everything one step may know about one connector. Absent means `None`."""
-
-    pilot: Sample[Pilot] | None = None
-    pwm_on: Sample[bool] | None = None
-    limit_readback_a: Sample[float] | None = None
-    board_errors: Sample[tuple[str, ...]] | None = None
-    feedback_closed: Sample[bool] | None = None  # mirror contact, None where none is fitted
-    emergency_stop: Sample[bool] | None = None  # True: pressed (loop open)
-    residual_dc_a: Sample[float] | None = None
-    residual_tripped: Sample[bool] | None = None
-    voltage_v: Sample[Phases] | None = None
-    current_a: Sample[Phases] | None = None
-    power_w: Sample[float] | None = None
-    energy_wh: Sample[float] | None = None
-    devices: tuple[DeviceHealth, ...] = ()
-    lines: tuple[LineHealth, ...] = ()
-    guarded: bool = False  # a watchdog or dead-man opens the contactor if the agent dies
-    authorised: bool = False  # a session is wanted: token accepted, not stopped
-    in_service: bool = True  # False: the operator closed the connector
-    resets: frozenset[Reset] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What is fixed for one connector while the agent runs."""
-
-    connector: str
-    max_current_a: float  # hardware and installation limit per phase
-    phases: int = 3  # wired phases: 1 or 3
-    nominal_voltage_v: float = 230.0  # per measured pair
-    voltage_load_side: bool = False  # meter sits behind the contactor
-    meter_name: str = "meter"
-    meter_update_s: float = 1.0
-    meter_latency_s: float = 1.0
-    meter_resolution_wh: float = 1.0
-    board_apply_s: float = 10.0
-    limit_resolution_a: float = 1.0
-    has_feedback: bool = True
-    has_emergency_stop: bool = True
-    has_residual_monitor: bool = True
-    residual_reclose: bool = False  # profile `reclose = "us"`
-    state_d_allowed: bool = False  # ventilation provided
-    unattended_current_a: float | None = None  # for unguarded boards; None: finish
-    feedback_settle_s: float = 0.3
-    meter_settle_s: float = 3.0
-    sample_max_age_s: float = 1.5  # pilot, feedback, emergency stop, residual monitor
-    session_hold_s: float = 1800.0  # a faulted session is kept this long
-    session_hold_grid_s: float = 3600.0
-    meter_max_age_s: float = 3.0  # older meter values are not judged; `meter_lost` follows
-    reclose_min_s: float = 2.0  # no closing sooner after an opening
-    spread: float = 0.0  # 0…1, drawn once per station and kept: share of a row's `spread_s`
-    rules: Mapping[str, FaultRule] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +39,7 @@ class Latch:
     locked_out: bool
     active: bool
     spent_s: tuple[float, ...] = ()
+    spread_s: float = 0.0  # the random delay, drawn once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +55,7 @@ class ActiveFault:
     retries_used: int = 0
     retries_allowed: int = 0
     retry_at_s: float | None = None
+    flapping: bool = False  # it comes and goes: kept standing until it has been quiet for long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +64,9 @@ class Outputs:
 
     closed: bool  # contactor commanded closed
     limit_a: float  # offered current; 0: PWM off
+    phases: int = 3  # 1 or 3 poles of the contactor
+    locked: bool = False  # sockets only
+    state_f: bool = False  # the pilot shows F: the vehicle is told of a fault
 
 
 # Effects are differences for the shell to carry out or to write down.
@@ -196,6 +85,53 @@ class LimitCommanded:
     """Offer this current; 0 switches the PWM off."""
 
     limit_a: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhasesCommanded:
+    """Switch the contactor's poles; only ever while it is open."""
+
+    phases: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockCommanded:
+    """Move the lock; each try is one effect."""
+
+    locked: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateFCommanded:
+    """Show F on the pilot, or take it away."""
+
+    on: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestCommanded:
+    """Start this test now."""
+
+    test: SelfTest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestEnded:
+    """Evidence for the ledger."""
+
+    test: SelfTest
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationDropped:
+    """The connector cannot keep what it was reserved for."""
+
     reason: str
 
 
@@ -252,6 +188,12 @@ class LatchesChanged:
 Effect: TypeAlias = (
     ContactorCommanded
     | LimitCommanded
+    | PhasesCommanded
+    | LockCommanded
+    | StateFCommanded
+    | SelfTestCommanded
+    | SelfTestEnded
+    | ReservationDropped
     | StateChanged
     | FaultRaised
     | FaultUpdated

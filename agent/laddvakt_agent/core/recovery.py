@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from laddvakt_agent.core.model import Reset
+from laddvakt_agent.core.inputs import Reset
 from laddvakt_agent.core.rules import Act, Recovery
 from laddvakt_agent.core.tracks import (
     STATUS_GRACE_S,

@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from laddvakt_agent.core.freshness import number
+from laddvakt_agent.core.inputs import Sample
 from laddvakt_agent.core.memory import weld_wait_s
-from laddvakt_agent.core.model import Sample, Settings, State
+from laddvakt_agent.core.model import State
+from laddvakt_agent.core.settings import Settings
 
 START_MAX_AGE_S = 3.0  # an older register value is none of this session's
 _MWH = 1000.0

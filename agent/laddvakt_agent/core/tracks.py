@@ -6,8 +6,10 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from laddvakt_agent.core.model import ActiveFault, Latch, Reset, Settings
+from laddvakt_agent.core.inputs import Reset
+from laddvakt_agent.core.model import ActiveFault, Latch
 from laddvakt_agent.core.rules import Act, FaultRule, Recovery
+from laddvakt_agent.core.settings import Settings
 
 STATUS_GRACE_S = 60.0  # so long a held-back session still counts as charging to the outside
 
@@ -33,6 +35,7 @@ class Finding:
     watched: bool = True
     since_s: float | None = None
     act: Act | None = None  # instead of the row's stages
+    limit_a: float | None = None  # where it derates: to this; `None`: as the settings say
     evidence: str = ""
 
 
@@ -91,6 +94,7 @@ class Summary:
 
     act: Act = Act.NONE
     derate: bool = False
+    limit_a: float | None = None  # the lowest current a derating fault names
     hold_s: float | None = None  # blocked sessions are kept this long; None: nothing blocks
     code: str = ""  # the leading fault, for reasons
 

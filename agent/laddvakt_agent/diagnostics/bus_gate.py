@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from laddvakt_agent.core.model import Role
+from laddvakt_agent.core.inputs import Role
 from laddvakt_agent.diagnostics.answers import Forbidden, NotPossible
 from laddvakt_agent.hardware import Hardware
 from laddvakt_hal.device import Device

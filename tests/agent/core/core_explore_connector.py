@@ -10,8 +10,9 @@ from typing import TypeAlias, cast
 from agent.core.core_explore import Count, Probe, every
 from laddvakt_agent.core import connector as tables
 from laddvakt_agent.core.life import Life, Power, Trail, Vehicle, View
-from laddvakt_agent.core.model import Settings, State
+from laddvakt_agent.core.model import State
 from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.tracks import Summary
 
 NOW_S = 1e7

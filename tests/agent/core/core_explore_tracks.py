@@ -9,7 +9,7 @@ from typing import TypeAlias, cast
 
 from agent.core.core_explore import Count, Probe, every
 from laddvakt_agent.core import recovery
-from laddvakt_agent.core.model import Reset
+from laddvakt_agent.core.inputs import Reset
 from laddvakt_agent.core.rules import Act, FaultRule, Recovery
 from laddvakt_agent.core.tracks import (
     Finding,

@@ -14,20 +14,18 @@ from agent.core.core_world import ONE, TWO, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.catalogue import CATALOGUE, rule_for, with_overrides
 from laddvakt_agent.core.freshness import guards, meter_guards
+from laddvakt_agent.core.inputs import Inputs, Pilot, Reset
 from laddvakt_agent.core.life import Power
 from laddvakt_agent.core.model import (
     ContactorCommanded,
     Effect,
     FaultCleared,
-    Inputs,
     LatchesChanged,
-    Pilot,
-    Reset,
-    Settings,
     State,
 )
 from laddvakt_agent.core.overrides import reclosing
 from laddvakt_agent.core.rules import Act, FaultRule, Recovery
+from laddvakt_agent.core.settings import Settings
 
 Known: TypeAlias = tuple[
     set[core_explore_connector.Key], Mapping[str, set[core_explore_tracks.Key]]

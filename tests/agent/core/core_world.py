@@ -7,20 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from laddvakt_agent.core import machine
+from laddvakt_agent.core.inputs import DeviceHealth, Inputs, LineHealth, Pilot, Reset, Role, Sample
 from laddvakt_agent.core.life import Power
-from laddvakt_agent.core.model import (
-    ActiveFault,
-    DeviceHealth,
-    Effect,
-    Inputs,
-    LineHealth,
-    Pilot,
-    Reset,
-    Role,
-    Sample,
-    Settings,
-    State,
-)
+from laddvakt_agent.core.model import ActiveFault, Effect, State
+from laddvakt_agent.core.settings import Settings
 
 START_S = 1000.0
 DEVICES = (

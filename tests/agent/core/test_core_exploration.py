@@ -24,9 +24,11 @@ from laddvakt_agent.core import connector as tables
 from laddvakt_agent.core import freshness, liveness, memory, recovery, transitions
 from laddvakt_agent.core.catalogue import CATALOGUE
 from laddvakt_agent.core.freshness import guards, meter_guards
+from laddvakt_agent.core.inputs import Inputs, Pilot
 from laddvakt_agent.core.life import Context, Life, Power
-from laddvakt_agent.core.model import FaultRaised, Inputs, Pilot, Settings, State
+from laddvakt_agent.core.model import FaultRaised, State
 from laddvakt_agent.core.overrides import reclosing
+from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.tracks import Finding, Surroundings, Track, spent_in_window
 
 STEPS_SHORT = 60_000

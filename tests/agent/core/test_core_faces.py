@@ -11,8 +11,10 @@ from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.catalogue import with_overrides
 from laddvakt_agent.core.diagnose import causes
-from laddvakt_agent.core.model import ActiveFault, DeviceHealth, Pilot, Reset, Role, Settings
+from laddvakt_agent.core.inputs import DeviceHealth, Pilot, Reset, Role
+from laddvakt_agent.core.model import ActiveFault
 from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.status import EvseStatus, ocpi_status
 from laddvakt_agent.published import EvseStatus as PublishedStatus
 

@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 from agent.core.core_product import SHORT_RULES, broken
 from agent.core.core_world import ONE, TWO, World
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.model import (
-    DeviceHealth,
-    Inputs,
-    LineHealth,
-    Pilot,
-    Reset,
-    Role,
-    Sample,
-    Settings,
-)
+from laddvakt_agent.core.inputs import DeviceHealth, Inputs, LineHealth, Pilot, Reset, Role, Sample
+from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.status import ocpi_status
 
 KNOBS: st.SearchStrategy[tuple[str, object]] = st.one_of(

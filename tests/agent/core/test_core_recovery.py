@@ -11,6 +11,7 @@ from laddvakt_agent.core import connector as tables
 from laddvakt_agent.core import machine, recovery
 from laddvakt_agent.core.catalogue import CATALOGUE, Act, with_overrides
 from laddvakt_agent.core.effects import differences
+from laddvakt_agent.core.inputs import Pilot, Reset
 from laddvakt_agent.core.life import Trail
 from laddvakt_agent.core.model import (
     ContactorCommanded,
@@ -18,12 +19,10 @@ from laddvakt_agent.core.model import (
     FaultUpdated,
     LatchesChanged,
     LimitCommanded,
-    Pilot,
-    Reset,
     SessionEnded,
-    Settings,
     State,
 )
+from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.tracks import Track
 
 DEMO = with_overrides(

@@ -9,15 +9,12 @@ import pytest
 from agent.core.core_world import ONE, START_S, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.catalogue import Act, Recovery, rule_for, with_overrides
+from laddvakt_agent.core.inputs import Inputs, Pilot, Reset, Sample
 from laddvakt_agent.core.model import (
     ContactorCommanded,
     FaultRaised,
-    Inputs,
     Latch,
     LatchesChanged,
-    Pilot,
-    Reset,
-    Sample,
     SessionEnded,
     State,
 )

@@ -9,20 +9,18 @@ import pytest
 
 from agent.core.core_world import ONE, TWO, World
 from laddvakt_agent.core.catalogue import Act
+from laddvakt_agent.core.inputs import Pilot, Reset, Sample
 from laddvakt_agent.core.life import Power
 from laddvakt_agent.core.model import (
     ContactorCommanded,
     FaultRaised,
     LimitCommanded,
-    Pilot,
-    Reset,
-    Sample,
     SessionBegun,
     SessionEnded,
-    Settings,
     State,
     StateChanged,
 )
+from laddvakt_agent.core.settings import Settings
 
 LOCAL = frozenset({Reset.LOCAL})
 SERVICE = frozenset({Reset.SERVICE})

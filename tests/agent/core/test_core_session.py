@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laddvakt_agent.core import session as sessions
-from laddvakt_agent.core.model import Sample, Settings, State
+from laddvakt_agent.core.inputs import Sample
+from laddvakt_agent.core.model import State
 from laddvakt_agent.core.session import Period, Session
+from laddvakt_agent.core.settings import Settings
 
 
 def at(value_wh: float, taken_s: float) -> Sample[float]:

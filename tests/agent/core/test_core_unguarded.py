@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.model import Pilot, Reset, State
+from laddvakt_agent.core.inputs import Pilot, Reset
+from laddvakt_agent.core.model import State
 
 SERVICE = frozenset({Reset.SERVICE})
 
