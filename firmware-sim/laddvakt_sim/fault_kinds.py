@@ -2,139 +2,53 @@
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from laddvakt_sim.fault_words import (
+    Choice,
+    Flag,
+    Indices,
+    Kind,
+    Number,
+    Parameter,
+    Target,
+    Value,
+    seconds,
+)
+from laddvakt_sim.plant_kinds import PLANT_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+__all__ = [
+    "CONNECTORS",
+    "DEVICES",
+    "KINDS",
+    "LINES",
+    "RTU_LINES",
+    "Choice",
+    "Flag",
+    "Indices",
+    "Kind",
+    "Number",
+    "Parameter",
+    "Target",
+    "Value",
+]
 
 CONNECTORS = ("1", "2")
 RTU_LINES = ("line1", "line2")
 LINES = (*RTU_LINES, "tcp1")
 DEVICES = ("evse1", "meter1", "relay1", "rcm1", "charx1")
 
-Value = float | int | bool | str | tuple[int, ...]
-
-
-class Target(enum.Enum):
-    """What a fault is about."""
-
-    CONNECTOR = "connector"  # must be named
-    GRID = "grid"  # a connector, or all of them when none is named
-    ELSEWHERE = "elsewhere"  # the station, a line or a device: named by its own parameter
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
-    """A numeric parameter; `default` None means it may be absent."""
-
-    least: float
-    most: float
-    default: float | None
-    whole: bool = False
-    required: bool = False
-
-    def check(self, value: object) -> Value:
-        """Return the value, or raise ValueError with what is allowed."""
-        number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
-        fits = number is not None and self.least <= number <= self.most
-        if number is None or not fits or (self.whole and not isinstance(number, int)):
-            raise ValueError(self.allowed())
-        return number
-
-    def allowed(self) -> str:
-        """Say what is allowed."""
-        return f"a {'whole ' if self.whole else ''}number {self.least:g} to {self.most:g}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """A parameter with a closed set of values."""
-
-    values: tuple[str, ...]
-    default: str | None
-    required: bool = False
-
-    def check(self, value: object) -> Value:
-        """Return the value, or raise ValueError with what is allowed."""
-        if not isinstance(value, str) or value not in self.values:
-            raise ValueError(self.allowed())
-        return value
-
-    def allowed(self) -> str:
-        """Say what is allowed."""
-        return "one of " + ", ".join(self.values)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flag:
-    """A yes/no parameter."""
-
-    default: bool
-    required: bool = False
-
-    def check(self, value: object) -> Value:
-        """Return the value, or raise ValueError with what is allowed."""
-        if value is True or value is False:
-            return bool(value)
-        raise ValueError(self.allowed())
-
-    def allowed(self) -> str:
-        """Say what is allowed."""
-        return "true or false"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Indices:
-    """A list of positions, counted from 1."""
-
-    most: int = 1_000_000
-    default: None = None
-    required: bool = False
-
-    def check(self, value: object) -> Value:
-        """Return the positions in order, or raise ValueError with what is allowed."""
-        if not isinstance(value, list) or not value:
-            raise ValueError(self.allowed())
-        for index in value:
-            if type(index) is not int or not 1 <= index <= self.most:
-                raise ValueError(self.allowed())
-        return tuple(sorted(set(value)))
-
-    def allowed(self) -> str:
-        """Say what is allowed."""
-        return f"a list of whole numbers from 1 to {self.most}, such as [1, 4]"
-
-
-Parameter = Number | Choice | Flag | Indices
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """One kind of fault."""
-
-    about: str
-    target: Target = Target.CONNECTOR
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    one_of: tuple[str, ...] = ()  # at most one of these may be given
-
-
 _LINE = Choice(values=LINES, default=None, required=True)
 _RTU_LINE = Choice(values=RTU_LINES, default=None, required=True)
 _BITS = Number(least=1, most=0xFFFFFFFF, default=1 << 7, whole=True)
 
 KINDS: Mapping[str, Kind] = {
-    "residual_current_dc": Kind(
-        about="DC leakage; without `always` it flows only while the contactor is closed",
-        parameters={
-            "ma": Number(least=0, most=300, default=8.0),
-            "always": Flag(default=False),
-        },
-    ),
     "contactor_welded": Kind(
         about="main contacts stay closed once closed; `shut`: they close now by themselves",
-        parameters={"shut": Flag(default=False)},
+        parameters={"shut": Flag(default=False), "poles": Indices(most=4)},
     ),
     "contactor_did_not_close": Kind(about="coil broken"),
     "contactor_opened_alone": Kind(about="contacts fall open under an energised coil"),
@@ -155,16 +69,23 @@ KINDS: Mapping[str, Kind] = {
     "phase_lost": Kind(
         about="one phase without voltage",
         target=Target.GRID,
-        parameters={"phase": Number(least=1, most=3, default=2, whole=True)},
+        parameters={
+            "phase": Number(least=1, most=3, default=2, whole=True),
+            "seconds": seconds(),
+        },
     ),
     "power_lost": Kind(
         about="no voltage at all, contactor drops; `devices`: bus devices die too",
         target=Target.GRID,
-        parameters={"devices": Flag(default=False)},
+        parameters={"devices": Flag(default=False), "seconds": seconds()},
     ),
     "pilot_fault": Kind(
-        about="pilot in E, F or outside every band",
-        parameters={"state": Choice(values=("E", "F", "invalid"), default="E")},
+        about="pilot in E, F or outside every band; `every_s`: again and again for `for_s`",
+        parameters={
+            "state": Choice(values=("E", "F", "invalid"), default="E"),
+            "every_s": Number(least=0.1, most=1e6, default=None),
+            "for_s": Number(least=0.01, most=1e6, default=0.2),
+        },
     ),
     "vehicle_keeps_drawing": Kind(about="vehicle ignores PWM off"),
     "meter_lost": Kind(about="meter silent (connector 2: its whole device, they are one)"),
@@ -213,6 +134,7 @@ KINDS: Mapping[str, Kind] = {
             "seed": Number(least=0, most=2**31, default=1, whole=True),
         },
     ),
+    **PLANT_KINDS,
     "meter_drift": Kind(
         about="energy register counts this many times what flows",
         parameters={"factor": Number(least=0, most=10, default=1.05)},
