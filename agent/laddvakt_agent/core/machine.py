@@ -12,16 +12,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from laddvakt_agent.core import connector as tables
-from laddvakt_agent.core import freshness, liveness, recovery
+from laddvakt_agent.core import freshness, liveness, recovery, selftest
 from laddvakt_agent.core.catalogue import CATALOGUE, FaultRule, Recovery, rule_for
 from laddvakt_agent.core.detect import applicable, detect_deadlines_s, findings
 from laddvakt_agent.core.effects import differences
-from laddvakt_agent.core.inputs import Inputs
+from laddvakt_agent.core.inputs import Inputs, SelfTest
 from laddvakt_agent.core.life import Life, Trail, Vehicle
 from laddvakt_agent.core.memory import Memory, remember
 from laddvakt_agent.core.model import ActiveFault, Effect, Latch, Outputs
 from laddvakt_agent.core.overrides import reclosing
 from laddvakt_agent.core.scene import UNWATCHED, Detector, Found, Scene
+from laddvakt_agent.core.selftest import Tests
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.tracks import Summary, Surroundings, Track, as_fault, from_latch, join
 
@@ -36,6 +37,7 @@ class Connector:
     started_s: float
     detectors: tuple[Detector, ...]  # those this connector has the readings for
     memory: Memory = field(default_factory=Memory)
+    tests: Tests = field(default_factory=Tests)
     tracks: tuple[Track, ...] = ()
     summary: Summary = field(default_factory=Summary)
     unwritten: bool = False  # the latches were made here and must be told with the next step
@@ -101,6 +103,7 @@ def step(
         trails,
         unwritten=before.unwritten,
     )
+    effects += tuple(selftest.effects(before.tests, connector.tests))
     return replace(connector, unwritten=False) if before.unwritten else connector, effects
 
 
@@ -121,6 +124,7 @@ def next_deadline_s(
     """The earliest time after `now_s` at which something may change without new inputs."""
     candidates = [
         *tables.deadlines_s(settings, connector.life, connector.summary),
+        *selftest.deadlines_s(settings, connector.tests),
         *(at_s for track in connector.tracks for at_s in recovery.deadlines_s(track)),
     ]
     if inputs is not None:
@@ -133,8 +137,11 @@ def _pass(
 ) -> tuple[Connector, Trail]:
     life = connector.life
     memory = remember(settings, life, connector.memory, inputs, now_s)
-    scene = Scene(settings, life, memory, inputs, now_s)
+    tests = selftest.advance(settings, connector.tests, life, inputs, now_s)
+    scene = Scene(settings, life, memory, inputs, now_s, tests)
     view = freshness.see(settings, life, inputs, now_s)
+    if tests.running is SelfTest.RESIDUAL:
+        view = replace(view, ready=False)  # a monitor that tests itself guards nobody
     around = Surroundings(
         vehicle_gone=view.vehicle is Vehicle.ABSENT,
         session=life.session,
@@ -146,7 +153,9 @@ def _pass(
     tracks = _tracked(settings, connector.tracks, found, around, now_s)
     summary = join(settings, tracks)
     life, trail = tables.advance(settings, life, view, summary, now_s)
-    passed = replace(connector, life=life, memory=memory, tracks=tracks, summary=summary)
+    passed = replace(
+        connector, life=life, memory=memory, tests=tests, tracks=tracks, summary=summary
+    )
     return passed, trail
 
 
@@ -199,7 +208,7 @@ def _reading_deadlines_s(
     settings: Settings, connector: Connector, inputs: Inputs, now_s: float
 ) -> Iterator[float]:
     memory = remember(settings, connector.life, connector.memory, inputs, now_s)
-    scene = Scene(settings, connector.life, memory, inputs, now_s)
+    scene = Scene(settings, connector.life, memory, inputs, now_s, connector.tests)
     yield from freshness.deadlines_s(settings, inputs)
     yield from liveness.deadlines_s(scene, connector.started_s)
     yield from detect_deadlines_s(scene, connector.detectors)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from laddvakt_agent.core.inputs import Inputs
 from laddvakt_agent.core.life import Life
 from laddvakt_agent.core.memory import Memory
+from laddvakt_agent.core.selftest import Tests
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.tracks import Finding
 
@@ -58,6 +59,7 @@ class Scene:
     memory: Memory
     inputs: Inputs
     now_s: float
+    tests: Tests = field(default_factory=Tests)
 
 
 def found(present: bool | None, evidence: str) -> Finding:

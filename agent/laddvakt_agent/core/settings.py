@@ -49,6 +49,7 @@ class Settings:
     has_feedback: bool = True
     has_emergency_stop: bool = True
     has_residual_monitor: bool = True
+    has_residual_test: bool = False  # the monitor can be told to test itself
     residual_reclose: bool = False  # profile `reclose = "us"`
     state_d_allowed: bool = False  # ventilation provided
     unattended_current_a: float | None = None  # for unguarded boards; None: finish
