@@ -19,6 +19,7 @@ from laddvakt_agent.published import TokenRef
 from laddvakt_agent.remedy import RESET_FOR, remedy, reset_command
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.supervisor import Supervisor
+from laddvakt_agent.texts import text_for
 
 RESETS = {"manual": Reset.MANUAL, "local": Reset.LOCAL, "service": Reset.SERVICE}
 
@@ -192,8 +193,9 @@ def _refuse_idle_reset(guard: Guard, reset: Reset, now_s: float) -> None:
             remedy(least.needs, (name,)),
         )
     first = lifted[0]
+    seen = first.evidence or text_for(first.rule.code, "en").title
     raise NotPossible(
-        f"{first.rule.code} is not gone yet: {first.evidence or first.rule.title}",
+        f"{first.rule.code} is not gone yet: {seen}",
         f"mend that first; then: {reset_command(name, reset)}",
     )
 

@@ -18,6 +18,7 @@ from laddvakt_agent.hardware import Hardware
 from laddvakt_agent.inputs import Roles
 from laddvakt_agent.published import CdrRecord, EvseState, EvseStatus, Station
 from laddvakt_agent.remedy import next_step
+from laddvakt_agent.texts import text_for
 from laddvakt_agent.wall import Wall
 from laddvakt_hal.device import Device
 from laddvakt_hal.reading import Quality, Reading
@@ -178,7 +179,7 @@ class Publisher:
             "subject": fault.subject,
             "subject_kind": rule.subject_kind.value,
             "connectors": sorted(entry.connectors),
-            "title": rule.title,
+            "title": text_for(fault.code, "en").title,
             "severity": rule.severity.value,
             "evidence": fault.evidence,
             "act": fault.act.name.lower(),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from laddvakt_agent.core.catalogue import CATALOGUE, FaultRule, Recovery
 from laddvakt_agent.core.overrides import reclosing
+from laddvakt_agent.texts import text_for
 
 _HEAD = """\
 # Faults
@@ -46,7 +47,7 @@ def page() -> str:
 
 def _row(rule: FaultRule) -> str:
     keys = ", ".join(_keys(rule)) or "nothing"
-    cells = (rule.code, rule.title, _does(rule), _left_by(rule), keys)
+    cells = (rule.code, text_for(rule.code, "en").title, _does(rule), _left_by(rule), keys)
     return f"| {' | '.join(cells)} |\n"
 
 
@@ -80,7 +81,7 @@ def _default(rule: FaultRule, key: str) -> float:
     for after_s, act in rule.stages:
         if key == f"{act.name.lower()}_after_s":
             return after_s
-    return float(getattr(rule, key))
+    return rule.values[key] if key in rule.values else float(getattr(rule, key))
 
 
 if __name__ == "__main__":

@@ -10,16 +10,37 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from laddvakt_agent.core.overrides import OverrideError, Overrides, overridden
-from laddvakt_agent.core.rows_equipment import EQUIPMENT_ROWS
-from laddvakt_agent.core.rows_power import POWER_ROWS
-from laddvakt_agent.core.rules import Act, FaultRule, Recovery, Severity, SubjectKind
+from laddvakt_agent.core.rows_board import BOARD_ROWS
+from laddvakt_agent.core.rows_contactor import CONTACTOR_ROWS
+from laddvakt_agent.core.rows_current import CURRENT_ROWS
+from laddvakt_agent.core.rows_earth import EARTH_ROWS
+from laddvakt_agent.core.rows_grid import GRID_ROWS
+from laddvakt_agent.core.rows_heat import HEAT_ROWS
+from laddvakt_agent.core.rows_lines import LINES_ROWS
+from laddvakt_agent.core.rows_meter import METER_ROWS
+from laddvakt_agent.core.rows_service import SERVICE_ROWS
+from laddvakt_agent.core.rows_site import SITE_ROWS
+from laddvakt_agent.core.rows_vehicle import VEHICLE_ROWS
+from laddvakt_agent.core.rules import (
+    Act,
+    CauseClass,
+    FaultRule,
+    How,
+    Recovery,
+    SessionRule,
+    Severity,
+    SubjectKind,
+)
 
 __all__ = [
     "CATALOGUE",
     "Act",
+    "CauseClass",
     "FaultRule",
+    "How",
     "OverrideError",
     "Recovery",
+    "SessionRule",
     "Severity",
     "SubjectKind",
     "rule_for",
@@ -27,7 +48,23 @@ __all__ = [
 ]
 
 CATALOGUE: Mapping[str, FaultRule] = MappingProxyType(
-    {row.code: row for row in (*POWER_ROWS, *EQUIPMENT_ROWS)}
+    {
+        row.code: row
+        for rows in (
+            EARTH_ROWS,
+            GRID_ROWS,
+            CURRENT_ROWS,
+            CONTACTOR_ROWS,
+            VEHICLE_ROWS,
+            HEAT_ROWS,
+            BOARD_ROWS,
+            METER_ROWS,
+            LINES_ROWS,
+            SITE_ROWS,
+            SERVICE_ROWS,
+        )
+        for row in rows
+    }
 )
 
 
@@ -53,7 +90,7 @@ def _unknown(code: str) -> FaultRule:
         code=code,
         subject_kind=SubjectKind.CONNECTOR,
         severity=Severity.SAFETY,
-        reported=False,
+        how=How.REPORTED,
         confirm_s=0.0,
         clear_s=0.0,
         stages=((0.0, Act.TRIP),),
@@ -61,5 +98,4 @@ def _unknown(code: str) -> FaultRule:
         lockout=Recovery.SERVICE,
         ends_session=True,
         ocpp16="OtherError",
-        title=f"Latched fault {code} that this version does not know",
     )

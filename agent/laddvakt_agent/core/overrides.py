@@ -35,7 +35,7 @@ def overridden(catalogue: Mapping[str, FaultRule], overrides: Overrides) -> Mapp
     for code, changes in overrides.items():
         rule = catalogue.get(code)
         if rule is None:
-            mistakes.append(f"{code}: no such fault; known: {', '.join(sorted(catalogue))}")
+            mistakes.append(f"{code}: no such fault; all of them: laddvakt faults catalog")
             continue
         base = reclosing(rule) if changes.get("reclose") == _RESIDUAL_RECLOSE else rule
         found = tuple(_mistakes(base, changes))
@@ -96,6 +96,8 @@ def _with(rule: FaultRule, key: str, value: float) -> FaultRule:
     setter = _SETTERS.get(key)
     if setter is not None:
         return setter(rule, float(value))
+    if key in rule.values:
+        return replace(rule, values=MappingProxyType({**rule.values, key: float(value)}))
     act = key.removesuffix(_STAGE_SUFFIX).upper()
     stages = ((float(value) if stage.name == act else at_s, stage) for at_s, stage in rule.stages)
     return replace(rule, stages=tuple(stages))
@@ -107,6 +109,7 @@ _SETTERS: Mapping[str, Callable[[FaultRule, float], FaultRule]] = {
     "backoff_s": lambda rule, value: replace(rule, backoff_s=value),
     "backoff_max_s": lambda rule, value: replace(rule, backoff_max_s=value),
     "window_s": lambda rule, value: replace(rule, window_s=value),
+    "early_trip_s": lambda rule, value: replace(rule, early_trip_s=value),
     "spread_s": lambda rule, value: replace(rule, spread_s=value),
     "retries": lambda rule, value: replace(rule, retries=int(value)),
 }

@@ -201,7 +201,7 @@ def _backoff_s(track: Track) -> float:
 def _hold_s(settings: Settings, track: Track) -> float:
     if track.rule.ends_session or track.locked or track.needs is Recovery.UNPLUG:
         return 0.0
-    return settings.session_hold_grid_s if track.rule.grid_caused else settings.session_hold_s
+    return settings.session_hold_grid_s if track.rule.may_be_grid else settings.session_hold_s
 
 
 def _longest(first_s: float, second_s: float) -> float:
