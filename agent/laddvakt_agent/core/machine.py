@@ -119,16 +119,24 @@ def active_faults(connector: Connector) -> tuple[ActiveFault, ...]:
 
 
 def next_deadline_s(
-    settings: Settings, connector: Connector, inputs: Inputs | None, now_s: float
+    settings: Settings,
+    connector: Connector,
+    inputs: Inputs | None,
+    now_s: float,
+    *,
+    renewed: bool = False,
 ) -> float | None:
-    """The earliest time after `now_s` at which something may change without new inputs."""
+    """The earliest time after `now_s` at which something may change without new inputs.
+
+    `renewed`: the readings will be renewed before they grow too old, so their age is no deadline.
+    """
     candidates = [
         *tables.deadlines_s(settings, connector.life, connector.summary),
         *selftest.deadlines_s(settings, connector.tests),
         *(at_s for track in connector.tracks for at_s in recovery.deadlines_s(track)),
     ]
     if inputs is not None:
-        candidates += _reading_deadlines_s(settings, connector, inputs, now_s)
+        candidates += _reading_deadlines_s(settings, connector, inputs, now_s, renewed=renewed)
     return min((at_s for at_s in candidates if now_s < at_s < math.inf), default=None)
 
 
@@ -205,10 +213,11 @@ def _spent(settings: Settings, now_s: float) -> Iterator[Track]:
 
 
 def _reading_deadlines_s(
-    settings: Settings, connector: Connector, inputs: Inputs, now_s: float
+    settings: Settings, connector: Connector, inputs: Inputs, now_s: float, *, renewed: bool
 ) -> Iterator[float]:
     memory = remember(settings, connector.life, connector.memory, inputs, now_s)
     scene = Scene(settings, connector.life, memory, inputs, now_s, connector.tests)
-    yield from freshness.deadlines_s(settings, inputs)
-    yield from liveness.deadlines_s(scene, connector.started_s)
     yield from detect_deadlines_s(scene, connector.detectors)
+    if not renewed:
+        yield from freshness.deadlines_s(settings, inputs)
+        yield from liveness.deadlines_s(scene, connector.started_s)

@@ -200,3 +200,15 @@ def test_deadlines() -> None:
     assert machine.next_deadline_s(world.settings, world.connector, None, world.now_s) is not None
     assert list(selftest.deadlines_s(ONE, Tests())) == []
     assert list(selftest.deadlines_s(ONE, Tests(round_s=5.0))) == [86_405.0, 3_605.0]
+
+
+def test_renewed_readings_are_no_deadline() -> None:
+    """Where readings are renewed in time only the core's own times count."""
+    world = World().run(10.0)
+    settings, connector, now_s = world.settings, world.connector, world.now_s
+    by_age_s = machine.next_deadline_s(settings, connector, world.inputs, now_s)
+    by_itself_s = machine.next_deadline_s(settings, connector, world.inputs, now_s, renewed=True)
+    assert by_age_s is not None
+    assert by_age_s <= now_s + settings.sample_max_age_s
+    assert by_itself_s is not None
+    assert by_itself_s > by_age_s
