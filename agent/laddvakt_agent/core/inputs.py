@@ -98,6 +98,7 @@ class DeviceHealth:
     heard_s: float | None
     mismatch: str = ""  # identity or firmware differs from the configuration
     replaced: str = ""  # another serial number than before
+    uptime_s: float | None = None  # since its own start, as of `heard_s`, where it says so
     doubled: str = ""  # two devices seem to answer at its address
 
 

@@ -109,6 +109,7 @@ class Detector:
     subject: Callable[[Settings], str]
     needs: tuple[str, ...]  # names of `Inputs` fields; none is judged by once it is stale
     look: Callable[[Scene], Finding]
+    also: tuple[str, ...] = ()  # … and those it takes into account where they are given
     fitted: Callable[[Settings], bool] = always
     due_s: Callable[[Scene], Iterator[float]] = no_deadline
 

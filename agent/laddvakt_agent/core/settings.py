@@ -44,6 +44,10 @@ class Settings:
     meter_update_s: float = 1.0
     meter_latency_s: float = 1.0
     meter_resolution_wh: float = 1.0
+    meter_rollover_wh: float | None = None  # the import register begins anew here
+    meter_three_wire: bool = False  # two-wattmeter method: its power is not the sum of U·I
+    meter_exclusive: bool = True  # measures nothing but this connector
+    export_allowed: bool = False  # the vehicle may feed back
     board_apply_s: float = 10.0
     limit_resolution_a: float = 1.0
     has_feedback: bool = True
@@ -59,6 +63,8 @@ class Settings:
     session_hold_s: float = 1800.0  # a faulted session is kept this long
     session_hold_grid_s: float = 3600.0
     meter_max_age_s: float = 3.0  # older meter values are not judged; `meter_lost` follows
+    site_max_age_s: float = 10.0  # older values of the site's own meter are not judged
+    unclean_stop: bool = False  # the last run did not end in good order: the supply may have gone
     reclose_min_s: float = 2.0  # no closing sooner after an opening
     spread: float = 0.0  # 0…1, drawn once per station and kept: share of a row's `spread_s`
     rules: Mapping[str, FaultRule] = field(default_factory=dict)
