@@ -95,6 +95,7 @@ class Summary:
     act: Act = Act.NONE
     derate: bool = False
     limit_a: float | None = None  # the lowest current a derating fault names
+    limit_code: str = ""  # the fault that names it
     hold_s: float | None = None  # blocked sessions are kept this long; None: nothing blocks
     code: str = ""  # the leading fault, for reasons
 
