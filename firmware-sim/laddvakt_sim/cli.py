@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _LAZY = {  # loaded when it is asked for
     "backend": "laddvakt_sim.backend.cli:backend",
     "list": "laddvakt_sim.cli_list:list_command",
+    "scenario": "laddvakt_sim.cli_scenario:scenario_group",
 }
 
 

@@ -1,0 +1,44 @@
+"""What a scenario may ask of the simulated board, said before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from laddvakt_sim.scenario.checks import Problem
+from laddvakt_sim.scenario.model import Climate, Do, Expect, Grid, Scenario, Site
+
+FITTED = ("feedback", "emergency_stop", "residual_monitor")
+ELSEWHERE = "run it in process, where plant and core are joined in virtual time"
+
+
+def beyond_board(scenario: Scenario) -> tuple[Problem, ...]:
+    """Everything the scenario asks that the real board does not have."""
+    return (
+        *_charger(scenario),
+        *(problem for do in scenario.do for problem in _action(do)),
+        *(problem for expect in scenario.expect for problem in _expectation(expect)),
+    )
+
+
+def _charger(scenario: Scenario) -> Iterator[Problem]:
+    charger = scenario.charger
+    if charger.supply != "tn-tt-230-400":
+        yield _beyond(1, f'the simulated board is fed by tn-tt-230-400, not "{charger.supply}"')
+    if charger.voltage_side != "line":
+        yield _beyond(1, "the meters of the simulated board sit on the line side")
+    if missing := [name for name in charger.fitted if name not in FITTED]:
+        yield _beyond(1, f"the simulated board has no {', '.join(missing)}")
+
+
+def _action(do: Do) -> Iterator[Problem]:
+    if isinstance(do.action, Grid | Climate | Site):
+        yield _beyond(do.line, f"the simulated board cannot do this: {do.what}")
+
+
+def _expectation(expect: Expect) -> Iterator[Problem]:
+    if expect.wish.locked is not None:
+        yield _beyond(expect.line, "the simulated board has no lock")
+
+
+def _beyond(line: int, what: str) -> Problem:
+    return Problem(line=line, what=what, remedy=ELSEWHERE)
