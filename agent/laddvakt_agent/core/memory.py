@@ -19,6 +19,8 @@ from laddvakt_agent.core.freshness import (
 )
 from laddvakt_agent.core.inputs import Inputs, Sample
 from laddvakt_agent.core.life import Life
+from laddvakt_agent.core.memory_gear import GearMemory, remember_gear
+from laddvakt_agent.core.memory_wear import Wear, remember_wear
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.transitions import PWM_SPACING_S
 
@@ -61,6 +63,8 @@ class Memory:
     heard_s: tuple[float | None, ...] = ()  # when each guard was last read, as `guarding` orders
     tells_errors: bool = False  # the board has reported its errors once: none now is unknown
     tells_limit: bool = False  # … and its limit
+    gear: GearMemory = field(default_factory=GearMemory)
+    wear: Wear = field(default_factory=Wear)
 
 
 def remember(
@@ -82,6 +86,8 @@ def remember(
         heard_s=_heard_s(settings, memory, inputs, now_s),
         tells_errors=memory.tells_errors or inputs.board_errors is not None,
         tells_limit=memory.tells_limit or inputs.limit_readback_a is not None,
+        gear=remember_gear(settings, life, memory.gear, inputs, now_s),
+        wear=remember_wear(settings, life, memory.wear, inputs, now_s),
     )
 
 

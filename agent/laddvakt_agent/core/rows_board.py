@@ -52,7 +52,8 @@ BOARD_ROWS: tuple[FaultRule, ...] = (
         recovery=Recovery.AUTO,
         backoff_s=10.0,
         why_unlimited="a restarted board stands open; back-off and flapping bound the rest",
-        ranges=limits(clear_s=(0.0, 60.0), backoff_s=(5.0, 600.0)),
+        values=values(rearm_s=5.0),  # no sooner it counts as led again
+        ranges=limits(clear_s=(0.0, 60.0), backoff_s=(5.0, 600.0), rearm_s=(1.0, 60.0)),
         ocpp16="InternalError",
         who="S",
     ),

@@ -114,11 +114,19 @@ HEAT_ROWS: tuple[FaultRule, ...] = (
         clear_s=30.0,
         stages=((0.0, Act.DERATE),),
         recovery=Recovery.AUTO,
-        values=values(jump_c_per_s=20.0, low_c=-40.0, high_c=125.0, floor_a=6.0, floor_share=0.5),
+        values=values(
+            jump_c_per_s=20.0,
+            believe_s=15.0,  # a new level that stays so long is believed
+            low_c=-40.0,
+            high_c=125.0,
+            floor_a=6.0,
+            floor_share=0.5,
+        ),
         ranges=limits(
             confirm_s=(1.0, 30.0),
             clear_s=(5.0, 600.0),
             jump_c_per_s=(5.0, 30.0),
+            believe_s=(5.0, 60.0),
             low_c=(-60.0, -30.0),
             high_c=(100.0, 150.0),
             floor_a=(6.0, 10.0),

@@ -19,7 +19,12 @@ SITE_ROWS: tuple[FaultRule, ...] = (
         window_s=HOUR_S,
         backoff_s=300.0,
         spread_s=120.0,
+        # A connector offering no more than min_a has nothing left to give but to stop; each waits
+        # stagger_s longer than the one before it in `shed_order`.
+        values=values(min_a=6.0, stagger_s=15.0),
         ranges=limits(
+            min_a=(6.0, 10.0),
+            stagger_s=(10.0, 60.0),
             confirm_s=(1.0, 30.0),
             clear_s=(30.0, 1800.0),
             backoff_s=(60.0, 3600.0),

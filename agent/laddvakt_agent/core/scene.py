@@ -101,8 +101,9 @@ def no_deadline(_: Scene) -> Iterator[float]:
 class Detector:
     """One predicate: which fault about whom, the readings it judges by, and how.
 
-    It is asked only where all its optional readings are fitted and `fitted` agrees. `due_s` gives
-    the times at which its answer may change although nothing new is read.
+    It is asked only where all its optional readings are fitted (`any_needed`: at least one) and
+    `fitted` agrees. `due_s` gives the times at which its answer may change although nothing new is
+    read.
     """
 
     code: str
@@ -112,8 +113,10 @@ class Detector:
     also: tuple[str, ...] = ()  # … and those it takes into account where they are given
     fitted: Callable[[Settings], bool] = always
     due_s: Callable[[Scene], Iterator[float]] = no_deadline
+    any_needed: bool = False
 
     def applies(self, settings: Settings) -> bool:
         """Whether this connector has what it judges by."""
         optional = OPTIONAL_INPUTS.intersection(self.needs)
-        return optional <= settings.fitted and self.fitted(settings)
+        given = optional & settings.fitted
+        return (given == optional or (self.any_needed and bool(given))) and self.fitted(settings)

@@ -35,6 +35,7 @@ class Settings:
     neutral_rating_a: float | None = None
     unbalance_limit_a: float | None = None  # national limit of single-phase draw
     site_limit_a: float | None = None  # per phase of the site's supply
+    shed_order: int = 0  # an overloaded site stops 0 first, then 1, …
     safe_current_a: float | None = None  # offered when load management does not know
     contactor_rated_operations: int = 1_000_000
     contactor_rated_load_openings: int = 50_000
@@ -49,6 +50,7 @@ class Settings:
     meter_exclusive: bool = True  # measures nothing but this connector
     export_allowed: bool = False  # the vehicle may feed back
     board_apply_s: float = 10.0
+    board_recloses: bool = False  # its profile: it may close by itself, and that stays so
     limit_resolution_a: float = 1.0
     has_feedback: bool = True
     has_emergency_stop: bool = True
@@ -65,6 +67,9 @@ class Settings:
     meter_max_age_s: float = 3.0  # older meter values are not judged; `meter_lost` follows
     site_max_age_s: float = 10.0  # older values of the site's own meter are not judged
     unclean_stop: bool = False  # the last run did not end in good order: the supply may have gone
+    slow_max_age_s: float = 30.0  # temperatures and board counters: read seldom, change slowly
     reclose_min_s: float = 2.0  # no closing sooner after an opening
-    spread: float = 0.0  # 0…1, drawn once per station and kept: share of a row's `spread_s`
+    spread: float = 0.0  # the station's own number: seeds its random delays; 0: none are added
+    flap_raises: int = 5  # raised so often within `flap_window_s`, a fault flaps
+    flap_window_s: float = 600.0  # … and then stands until it was away for as long
     rules: Mapping[str, FaultRule] = field(default_factory=dict)
