@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from laddvakt_agent.core import detect_gear, detect_power
+from laddvakt_agent.core.reported import REPORTABLE, only_reported, reported, with_report
 from laddvakt_agent.core.scene import Detector, Found, Scene
 from laddvakt_agent.core.settings import Settings
 
@@ -16,15 +17,18 @@ DETECTORS: tuple[Detector, ...] = (*detect_power.DETECTORS, *detect_gear.DETECTO
 
 
 def applicable(settings: Settings) -> tuple[Detector, ...]:
-    """The detectors this connector has the readings for."""
-    return tuple(detector for detector in DETECTORS if detector.applies(settings))
+    """The detectors this connector has the readings for, and the faults a board may report."""
+    fitted = tuple(detector for detector in DETECTORS if detector.applies(settings))
+    inferred = {detector.code for detector in fitted}
+    return (*fitted, *(only_reported(code) for code in sorted(REPORTABLE - inferred)))
 
 
 def findings(scene: Scene, detectors: Sequence[Detector]) -> Iterator[Found]:
     """What each of these says now."""
-    settings = scene.settings
+    settings, told = scene.settings, reported(scene)
     for detector in detectors:
-        yield detector.code, detector.subject(settings), detector.look(scene)
+        finding = with_report(detector.code, detector.look(scene), told)
+        yield detector.code, detector.subject(settings), finding
 
 
 def detect_deadlines_s(scene: Scene, detectors: Sequence[Detector]) -> Iterator[float]:

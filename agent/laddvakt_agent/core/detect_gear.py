@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from laddvakt_agent.core.freshness import currents_a, fresh, number, pilot
 from laddvakt_agent.core.inputs import Pilot
 from laddvakt_agent.core.life import Power
+from laddvakt_agent.core.reported import REPORTS
 from laddvakt_agent.core.scene import (
     AWAY,
     UNKNOWN,
@@ -57,7 +58,8 @@ def board_error(s: Scene) -> Finding:
     errors = fresh(s.inputs.board_errors, s.settings.sample_max_age_s, s.now_s)
     if errors is None:
         return UNKNOWN
-    return found(bool(errors), f"board reports {', '.join(errors)}")
+    unnamed = [word for word in errors if word not in REPORTS]  # the others are faults of their own
+    return found(bool(unnamed), f"board reports {', '.join(unnamed)}")
 
 
 def limit_not_obeyed(s: Scene) -> Finding:
