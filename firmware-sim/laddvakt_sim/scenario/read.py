@@ -109,7 +109,7 @@ class _Reader:
         charger = self._charger(checks.table(top, "charger"))
         do = ActionReader(checks, charger.names, duration_s).all(top)
         at_s = tuple(sorted({done.at_s for done in do}))
-        expect = ExpectReader(checks, charger.names, duration_s, at_s, self._codes).all(top)
+        expect = ExpectReader(checks, charger, duration_s, at_s, self._codes).all(top)
         if not expect and "expect" not in top.table and "truth" not in top.table:
             checks.wrong((), "nothing is expected", "add [[expect]], or [truth]")
         return Scenario(

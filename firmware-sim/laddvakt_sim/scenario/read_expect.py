@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from laddvakt_sim.backend.enums import ENUMS
 from laddvakt_sim.scenario.checks import At, Checks, shown
-from laddvakt_sim.scenario.model import Expect, OcpiWish, Span, Wish
+from laddvakt_sim.scenario.model import Charger, Expect, OcpiWish, Span, Wish
 
 STATUSES = tuple(sorted(ENUMS["Status"]))
 STATES = (  # as `laddvakt status` shows them
@@ -33,13 +33,14 @@ class ExpectReader:
     def __init__(
         self,
         checks: Checks,
-        connectors: tuple[str, ...],
+        charger: Charger,
         duration_s: float,
         acts_s: tuple[float, ...],
         codes: Collection[str] | None,
     ) -> None:
         self._checks = checks
-        self._connectors = connectors
+        self._charger = charger
+        self._connectors = charger.names
         self._duration_s = duration_s
         self._acts_s = acts_s
         self._codes = codes
@@ -67,6 +68,7 @@ class ExpectReader:
     def _when(self, at: At) -> tuple[float, float, bool]:
         given = [key for key in _WHEN if key in at.table]
         number, whole = self._checks.number, (0.0, self._duration_s)
+        before = len(self._checks.problems)
         if given in (["by_s"], ["by_s", "after_s"]):
             until_s = number(at, "by_s", whole)
             usual = max((at_s for at_s in self._acts_s if at_s < until_s), default=0.0)
@@ -79,7 +81,7 @@ class ExpectReader:
             remedy = "write by_s (and after_s), or from_s and until_s"
             self._checks.wrong(at.path, what, remedy)
             return 0.0, self._duration_s, False
-        if until_s <= from_s:
+        if until_s <= from_s and len(self._checks.problems) == before:
             first, last = given[-1] if not always else "from_s", "until_s" if always else "by_s"
             self._checks.wrong(
                 at.under(last), f"{last} = {until_s:g} is not after {from_s:g}", f"change {first}"
@@ -130,6 +132,9 @@ class ExpectReader:
             self._checks.wrong(
                 at.under("fault"), "a fault must stand and must not", "leave one of the two out"
             )
+        if wish.locked is not None and "lock" not in self._charger.fitted:
+            remedy = 'add "lock" to fitted in [charger]'
+            self._checks.wrong(at.under("lock"), "this charger has no lock", remedy)
 
     def _codes_of(self, at: At, key: str) -> tuple[str, ...]:
         value = at.table.get(key)
