@@ -32,13 +32,13 @@ class Settings:
     has_phase_switch: bool = False  # 1↔3 phases
     state_f_pulse: bool = True  # False: vehicles here latch on F; not compliant, says so
     unlock_on_supply_loss: bool = False  # the hold-up lasts long enough to move the lock
+    phase_switch_apart_s: float = 300.0  # poles are switched no oftener
+    wake_after_s: float | None = 30.0  # a vehicle that sleeps on its offer is woken; None: never
     neutral_rating_a: float | None = None
     unbalance_limit_a: float | None = None  # national limit of single-phase draw
     site_limit_a: float | None = None  # per phase of the site's supply
     shed_order: int = 0  # an overloaded site stops 0 first, then 1, …
     safe_current_a: float | None = None  # offered when load management does not know
-    contactor_rated_operations: int = 1_000_000
-    contactor_rated_load_openings: int = 50_000
     self_test_period_s: float = 86_400.0
     voltage_load_side: bool = False  # meter sits behind the contactor
     meter_name: str = "meter"
