@@ -8,12 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from laddvakt_agent.core import detect_gear, detect_power
+from laddvakt_agent.core import (
+    detect_board,
+    detect_heat,
+    detect_housing,
+    detect_power,
+    detect_service,
+    detect_site,
+    detect_socket,
+    detect_vehicle,
+)
 from laddvakt_agent.core.reported import REPORTABLE, only_reported, reported, with_report
 from laddvakt_agent.core.scene import Detector, Found, Scene
 from laddvakt_agent.core.settings import Settings
 
-DETECTORS: tuple[Detector, ...] = (*detect_power.DETECTORS, *detect_gear.DETECTORS)
+DETECTORS: tuple[Detector, ...] = (
+    *detect_power.DETECTORS,
+    *detect_housing.DETECTORS,
+    *detect_vehicle.DETECTORS,
+    *detect_socket.DETECTORS,
+    *detect_board.DETECTORS,
+    *detect_heat.DETECTORS,
+    *detect_site.DETECTORS,
+    *detect_service.DETECTORS,
+)
 
 
 def applicable(settings: Settings) -> tuple[Detector, ...]:

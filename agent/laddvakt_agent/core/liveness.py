@@ -1,10 +1,11 @@
-"""Silence as a fault of its own: devices, lines, the meter – and a board nobody guards."""
+"""Silence as a fault of its own: devices and the meter; and what is said of lines beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from laddvakt_agent.core.catalogue import rule_for
+from laddvakt_agent.core.detect_lines import troubles
 from laddvakt_agent.core.freshness import (
     AHEAD_MAX_S,
     currents_a,
@@ -16,7 +17,6 @@ from laddvakt_agent.core.freshness import (
 )
 from laddvakt_agent.core.inputs import Role
 from laddvakt_agent.core.memory import METER_REPLIES
-from laddvakt_agent.core.rules import Act
 from laddvakt_agent.core.scene import AWAY, UNKNOWN, Found, Scene
 from laddvakt_agent.core.tracks import Finding
 
@@ -25,11 +25,8 @@ def silences(scene: Scene, started_s: float) -> Iterator[Found]:
     """What is silent now, and for how long; never heard counts from `started_s`."""
     for name, (heard_s, roles) in _heard(scene, started_s).items():
         yield "device_lost", name, device_lost(scene, heard_s, roles)
-    for line in scene.inputs.lines:
-        down = Finding(present=not line.up, evidence=line.reason or "line is down")
-        yield "bus_down", line.name, down
+    yield from troubles(scene)
     yield "meter_lost", scene.settings.meter_name, meter_lost(scene, started_s)
-    yield "unguarded_board", scene.settings.connector, unguarded_board(scene)
 
 
 def device_lost(scene: Scene, heard_s: float, roles: frozenset[Role]) -> Finding:
@@ -54,16 +51,6 @@ def meter_lost(scene: Scene, started_s: float) -> Finding:
     if not currents_a(scene.settings, scene.inputs, scene.now_s) or number(energy) is None:
         return Finding(present=True, evidence="it answers, but not with numbers")
     return AWAY if scene.memory.replies.count >= METER_REPLIES else UNKNOWN
-
-
-def unguarded_board(scene: Scene) -> Finding:
-    """No watchdog and no dead-man opens the contactor if the agent dies."""
-    if scene.inputs.pilot is None:
-        return UNKNOWN  # the board was never heard, so nothing could be armed yet
-    act = Act.FINISH if scene.settings.unattended_current_a is None else Act.DERATE
-    return Finding(
-        present=not scene.inputs.guarded, act=act, evidence="no watchdog armed, no dead-man output"
-    )
 
 
 def deadlines_s(scene: Scene, started_s: float) -> Iterator[float]:

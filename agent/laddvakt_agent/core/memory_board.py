@@ -27,6 +27,7 @@ class BoardMemory:
     restarted_s: float | None = None  # seen then, and not led again yet
     seen_open: bool = False  # the contacts followed the present open command …
     reclosed: bool = False  # … and closed again without one
+    reclosed_s: float | None = None  # when that was seen last
     asked: bool = False  # the pilot was C or D last
     let_go_s: float | None = None  # … and was first read A or B then
 
@@ -103,15 +104,17 @@ def _contacts(
     settings: Settings, life: Life, before: BoardMemory, inputs: Inputs, now_s: float
 ) -> BoardMemory:
     if life.closed:
-        seen_open, reclosed = False, False
-    else:
-        closed = contacts(settings, life, inputs, now_s)
-        if closed is None:
+        if not (before.seen_open or before.reclosed):
             return before
-        seen_open, reclosed = before.seen_open or not closed, before.seen_open and closed
-    if (seen_open, reclosed) == (before.seen_open, before.reclosed):
+        return replace(before, seen_open=False, reclosed=False)
+    closed = contacts(settings, life, inputs, now_s)
+    if closed is None or (closed, before.seen_open) == (before.reclosed, True):
         return before
-    return replace(before, seen_open=seen_open, reclosed=reclosed)
+    if closed:
+        if not before.seen_open:
+            return before
+        return replace(before, reclosed=True, reclosed_s=now_s)
+    return replace(before, seen_open=True, reclosed=False)
 
 
 def _pilot(settings: Settings, before: BoardMemory, inputs: Inputs, now_s: float) -> BoardMemory:

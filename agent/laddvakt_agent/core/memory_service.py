@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from laddvakt_agent.core.catalogue import rule_for
-from laddvakt_agent.core.freshness import fresh, number, numbers
+from laddvakt_agent.core.freshness import fresh, number
 from laddvakt_agent.core.inputs import Inputs
 from laddvakt_agent.core.settings import Settings
 
@@ -36,9 +36,16 @@ def remember_service(
 
 
 def site_current_a(settings: Settings, inputs: Inputs, now_s: float) -> float | None:
-    """The highest fresh current of a site phase, in A without sign; `None` when unknown."""
-    phases = numbers(fresh(inputs.site_current_a, settings.meter_max_age_s, now_s))
-    return max((abs(value_a) for value_a in phases), default=None)
+    """The highest fresh current of the site's phases behind this connector, in A without sign.
+
+    `None` while one of them is unknown: it may be the highest.
+    """
+    phases = fresh(inputs.site_current_a, settings.meter_max_age_s, now_s)
+    if phases is None:
+        return None
+    behind = [number(phases[phase - 1]) for phase in settings.phase_map[: settings.phases]]
+    known = [abs(value_a) for value_a in behind if value_a is not None]
+    return max(known) if known and len(known) == len(behind) else None
 
 
 def _late_s(
