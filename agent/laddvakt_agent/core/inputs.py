@@ -141,6 +141,15 @@ class ClockState(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedBudget:
+    """What another connector has used up of a budget that the whole station has once."""
+
+    code: str
+    subject: str
+    spent_s: tuple[float, ...]  # reclosures, monotonic seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
     """Everything one step may know about one connector. Absent means `None`."""
 
@@ -198,6 +207,7 @@ class Inputs:
     )
     guarded: bool = False  # a watchdog or dead-man opens the contactor if the agent dies
     tests: tuple[TestReply, ...] = ()
+    shared: tuple[SharedBudget, ...] = ()  # of the station's other connectors
     # Wishes of people, backend and load management.
     authorised: bool = False  # a session is wanted: token accepted, not stopped
     in_service: bool = True  # False: the operator closed the connector, or its schedule did

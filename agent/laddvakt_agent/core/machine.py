@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 
 from laddvakt_agent.core import connector as tables
 from laddvakt_agent.core import freshness, liveness, recovery, selftest
+from laddvakt_agent.core.budgets import with_shared
 from laddvakt_agent.core.catalogue import CATALOGUE, FaultRule, Recovery, rule_for
-from laddvakt_agent.core.detect import applicable, detect_deadlines_s, findings
+from laddvakt_agent.core.detect import DETECTORS, applicable, detect_deadlines_s, findings
 from laddvakt_agent.core.effects import differences
 from laddvakt_agent.core.inputs import Inputs, SelfTest
 from laddvakt_agent.core.life import Life, Trail, Vehicle
@@ -94,7 +95,7 @@ def step(
         # Detectors and tracks are still for equal inputs while the life is: only it starts them.
         settled = passed.life == connector.life
         connector = passed
-        if settled:
+        if settled and not _tests_due(settings, connector):
             break
     effects = differences(
         (before.life, before.tracks),
@@ -150,15 +151,20 @@ def _pass(
     view = freshness.see(settings, life, inputs, now_s)
     if tests.running is SelfTest.RESIDUAL:
         view = replace(view, ready=False)  # a monitor that tests itself guards nobody
-    around = Surroundings(
+    around = replace(
+        _tested(settings, tests),
         vehicle_gone=view.vehicle is Vehicle.ABSENT,
+    if due := _tests_due(settings, connector):
+        inputs = replace(inputs, tests_wanted=inputs.tests_wanted | due)
         session=life.session,
         closed_since_s=life.commanded_since_s if life.closed else None,
         resets=inputs.resets,
-        spread=settings.spread,
     )
     found = (*findings(scene, connector.detectors), *liveness.silences(scene, connector.started_s))
-    tracks = _tracked(settings, connector.tracks, found, around, now_s)
+    tracks = connector.tracks
+    if inputs.shared:
+        tracks = with_shared(tracks, inputs.shared, lambda code: _rule(settings, code), now_s)
+    tracks = _tracked(settings, tracks, found, around, now_s)
     summary = join(settings, tracks)
     life, trail = tables.advance(settings, life, view, summary, now_s)
     passed = replace(
@@ -194,6 +200,27 @@ def _rule(settings: Settings, code: str) -> FaultRule:
     return rule
 
 
+def _tested(settings: Settings, tests: Tests) -> Surroundings:
+    """What tracks may know of the self-tests, and what the settings say to all of them."""
+    return Surroundings(
+        tests=selftest.fitted(settings),
+        passed_s=tuple((ended.test, ended.at_s) for ended in tests.last if ended.passed),
+        spread=settings.spread,
+        flap_raises=settings.flap_raises,
+        flap_window_s=settings.flap_window_s,
+    )
+
+
+def _tests_due(settings: Settings, connector: Connector) -> frozenset[SelfTest]:
+    """Every test that a fault waits for, to be made once; again only on demand."""
+    if not any(track.rule.tests and track.standing for track in connector.tracks):
+        return frozenset()
+    tests = connector.tests
+    due = recovery.tests_due(connector.tracks, _tested(settings, tests))
+    fresh = frozenset(test for test, since_s in due if not tests.ended_since(test, since_s))
+    return fresh - {tests.running, *tests.queue}
+
+
 def _lost(settings: Settings, now_s: float) -> Track:
     """Standing at once: a weld may be among what the lost latches said."""
     rule = _rule(settings, "latches_lost")
@@ -204,7 +231,8 @@ def _lost(settings: Settings, now_s: float) -> Track:
 
 def _spent(settings: Settings, now_s: float) -> Iterator[Track]:
     """Every limited budget, used up: what the lost latches said may have been that."""
-    subjects = {"meter_lost": settings.meter_name, "meter_frozen": settings.meter_name}
+    subjects = {detector.code: detector.subject(settings) for detector in DETECTORS}
+    subjects |= {"meter_lost": settings.meter_name}
     for code in CATALOGUE:
         rule = _rule(settings, code)
         if rule.retries is not None:

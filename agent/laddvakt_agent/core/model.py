@@ -40,6 +40,7 @@ class Latch:
     active: bool
     spent_s: tuple[float, ...] = ()
     spread_s: float = 0.0  # the random delay, drawn once
+    act: Act | None = None  # the stage it had reached; `None`: not known, so its strongest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

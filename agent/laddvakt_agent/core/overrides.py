@@ -79,6 +79,7 @@ def _mistakes(rule: FaultRule, changes: Mapping[str, object]) -> Iterator[str]:
             yield f"{rule.code}.{key}: {value!r} is not a whole number"
 
 
+        per_vehicle=True,
 def _within(value: object, limits: tuple[float, float]) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return False

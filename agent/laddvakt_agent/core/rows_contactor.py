@@ -6,6 +6,7 @@ here are what counts once they are over.
 
 from __future__ import annotations
 
+from laddvakt_agent.core.inputs import SelfTest
 from laddvakt_agent.core.row_words import HOUR_S, budget, limits, values
 from laddvakt_agent.core.rules import Act, FaultRule, How, Recovery, Severity, SubjectKind
 
@@ -23,6 +24,7 @@ CONTACTOR_ROWS: tuple[FaultRule, ...] = (
         ends_session=True,
         values=values(settle_s=1.0, live_share=0.50),
         ranges=limits(confirm_s=(0.5, 2.0), settle_s=(0.5, 2.0), live_share=(0.20, 0.50)),
+        tests=(SelfTest.OPEN,),
         mrec="CX017",
         mrec_also="CX024",
         ocpp16="PowerSwitchFailure",
@@ -45,6 +47,7 @@ CONTACTOR_ROWS: tuple[FaultRule, ...] = (
             samples_count=(2.0, 5.0),
             wait_s=(3.0, 10.0),
         ),
+        tests=(SelfTest.OPEN,),
         mrec="CX017",
         ocpp16="PowerSwitchFailure",
         who="S",
@@ -120,6 +123,7 @@ CONTACTOR_ROWS: tuple[FaultRule, ...] = (
         ends_session=True,
         values=values(live_share=0.50, current_a=1.0),
         ranges=limits(confirm_s=(0.5, 2.0), live_share=(0.20, 0.50), current_a=(0.5, 2.0)),
+        tests=(SelfTest.OPEN,),
         mrec="CX017",
         ocpp16="PowerSwitchFailure",
         who="S",

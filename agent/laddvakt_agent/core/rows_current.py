@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from laddvakt_agent.core.inputs import SelfTest
 from laddvakt_agent.core.row_words import HOUR_S, budget, limits, values
 from laddvakt_agent.core.rules import Act, FaultRule, How, Recovery, Severity, SubjectKind
 
@@ -94,6 +95,7 @@ CURRENT_ROWS: tuple[FaultRule, ...] = (
         ends_session=True,
         values=values(current_a=1.0, samples_count=3.0),
         ranges=limits(confirm_s=(3.0, 15.0), current_a=(0.5, 2.0), samples_count=(2.0, 5.0)),
+        tests=(SelfTest.OPEN,),
         mrec="CX017",
         ocpp16="PowerSwitchFailure",
         who="S",

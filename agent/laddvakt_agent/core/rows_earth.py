@@ -5,7 +5,8 @@ No confirm time stands among the ranges of what a protective device reports: one
 
 from __future__ import annotations
 
-from laddvakt_agent.core.row_words import DAY_S, HOUR_S, WEEK_S, budget, limits, values
+from laddvakt_agent.core.inputs import SelfTest
+from laddvakt_agent.core.row_words import DAY_S, HOUR_S, WEEK_S, budget, choices, limits, values
 from laddvakt_agent.core.rules import (
     Act,
     CauseClass,
@@ -42,6 +43,8 @@ EARTH_ROWS: tuple[FaultRule, ...] = (
         early_trip_s=10.0,
         ends_session=True,
         ranges=_RESIDUAL_LIMITS,
+        choices=_RESIDUAL_CHOICES,
+        tests=(SelfTest.RESIDUAL,),
         mrec="CX002",
         ocpp16="GroundFailure",
         who="S V",
@@ -61,6 +64,8 @@ EARTH_ROWS: tuple[FaultRule, ...] = (
         early_trip_s=10.0,
         ends_session=True,
         ranges=_RESIDUAL_LIMITS,
+        choices=_RESIDUAL_CHOICES,
+        tests=(SelfTest.RESIDUAL,),
         mrec="CX002",
         ocpp16="GroundFailure",
         who="S V",

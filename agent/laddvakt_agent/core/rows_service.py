@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from laddvakt_agent.core.inputs import SelfTest
 from laddvakt_agent.core.row_words import limits, values
 from laddvakt_agent.core.rules import Act, FaultRule, How, Recovery, Severity, SubjectKind
 
@@ -148,6 +149,7 @@ SERVICE_ROWS: tuple[FaultRule, ...] = (
         clear_s=0.0,
         stages=((0.0, Act.TRIP),),
         recovery=Recovery.LOCAL,
+        tests=(SelfTest.RESIDUAL,),
         ocpp16="InternalError",
         who="S",
     ),

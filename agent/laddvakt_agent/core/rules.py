@@ -6,6 +6,8 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from laddvakt_agent.core.inputs import SelfTest
+
 
 class Act(enum.IntEnum):
     """What a fault demands; the strongest of all active faults wins."""
@@ -99,6 +101,8 @@ class FaultRule:
     lockout: Recovery = Recovery.LOCAL  # what lifts it once the budget is spent
     early_trip_s: float = 0.0  # raised this soon after closing: locked out at once
     act_by_role: tuple[tuple[str, Act], ...] = ()  # device role → act, instead of the stages
+    per_vehicle: bool = False  # the budget is one vehicle's: nothing is left of it for the next
+    tests: tuple[SelfTest, ...] = ()  # … that must pass, once it is away, before it is left
     found_acts: tuple[Act, ...] = ()  # the detector may ask for these instead of the stages
     act_choices: tuple[Act, ...] = ()  # what the configuration may make of its only stage
     why_unlimited: str = ""  # AUTO that opens, without a budget: why that cannot go on for ever

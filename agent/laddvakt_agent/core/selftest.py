@@ -50,6 +50,11 @@ class Tests:
         """How this test ended last, `None` while it never did."""
         return next((ended for ended in self.last if ended.test is test), None)
 
+    def ended_since(self, test: SelfTest, at_s: float) -> bool:
+        """Whether it has ended after `at_s`, one way or the other."""
+        ended = self.outcome(test)
+        return ended is not None and ended.at_s >= at_s
+
     def passed_since(self, test: SelfTest, at_s: float) -> bool:
         """Whether it has passed after `at_s`, and not failed since."""
         ended = self.outcome(test)

@@ -284,6 +284,11 @@ def test_weld(settings: Settings) -> None:
     world.resets = LOCAL
     world.run(3.0)
     assert "contactor_welded" in world.faults
+    world.resets = SERVICE  # no test has shown it open yet: that is made unplugged
+    world.run(1.0)
+    assert "contactor_welded" in world.faults
+    world.pilot = Pilot.A
+    world.run(1.0)
     world.resets = SERVICE
     world.run(1.0)
     assert "contactor_welded" not in world.faults
