@@ -11,6 +11,7 @@ from laddvakt_sim.clock import now_s
 from laddvakt_sim.scenario import model
 from laddvakt_sim.scenario.judge import Observed
 from laddvakt_sim.scenario.play import ActionError
+from laddvakt_sim.scenario.real import grid
 from laddvakt_sim.scenario.real.config import TOKEN_UID
 from laddvakt_sim.scenario.real.look import Baseline, look
 from laddvakt_sim.scenario.real.peers import JsonObject, Peer, RefusedError, SilentError
@@ -79,6 +80,9 @@ class RealDriver:
                 return self._tell(action.connector, "in" if action.available else "out")
             case model.RestartAgent():
                 self._scene.send_away(action)
+            case model.Grid():
+                for step in grid.steps(action):
+                    self._board(*_request(step))
             case _:
                 self._board(*_request(action))
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from laddvakt_sim.scenario.checks import Problem
-from laddvakt_sim.scenario.model import Climate, Do, Expect, Grid, Scenario, Site
+from laddvakt_sim.scenario.model import Climate, Do, Expect, Scenario, Site
 
 FITTED = ("feedback", "emergency_stop", "residual_monitor")
 ELSEWHERE = "run it in process, where plant and core are joined in virtual time"
@@ -31,7 +31,7 @@ def _charger(scenario: Scenario) -> Iterator[Problem]:
 
 
 def _action(do: Do) -> Iterator[Problem]:
-    if isinstance(do.action, Grid | Climate | Site):
+    if isinstance(do.action, Climate | Site):
         yield _beyond(do.line, f"the simulated board cannot do this: {do.what}")
 
 

@@ -92,12 +92,12 @@ def _codes(faults: list[JsonObject]) -> list[str]:
 
 
 def _cause(faults: list[JsonObject], connector: str | None) -> str:
-    """The first standing fault that is its own cause, for one connector or for the station."""
-    for fault in faults:
-        concerned = connector is None or connector in texts(fault, "connectors")
-        if concerned and fault.get("cause_id") in (None, fault.get("id")):
-            return str(fault.get("code"))
-    return "none"
+    """What the agent names as the cause of the oldest fault, of a connector or of the station."""
+    concerned = [
+        fault for fault in faults if connector is None or connector in texts(fault, "connectors")
+    ]
+    oldest = min(concerned, key=lambda fault: str(fault.get("started_at")), default=None)
+    return "none" if oldest is None else str(oldest.get("cause"))
 
 
 def _ocpi(

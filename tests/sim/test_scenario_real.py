@@ -1,0 +1,249 @@
+"""What a real run is made of, without running it: configuration, limits, looking, the grid."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from laddvakt_agent.cli.run import profile
+from laddvakt_agent.config import load as load_configuration
+from laddvakt_sim.scenario import Observed, Seen, SeenOcpi, loads
+from laddvakt_sim.scenario.model import Charger, Clear, Dip, Grid, Inject
+from laddvakt_sim.scenario.real import grid
+from laddvakt_sim.scenario.real.config import Places, configuration
+from laddvakt_sim.scenario.real.limits import beyond_board
+from laddvakt_sim.scenario.real.look import Baseline, look
+from laddvakt_sim.scenario.real.peers import JsonObject, Peer, SilentError
+
+HEAD = 'schema = 1\nname = "x"\nabout = "One sentence."\nduration_s = 100.0\n'
+TRUTH = '[truth]\ncause = "none"\n'
+CHARGERS = {
+    "plain": Charger(),
+    "both connectors": Charger(connectors=2, max_current_a=32.0, phases=1),
+    "nothing fitted, free": Charger(fitted=(), authorisation="free", connectors=2),
+    "other times": Charger(
+        fault_settings={
+            "residual_current_dc": {"reclose": "us", "clear_s": 5, "backoff_s": 7.5},
+            "meter_lost": {"ramp_after_s": 2.0},
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("charger", CHARGERS.values(), ids=CHARGERS)
+def test_the_agent_takes_the_configuration(tmp_path: Path, charger: Charger) -> None:
+    places = Places(
+        directory=tmp_path,
+        line1=str(tmp_path / "line1"),
+        line2=str(tmp_path / "line2"),
+        tcp1_host="127.0.0.1",
+        tcp1_port=4711,
+        endpoints={
+            name: f"http://127.0.0.1:1/{name}"
+            for name in ("locations", "sessions", "cdrs", "faults")
+        },
+    )
+    places.token_file.write_text("secret")
+    places.token_file.chmod(0o600)
+    path = tmp_path / "laddvakt.toml"
+    path.write_text(configuration(charger, places))
+    load_configuration(path, profile)
+    content = tomllib.loads(path.read_text())
+    assert [connector["id"] for connector in content["connector"]] == list(charger.names)
+    assert content["connector"][0]["max_current_a"] == charger.max_current_a
+    assert content["station"]["authorisation"] == charger.authorisation
+    assert ("residual_monitor" in content["connector"][0]) is bool(charger.fitted)
+    assert content.get("fault", {}) == dict(charger.fault_settings)
+
+
+BEYOND = {
+    "supply": ('[charger]\nsupply = "it-tt-3x230"\n' + TRUTH, "fed by tn-tt-230-400"),
+    "load side": ('[charger]\nvoltage_side = "load"\n' + TRUTH, "line side"),
+    "fitted": ('[charger]\nfitted = ["feedback", "door", "tilt"]\n' + TRUTH, "has no door, tilt"),
+    "climate": ("[[do]]\nat_s = 1\nclimate = { sun_w = 1 }\n" + TRUTH, "cannot do this: climate"),
+    "site": ("[[do]]\nat_s = 1\nsite = { current_a = [1, 2, 3] }\n" + TRUTH, "site { current_a"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), BEYOND.values(), ids=BEYOND)
+def test_what_the_board_does_not_have_is_refused(text: str, said: str) -> None:
+    (problem,) = beyond_board(loads(HEAD + text))
+    assert said in problem.what
+    assert "in process" in problem.remedy
+
+
+def test_what_it_has_is_not() -> None:
+    text = '[charger]\nconnectors = 2\nphases = 1\nfitted = ["feedback"]\n' + TRUTH
+    assert beyond_board(loads(HEAD + text)) == ()
+
+
+class FakePeer(Peer):
+    """Somebody whose answers are known; silent where there are none."""
+
+    def __init__(self, answers: dict[str, JsonObject]) -> None:
+        super().__init__(name="somebody")
+        object.__setattr__(self, "answers", answers)
+
+    def ask(self, method: str, target: str, body: JsonObject | None = None) -> JsonObject:
+        del body
+        answers: dict[str, JsonObject] = object.__getattribute__(self, "answers")
+        if target not in answers:
+            raise SilentError(f"{method} {target}")
+        return answers[target]
+
+
+BOARD = FakePeer(
+    {
+        "/state": {
+            "connectors": {
+                "1": {"contactor_closed": True, "plant_energy_wh": 150.5},
+                "2": {"contactor_closed": False, "plant_energy_wh": 0.0},
+            }
+        }
+    }
+)
+FAULTS = [
+    {
+        "code": "device_lost",
+        "cause": "bus_down",
+        "connectors": ["1"],
+        "started_at": "2026-01-01T00:00:02Z",
+    },
+    {
+        "code": "meter_lost",
+        "cause": "meter_lost",
+        "connectors": ["1", "2"],
+        "started_at": "2026-01-01T00:00:03Z",
+    },
+    {
+        "code": "clock_unset",
+        "cause": "clock_unset",
+        "connectors": [],
+        "started_at": "2026-01-01T00:00:01Z",
+    },
+]
+AGENT = FakePeer(
+    {
+        "/status": {
+            "faults": FAULTS,
+            "connectors": [
+                {
+                    "id": "1",
+                    "evse_uid": "E1",
+                    "status": "INOPERATIVE",
+                    "state": "faulted",
+                    "faults": ["device_lost", "meter_lost"],
+                    "limit_a": 0,
+                },
+                {"id": "2", "evse_uid": "E2", "status": "CHARGING", "faults": ["meter_lost"]},
+            ],
+        }
+    }
+)
+BACKEND = FakePeer(
+    {
+        "/objects": {
+            "locations": [
+                {"evses": [{"uid": "E1", "status": "INOPERATIVE"}, {"uid": "E9", "status": "X"}]}
+            ],
+            "sessions": [{}, {}, {}],
+            "cdrs": [{"total_energy": 1.5}, {"total_energy": 0.25}],
+        }
+    }
+)
+SILENT = FakePeer({})
+
+
+def test_a_look_brings_truth_word_and_backend_together() -> None:
+    before = Baseline(energy_wh={"1": 100.0}, sessions=1, cdrs=1, cdr_kwh=1.0)
+    assert look(BOARD, AGENT, BACKEND, 7.0, before) == Observed(
+        at_s=7.0,
+        connectors={
+            "1": Seen(
+                status="INOPERATIVE",
+                state="faulted",
+                faults=frozenset({"device_lost", "meter_lost"}),
+                cause="bus_down",
+                contactor_closed=True,
+                limit_a=0.0,
+                energy_wh=50.5,
+            ),
+            "2": Seen(
+                status="CHARGING",
+                faults=frozenset({"meter_lost"}),
+                cause="meter_lost",
+                contactor_closed=False,
+                energy_wh=0.0,
+            ),
+        },
+        faults=frozenset({"device_lost", "meter_lost", "clock_unset"}),
+        cause="clock_unset",
+        ocpi=SeenOcpi(statuses={"1": "INOPERATIVE"}, sessions=2, cdrs=1, cdr_kwh=0.75),
+    )
+
+
+def test_who_is_silent_is_unknown() -> None:
+    found = look(BOARD, SILENT, SILENT, 7.0, Baseline())
+    assert found.connectors["1"] == Seen(contactor_closed=True, energy_wh=150.5)
+    assert (found.faults, found.cause, found.ocpi) == (None, None, None)
+    assert look(SILENT, SILENT, None, 7.0, Baseline()) == Observed(at_s=7.0)
+
+
+def test_the_first_look_is_what_others_are_counted_from() -> None:
+    found = look(BOARD, AGENT, BACKEND, 0.0, Baseline())
+    before = Baseline.of(found)
+    after = look(BOARD, AGENT, BACKEND, 1.0, before)
+    assert after.connectors["1"].energy_wh == 0.0
+    assert after.ocpi == SeenOcpi(statuses={"1": "INOPERATIVE"}, sessions=0, cdrs=0, cdr_kwh=0.0)
+
+
+GRIDS = {
+    "voltages": (
+        Grid(voltage_v=(253.0, 230.0, 207.0)),
+        (
+            Clear(name="over_voltage"),
+            Clear(name="under_voltage"),
+            Inject(name="over_voltage", parameters={"share": 1.1, "phases": [1]}),
+            Inject(name="under_voltage", parameters={"share": 0.9, "phases": [3]}),
+        ),
+    ),
+    "a sag": (
+        Grid(sag=Dip(share=0.5, phases=(2,), seconds=3.0)),
+        (Inject(name="under_voltage", parameters={"share": 0.5, "phases": [2], "seconds": 3.0}),),
+    ),
+    "a swell": (
+        Grid(swell=Dip(share=1.2, seconds=3.0)),
+        (
+            Inject(
+                name="over_voltage", parameters={"share": 1.2, "phases": [1, 2, 3], "seconds": 3.0}
+            ),
+        ),
+    ),
+    "lost phases": (
+        Grid(lost_phases=(1, 3)),
+        (
+            Clear(name="phase_lost"),
+            Inject(name="phase_lost", parameters={"phase": 1}),
+            Inject(name="phase_lost", parameters={"phase": 3}),
+        ),
+    ),
+    "all phases back": (Grid(lost_phases=()), (Clear(name="phase_lost"),)),
+    "neutral gone, power back": (
+        Grid(neutral_lost=True, outage=False),
+        (Inject(name="neutral_lost"), Clear(name="power_lost")),
+    ),
+    "the rest": (
+        Grid(frequency_hz=52.0, supply_ohm=0.5),
+        (
+            Inject(name="frequency_out_of_range", parameters={"hz": 52.0}),
+            Inject(name="supply_impedance_high", parameters={"ohm": 0.5}),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("words", "steps"), GRIDS.values(), ids=GRIDS)
+def test_the_grid_is_told_by_faults(words: Grid, steps: tuple[Inject | Clear, ...]) -> None:
+    assert grid.steps(words) == steps
