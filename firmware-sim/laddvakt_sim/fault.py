@@ -13,6 +13,7 @@ _NAMING = (  # parameters that make two faults different ones
     "unit",
     "direction",
     "phase",
+    "phases",
     "sensor",
 )
 
