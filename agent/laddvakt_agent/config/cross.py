@@ -16,7 +16,7 @@ from laddvakt_agent.config.role_checks import Lookup, connector_checks, profiles
 from laddvakt_agent.config.schema import Problem
 from laddvakt_agent.config.settings import RETRY_MAX_S, RETRY_MIN_S
 from laddvakt_agent.core import catalogue
-from laddvakt_agent.core.overrides import reclosing
+from laddvakt_agent.core.overrides import as_chosen
 
 UNIT_MAX_SERIAL = 247  # Modbus over serial line V1.02: 248 to 255 are reserved
 
@@ -181,12 +181,15 @@ def _uplink_checks(uplink: Row) -> Iterator[Problem]:
 def _fault_checks(overrides: Row) -> Iterator[Problem]:
     numeric: dict[str, dict[str, object]] = {}
     for code, changes in overrides.items():
-        if not isinstance(changes, dict):
+        rule = catalogue.CATALOGUE.get(code)
+        if rule is None:
+            yield Problem(path=("fault", code), message=_no_such_fault(code))
+        if rule is None or not isinstance(changes, dict):
             continue
-        ranges = _ranges(code, changes)
+        ranges = as_chosen(rule, changes).ranges
         numeric[code] = {}
         for key, value in changes.items():
-            if key in ranges and key != "reclose" and not is_number(value):
+            if key in ranges and not is_number(value):
                 yield Problem(
                     path=("fault", code, key),
                     message=f"fault.{code}.{key} must be a number, not {value!r}",
@@ -201,11 +204,10 @@ def _fault_checks(overrides: Row) -> Iterator[Problem]:
             yield Problem(path=("fault", *place), message=f"fault.{message}")
 
 
-def _ranges(code: str, changes: Row) -> Mapping[str, tuple[float, float]]:
-    rule = catalogue.CATALOGUE.get(code)
-    if rule is None:
-        return {}
-    return (reclosing(rule) if changes.get("reclose") == "us" else rule).ranges
+def _no_such_fault(code: str) -> str:
+    near = difflib.get_close_matches(code, catalogue.CATALOGUE, n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return f"fault.{code}: no such fault; {meant}All of them: laddvakt faults catalog"
 
 
 def _unique(data: Row, table: str, key: str) -> Iterator[Problem]:

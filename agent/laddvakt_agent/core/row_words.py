@@ -22,6 +22,11 @@ def limits(**named: Limits) -> Mapping[str, Limits]:
     return MappingProxyType(named)
 
 
+def choices(**named: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    """The words the configuration may say for each parameter, the default first."""
+    return MappingProxyType(named)
+
+
 def budget(retries: int, window_s: float) -> dict[str, Limits]:
     """The limits of a budget: fewer reclosures or a longer window are allowed, never more."""
     longest_s = DAY_S if window_s < DAY_S else WEEK_S

@@ -24,8 +24,8 @@ _RESIDUAL_LIMITS = limits(
     early_trip_s=(10.0, 60.0),
     retries=(0.0, 1.0),
     window_s=(DAY_S, WEEK_S),
-    reclose=(0.0, 0.0),
 )
+_RESIDUAL_CHOICES = choices(reclose=("no", "us"))  # "us": as UL 2231 allows
 
 EARTH_ROWS: tuple[FaultRule, ...] = (
     FaultRule(

@@ -6,7 +6,7 @@ times of their own, these stand among its values and its confirm time is zero.
 
 from __future__ import annotations
 
-from laddvakt_agent.core.row_words import HOUR_S, budget, limits, values
+from laddvakt_agent.core.row_words import HOUR_S, budget, choices, limits, values
 from laddvakt_agent.core.rules import (
     Act,
     CauseClass,
@@ -197,7 +197,6 @@ GRID_ROWS: tuple[FaultRule, ...] = (
         confirm_s=1.0,
         clear_s=60.0,
         stages=((0.0, Act.NONE),),
-        act_choices=(Act.NONE, Act.FINISH, Act.RAMP),
         recovery=Recovery.AUTO,
         backoff_s=60.0,
         spread_s=120.0,
@@ -211,6 +210,7 @@ GRID_ROWS: tuple[FaultRule, ...] = (
             low_hz=(45.0, 49.8),
             high_hz=(50.2, 55.0),
         ),
+        choices=choices(act=("none", "finish", "ramp")),
         ocpp16="OtherError",
         who="G",
         cause_class=CauseClass.GRID,

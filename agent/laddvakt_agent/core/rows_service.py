@@ -177,7 +177,7 @@ SERVICE_ROWS: tuple[FaultRule, ...] = (
         recovery=Recovery.AUTO,
         backoff_s=60.0,
         why_unlimited="fresh data ends it; back-off and clear time keep reclosures rare",
-        values=values(late_s=1.5, times_count=3.0, within_s=60.0, stop_s=5.0),
+        values=values(late_s=1.5, times_count=3.0, within_s=60.0, stop_s=5.0, floor_a=6.0),
         ranges=limits(
             clear_s=(10.0, 600.0),
             backoff_s=(10.0, 3600.0),
@@ -185,11 +185,12 @@ SERVICE_ROWS: tuple[FaultRule, ...] = (
             times_count=(1.0, 5.0),
             within_s=(30.0, 300.0),
             stop_s=(2.5, 5.0),
+            floor_a=(6.0, 10.0),
         ),
         ocpp16="InternalError",
         who="S",
     ),
-    FaultRule(  # evidence alone
+    FaultRule(  # evidence alone, shown for a while after the start
         code="session_recovered",
         subject_kind=SubjectKind.CONNECTOR,
         severity=Severity.INFO,
@@ -198,6 +199,8 @@ SERVICE_ROWS: tuple[FaultRule, ...] = (
         clear_s=0.0,
         stages=((0.0, Act.NONE),),
         recovery=Recovery.AUTO,
+        values=values(shown_s=60.0),
+        ranges=limits(shown_s=(1.0, 3600.0)),
         who="S",
     ),
 )

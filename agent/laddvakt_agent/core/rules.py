@@ -79,7 +79,8 @@ class FaultRule:
     """One row of the catalogue. Times in seconds; `window_s` None means per session.
 
     `values` are the thresholds of the fault's detector, each by a name that ends in its unit;
-    `ranges` says how far the configuration may move each of them, and each of the times.
+    `ranges` says how far the configuration may move each of them, and each of the times. `choices`
+    are words it may say, the default first: `act` of the only stage, `reclose` of residual trips.
     """
 
     code: str
@@ -100,14 +101,14 @@ class FaultRule:
     )
     lockout: Recovery = Recovery.LOCAL  # what lifts it once the budget is spent
     early_trip_s: float = 0.0  # raised this soon after closing: locked out at once
-    act_by_role: tuple[tuple[str, Act], ...] = ()  # device role → act, instead of the stages
     per_vehicle: bool = False  # the budget is one vehicle's: nothing is left of it for the next
     tests: tuple[SelfTest, ...] = ()  # … that must pass, once it is away, before it is left
+    act_by_role: tuple[tuple[str, Act], ...] = ()  # device role → act, instead of the stages
     found_acts: tuple[Act, ...] = ()  # the detector may ask for these instead of the stages
-    act_choices: tuple[Act, ...] = ()  # what the configuration may make of its only stage
     why_unlimited: str = ""  # AUTO that opens, without a budget: why that cannot go on for ever
     values: Mapping[str, float] = field(default_factory=dict, hash=False)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict, compare=False)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     mrec: str | None = None  # ChargeX minimum required error code, where one truly fits
     mrec_also: str | None = None  # … and the one that its evidence may add
     ocpp16: str | None = None  # OCPP 1.6 ChargePointErrorCode
