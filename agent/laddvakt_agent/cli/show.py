@@ -8,6 +8,7 @@ import click
 
 from laddvakt_agent.cli.client import ask, socket_path
 from laddvakt_agent.cli.codes import Exit
+from laddvakt_agent.cli.lazy import lazy_group
 from laddvakt_agent.cli.words import durable, fault_lines, objects, standing, status_lines
 
 _SOCKET = click.option("--socket", "socket_option", metavar="PATH", help="The agent's Unix socket.")
@@ -32,15 +33,20 @@ def status(socket_option: str | None, as_json: bool) -> None:
     raise SystemExit(int(Exit.OK if well else Exit.FAULT))
 
 
-@click.command()
+@click.group(
+    cls=lazy_group({"catalog": "laddvakt_agent.cli.catalog:catalog"}), invoke_without_command=True
+)
 @_SOCKET
 @_JSON
 @click.option("--all", "show_all", is_flag=True, help="Also the latest ones that have cleared.")
-def faults(socket_option: str | None, as_json: bool, show_all: bool) -> None:
+@click.pass_context
+def faults(ctx: click.Context, socket_option: str | None, as_json: bool, show_all: bool) -> None:
     """List the faults that stand: each cause, its symptoms below it.
 
-    Exits 1 while a fault stands.
+    Exits 1 while a fault stands. `laddvakt faults catalog` says what each one means.
     """
+    if ctx.invoked_subcommand is not None:
+        return
     answer = ask(socket_path(socket_option), "GET", "/faults")
     shown = objects(answer, "faults") if show_all else standing(answer)
     if as_json:

@@ -1,88 +1,114 @@
-"""Writes agent/FAULTS.md from the catalogue: `python -m laddvakt_agent.config.faults_page`."""
+"""Writes what the catalogue says into FAULTS.md and README.md of the folder given.
+
+`.venv/bin/python -m laddvakt_agent.config.faults_page agent`
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
-from laddvakt_agent.core.catalogue import CATALOGUE, FaultRule, Recovery
-from laddvakt_agent.core.overrides import reclosing
+from laddvakt_agent import faultwords as words
+from laddvakt_agent.core.catalogue import CATALOGUE, Act, FaultRule
 from laddvakt_agent.texts import text_for
 
+BEGIN = "<!-- faults: begin, written by laddvakt_agent.config.faults_page -->\n"
+END = "<!-- faults: end -->\n"
 _HEAD = """\
 # Faults
 
-Written from the catalogue by `.venv/bin/python -m laddvakt_agent.config.faults_page`; a test keeps
-it current.
+Written from the catalogue by `.venv/bin/python -m laddvakt_agent.config.faults_page agent`; a test
+keeps it current. Causes, checks and the next safe step, in English, Swedish and German:
+`laddvakt faults catalog CODE [--lang sv]`.
 
-- **does**: `trip` opens at once, under load if need be; `ramp` withdraws the offer, then opens at
-  pilot B, below 1 A or after 6 s; `finish` lets a running session go on and begins no new one.
-- **is left by**: what ends it once its condition is gone, and what it needs when its budget of
-  reclosures is spent (`local`: a person at the charger; `service`: after repair and test, as root).
-- **may be changed**: keys of `[fault.CODE]` with their default and their range. `confirm_s`: how
-  long it must be seen before it counts; `clear_s`: how long it must be gone; `backoff_s`: no
-  reclosure sooner than this after it was raised; `backoff_max_s`: the back-off doubles with each
-  retry up to here; `retries` within `window_s`; `spread_s`: widest random delay of a reclosure,
-  so that a street does not come back as one; `ramp_after_s`: seconds from raised to ramp;
-  `reclose = "us"`: reclose by itself after a residual trip, as UL 2231 allows (which adds
-  `backoff_s` and `retries`); the default `"no"` waits for the unplug.
+Acts, the strongest of all standing faults wins:
 
-| code | meaning | does | is left by | may be changed |
-| --- | --- | --- | --- | --- |
+{acts}
+
+Keys of `[fault.CODE]` stand with their default and range. A value outside it is refused, and so are
+values that do not lie as they must to each other (a stop above its derating). What is not listed
+cannot be changed: what a protective device reports counts at its first reading, and what service
+lifts needs no clear time.
+
+- `confirm_s`: how long it must be seen before it counts; none: one fresh reading.
+- `clear_s`: how long it must be gone. `backoff_s`: no reclosure sooner than this after it was
+  raised; `backoff_max_s`: the back-off doubles with each retry up to here.
+- `retries` within `window_s`: the budget of reclosures; both may only be made stricter.
+- `early_trip_s`: raised this soon after closing, it locks out at once.
+- `spread_s`: widest random delay of a reclosure, so that a street does not come back as one.
+- `ramp_after_s`: seconds from raised to the stage that opens.
+- `act`: what the fault does. `reclose = "us"`: reclose by itself after a residual trip, as UL 2231
+  allows; the default `"no"` waits for the unplug.
+- all others are thresholds of the detector; the name ends in the unit (`_share`: of the nominal
+  value, `_ratio`: a factor, `_count`: so many).
 """
-_PERIODS = {3600.0: "an hour", 86400.0: "a day", None: "a session"}
-_WORDS = {
-    Recovery.AUTO: "itself",
-    Recovery.UNPLUG: "unplug",
-    Recovery.MANUAL: "reset",
-    Recovery.LOCAL: "reset --local",
-    Recovery.SERVICE: "reset --service",
-}
+_README_HEAD = """\
+| code | act | recovery | MREC | OCPP 1.6 | who |
+| --- | --- | --- | --- | --- | --- |
+"""
 
 
 def page() -> str:
-    """The whole page."""
-    return _HEAD + "".join(_row(rule) for rule in CATALOGUE.values())
+    """The whole of FAULTS.md."""
+    acts = "\n".join(f"- `{act.name.lower()}`: {words.acts_word(act)}" for act in reversed(Act))
+    return _HEAD.format(acts=acts) + "".join(_section(rule) for rule in CATALOGUE.values())
 
 
-def _row(rule: FaultRule) -> str:
-    keys = ", ".join(_keys(rule)) or "nothing"
-    cells = (rule.code, text_for(rule.code, "en").title, _does(rule), _left_by(rule), keys)
-    return f"| {' | '.join(cells)} |\n"
+def table() -> str:
+    """The table for README.md: one line per fault, between its markers."""
+    rows = "".join(f"| {' | '.join(_cells(rule))} |\n" for rule in CATALOGUE.values())
+    return BEGIN + _README_HEAD + rows + END
 
 
-def _does(rule: FaultRule) -> str:
-    stages = [
-        f"{act.name.lower()} after {after_s:g} s" if after_s else act.name.lower()
-        for after_s, act in rule.stages
-    ]
-    roles = [f"{act.name.lower()} for {role}" for role, act in rule.act_by_role]
-    return "; ".join((", ".join(stages), *roles))
+def with_table(readme: str) -> str:
+    """The readme with the table between its markers renewed.
+
+    Raises:
+        ValueError: the markers are not there.
+    """
+    before, found, rest = readme.partition(BEGIN)
+    _, closed, after = rest.partition(END)
+    if not found or not closed:
+        raise ValueError(f"the readme lacks its markers: put {BEGIN}{END}where the table belongs")
+    return before + table() + after
 
 
-def _left_by(rule: FaultRule) -> str:
-    words = _WORDS[rule.recovery]
-    if rule.retries is None:
-        return words
-    return f"{words}, {rule.retries}× in {_PERIODS[rule.window_s]}, then {_WORDS[rule.lockout]}"
+def main(folder: Path) -> None:
+    """Write both files."""
+    readme = folder / "README.md"
+    readme.write_text(with_table(readme.read_text("utf-8")), "utf-8")
+    (folder / "FAULTS.md").write_text(page(), "utf-8")
 
 
-def _keys(rule: FaultRule) -> Iterator[str]:
-    us = reclosing(rule) if "reclose" in rule.ranges else rule
-    for key, (low, high) in us.ranges.items():
-        if key == "reclose":
-            yield 'reclose "no" ("no", "us")'
-        else:
-            only = "" if key in rule.ranges else ' with "us"'
-            yield f"{key} {_default(us, key):g} ({low:g}–{high:g}){only}"
+def _cells(rule: FaultRule) -> tuple[str, ...]:
+    return (
+        rule.code,
+        words.short_act(rule),
+        words.short_recovery(rule),
+        words.codes(rule),
+        rule.ocpp16 or "–",
+        rule.who,
+    )
 
 
-def _default(rule: FaultRule, key: str) -> float:
-    for after_s, act in rule.stages:
-        if key == f"{act.name.lower()}_after_s":
-            return after_s
-    return rule.values[key] if key in rule.values else float(getattr(rule, key))
+def _section(rule: FaultRule) -> str:
+    return "".join(("\n", *(f"{line}\n" for line in _lines(rule))))
+
+
+def _lines(rule: FaultRule) -> Iterator[str]:
+    yield f"## {rule.code}"
+    yield ""
+    yield f"{text_for(rule.code, 'en').title}."
+    yield ""
+    yield f"- {'; '.join(f'{label}: {value}' for label, value in words.facts(rule, 'en'))}"
+    yield f"- does: {words.short_act(rule)}"
+    yield f"- is left by: {'; '.join(words.endings(rule, 'en'))}"
+    if rule.why_unlimited:
+        yield f"- no budget, because {rule.why_unlimited}"
+    if changeable := ", ".join(words.settings(rule)):
+        yield f"- may be changed: {changeable}"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    main(Path(sys.argv[1]))
