@@ -1,10 +1,12 @@
-"""The connector's two machines at work: the tables are applied until nothing moves."""
+"""The connector at work: its two tables are applied until nothing moves, then its gear follows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Protocol
 
+from laddvakt_agent.core import gear
 from laddvakt_agent.core.life import Context, Life, Move, Power, Trail, Vehicle, View
 from laddvakt_agent.core.model import State
 from laddvakt_agent.core.rules import Act
@@ -22,14 +24,26 @@ from laddvakt_agent.core.transitions import (
 _MOVES_MAX = 12  # life, session and power settle in far fewer; the exploration proves it
 
 
+class Sight(View, gear.GearView, Protocol):
+    """All that is read of the connector."""
+
+
 def advance(
+    settings: Settings, life: Life, sight: Sight, faults: Summary, now_s: float
+) -> tuple[Life, Trail]:
+    """The connector one pass on; the same object when nothing moved."""
+    life, trail = settle(settings, life, sight, faults, now_s)
+    return gear.advance(settings, life, sight, faults, now_s), trail
+
+
+def settle(
     settings: Settings, life: Life, view: View, faults: Summary, now_s: float
 ) -> tuple[Life, Trail]:
     """Apply the tables until nothing moves; the same object when nothing moved."""
     trail = Trail()
     for _ in range(_MOVES_MAX):
         moved, trail = _once(Context(settings, life, view, faults, now_s), trail)
-        if moved == life:
+        if moved is life or moved == life:
             break
         life = moved
     return life, trail
@@ -44,6 +58,7 @@ def deadlines_s(settings: Settings, life: Life, faults: Summary) -> Iterator[flo
         yield life.ramp_since_s + RAMP_MAX_S
     if faults.hold_s is not None:
         yield life.held_since_s + faults.hold_s
+    yield from gear.deadlines_s(settings, life)
 
 
 def _once(c: Context, trail: Trail) -> tuple[Life, Trail]:
@@ -105,6 +120,8 @@ def _end_reason(c: Context) -> str | None:
         return "unplugged"
     if not c.view.authorised:
         return "stopped"
+    if c.view.unlock:
+        return "plug asked for"
     hold_s = c.faults.hold_s
     if hold_s is None:
         return None
@@ -149,11 +166,7 @@ def _switched(life: Life, power: Power, reason: str, now_s: float) -> Life:
 
 def _offered(c: Context, life: Life) -> Life:
     """The offer that belongs to the power; raised at most each PWM_SPACING_S, lowered at once."""
-    target_a = 0.0
-    if life.power in (Power.OFFERED, Power.CLOSED):
-        target_a = c.settings.max_current_a
-        if c.faults.derate and c.settings.unattended_current_a is not None:
-            target_a = min(target_a, c.settings.unattended_current_a)
+    target_a = c.offer_a if life.power in (Power.OFFERED, Power.CLOSED) else 0.0
     if target_a == life.limit_a or (target_a > life.limit_a > 0.0 and not pwm_spaced(c)):
         return life
     past_a = max(life.limit_a, _past_a(life, c.now_s))

@@ -18,12 +18,18 @@ from laddvakt_agent.core.model import (
     Latch,
     LatchesChanged,
     LimitCommanded,
+    LockCommanded,
+    PhasesCommanded,
+    ReservationDropped,
     SessionBegun,
     SessionEnded,
     StateChanged,
+    StateFCommanded,
 )
-from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.rules import Act, Recovery
 from laddvakt_agent.core.tracks import Summary, Track, as_fault, as_latch
+
+STOPPED_CODES = frozenset({"emergency_stop", "enclosure_open"})  # by a person: nothing is broken
 
 
 def differences(
@@ -44,6 +50,7 @@ def differences(
         effects.append(ContactorCommanded(closed=False, reason=_reason(now, faults)))
     if now.limit_a < was.limit_a:
         effects.append(LimitCommanded(limit_a=now.limit_a, reason=_offer_reason(was, now, faults)))
+    effects += _gear(was, now)
     latches = _latches(new_tracks)
     if unwritten or latches != _latches(old_tracks):
         effects.append(LatchesChanged(latches=latches))
@@ -52,6 +59,8 @@ def differences(
     if now.closed and not was.closed:
         effects.append(ContactorCommanded(closed=True, reason=now.reason))
     effects += _faults(old_tracks, new_tracks)
+    if _dropped(now, new_tracks) and not _dropped(was, old_tracks):
+        effects.append(ReservationDropped(reason=f"out of order: {faults.code}"))
     effects += _trails(trails)
     return tuple(effects)
 
@@ -65,6 +74,29 @@ def _offer_reason(was: Life, now: Life, faults: Summary) -> str:
     if was.limit_a > 0.0 and now.limit_a > 0.0:
         return "derated" if now.limit_a < was.limit_a else "restored"
     return _reason(now, faults)
+
+
+def _gear(was: Life, now: Life) -> Iterator[Effect]:
+    """Lock, poles and state F: after what opens, before what closes or offers."""
+    if now.state_f is not was.state_f:
+        reason = "tripped" if now.state_f else "shown long enough"
+        yield StateFCommanded(on=now.state_f, reason=reason)
+    if now.phases_since_s != was.phases_since_s:
+        yield PhasesCommanded(phases=now.phases, reason=f"{now.phases} wanted")
+    tried = (now.locked, now.lock_since_s, now.lock_told)
+    if now.lock_tries and tried != (was.locked, was.lock_since_s, was.lock_told):
+        yield LockCommanded(locked=now.locked, reason=now.lock_reason)
+
+
+def _dropped(life: Life, tracks: tuple[Track, ...]) -> bool:
+    return life.reserved and any(map(out_of_order, tracks))
+
+
+def out_of_order(track: Track) -> bool:
+    """It stands in the way of a session until a person has put something right."""
+    if not track.standing or track.act < Act.FINISH or track.rule.code in STOPPED_CODES:
+        return False
+    return track.locked_out or track.needs in (Recovery.MANUAL, Recovery.LOCAL, Recovery.SERVICE)
 
 
 def _latches(tracks: tuple[Track, ...]) -> tuple[Latch, ...]:

@@ -10,14 +10,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from laddvakt_agent.core.inputs import Inputs, Phases, Pilot, Role, Sample
-from laddvakt_agent.core.life import Life, Vehicle
+from laddvakt_agent.core.gear import lock_secured, phases_used
+from laddvakt_agent.core.inputs import Inputs, Phases, Pilot, Proximity, Reset, Role, Sample
+from laddvakt_agent.core.life import Hold, Life, Vehicle
+from laddvakt_agent.core.limits import Constraint, ceiling_a, given
+from laddvakt_agent.core.lock import RUN_S
+from laddvakt_agent.core.phases import Poles
 from laddvakt_agent.core.settings import Settings
+from laddvakt_agent.core.wake import Wake
 
 T = TypeVar("T")
 
 AHEAD_MAX_S = 0.5  # the shell may note the time just before the reply it waits for arrives
 UNLOADED_A = 1.0  # below this a contactor opens without wear
+LIVE_V = 50.0  # IEC 61140: more is dangerous to touch
+_LOAD_SIDE_SETTLE_S = 1.0  # after opening, before a meter behind the contactor shows it
 _PLAUSIBLE_MAX = 1e9  # beyond any register; also stops what is not a number
 
 
@@ -32,6 +39,20 @@ class Seen:
     unloaded: bool
     authorised: bool
     in_service: bool
+    reserved: bool = False
+    unlock: bool = False
+    secured: bool = True
+    hold: Hold | None = None
+    ceiling_a: float = math.inf
+    given: tuple[Constraint, ...] = ()
+    proximity: Proximity | None = None
+    draws: bool | None = None
+    dead: bool | None = None
+    supply_lost: bool = False
+    answered: bool = False
+    lock_said: bool | None = None
+    poles_confirmed: bool = True
+    phases_wanted: int = 3
 
 
 def fresh(sample: Sample[T] | None, max_age_s: float, now_s: float) -> T | None:
@@ -96,6 +117,9 @@ def see(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> Seen:
     since_offer = inputs.pilot is not None and inputs.pilot.taken_s >= life.limit_changed_s
     energy = number(fresh(inputs.energy_wh, settings.meter_max_age_s, now_s))
     measured = currents_a(settings, inputs, now_s)
+    allowed = given(settings, inputs, life.cable_a, phases_used(settings, life), now_s)
+    said = _lock_said(settings, life, inputs, now_s)
+    lost = settings.unlock_on_supply_loss and _supply_lost(settings, inputs, now_s)
     return Seen(
         vehicle=_vehicle(settings, pilot(settings, inputs, now_s)),
         complete=None not in guarding and None not in meter_guards(inputs),
@@ -108,7 +132,98 @@ def see(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> Seen:
         and max(measured) < UNLOADED_A,
         authorised=inputs.authorised,
         in_service=inputs.in_service,
+        reserved=inputs.reserved,
+        unlock=inputs.unlock,
+        secured=not settings.socket or lock_secured(life, said),
+        hold=_hold(settings, life, supply_lost=lost),
+        ceiling_a=ceiling_a(allowed),
+        given=allowed,
+        proximity=fresh(inputs.proximity, age_s, now_s),
+        draws=max(measured) >= UNLOADED_A if measured else None,
+        dead=_dead(settings, life, inputs, now_s)
+        if settings.socket or settings.has_phase_switch
+        else None,
+        supply_lost=lost,
+        answered=not inputs.resets.isdisjoint(_AT_THE_CHARGER),
+        lock_said=said,
+        poles_confirmed=_poles_confirmed(settings, life, inputs, now_s),
+        phases_wanted=_phases_wanted(settings, inputs),
     )
+
+
+def _hold(settings: Settings, life: Life, *, supply_lost: bool) -> Hold | None:
+    if supply_lost:
+        return Hold.SUPPLY
+    if life.state_f:
+        return Hold.STATE_F
+    if settings.has_phase_switch and life.poles is not Poles.STANDING:
+        return Hold.PHASES
+    return Hold.WAKING if life.wake is Wake.PULSE else None
+
+
+def _dead(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> bool | None:
+    """Whether nothing behind the contactor is live, by what was read since it was opened.
+
+    A mirror contact or a load-side voltage must say so where there is one. Any of them, or a
+    current, says that it is not.
+    """
+    if life.closed:
+        return None
+    opened_s = life.commanded_since_s
+    witnesses: list[bool | None] = []
+    if settings.has_feedback:
+        closed = _since(inputs.feedback_closed, opened_s + settings.feedback_settle_s)
+        mirror = fresh(closed, settings.sample_max_age_s, now_s)
+        witnesses.append(None if mirror is None else not mirror)
+    if settings.voltage_load_side:
+        settled = _since(inputs.voltage_v, opened_s + _LOAD_SIDE_SETTLE_S)
+        phases = numbers(fresh(settled, settings.meter_max_age_s, now_s))
+        witnesses.append(_below(phases, LIVE_V, settings.phases))
+    settled = _since(inputs.current_a, opened_s + settings.meter_settle_s)
+    phases = numbers(fresh(settled, settings.meter_max_age_s, now_s))
+    flow = _below(phases, UNLOADED_A, settings.phases)
+    if flow is False or False in witnesses:
+        return False
+    return True if True in (witnesses or [flow]) else None
+
+
+def _since(sample: Sample[T] | None, from_s: float) -> Sample[T] | None:
+    return sample if sample is not None and sample.taken_s >= from_s else None
+
+
+def _below(values: tuple[float, ...], bound: float, wanted: int) -> bool | None:
+    """Whether all are below the bound; unknown while some are missing and none is above."""
+    if any(abs(value) >= bound for value in values):
+        return False
+    return True if len(values) >= wanted else None
+
+
+def _supply_lost(settings: Settings, inputs: Inputs, now_s: float) -> bool:
+    """The supply says that it is going, or every line-side voltage has gone."""
+    if fresh(inputs.brown_out, settings.sample_max_age_s, now_s):
+        return True
+    pairs_v = voltages_v(settings, inputs, now_s)
+    return not settings.voltage_load_side and _below(pairs_v, LIVE_V, settings.phases) is True
+
+
+def _lock_said(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> bool | None:
+    if not settings.socket:
+        return None
+    if "locked" in settings.fitted:
+        return fresh(_since(inputs.locked, life.lock_since_s), settings.sample_max_age_s, now_s)
+    return life.locked if life.lock_told and now_s >= life.lock_since_s + RUN_S else None
+
+
+def _poles_confirmed(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> bool:
+    if not settings.has_phase_switch or "phases_closed" not in settings.fitted:
+        return True
+    sample = _since(inputs.phases_closed, life.phases_since_s)
+    return fresh(sample, settings.sample_max_age_s, now_s) == life.phases
+
+
+def _phases_wanted(settings: Settings, inputs: Inputs) -> int:
+    wanted = inputs.phases_wanted
+    return min(wanted, settings.phases) if wanted in (1, 3) else settings.phases
 
 
 def _measured_since_ramp(settings: Settings, life: Life, inputs: Inputs) -> bool:
@@ -125,7 +240,8 @@ def deadlines_s(settings: Settings, inputs: Inputs) -> Iterator[float]:
     age_s = settings.sample_max_age_s
     safety = (sample for _, sample in guards(settings, inputs))
     others = (inputs.pwm_on, inputs.board_errors, inputs.limit_readback_a, inputs.residual_dc_a)
-    for sample in (*safety, *others):
+    gear = (inputs.locked, inputs.phases_closed, inputs.proximity, inputs.brown_out)
+    for sample in (*safety, *others, *gear):
         if sample is not None:
             yield sample.taken_s - AHEAD_MAX_S
             yield sample.taken_s + age_s
@@ -148,6 +264,7 @@ def _vehicle(settings: Settings, state: Pilot | None) -> Vehicle:
     return _VEHICLES[state]
 
 
+_AT_THE_CHARGER = frozenset({Reset.LOCAL, Reset.SERVICE})
 _VEHICLES: Mapping[Pilot, Vehicle] = {
     Pilot.A: Vehicle.ABSENT,
     Pilot.B: Vehicle.CONNECTED,

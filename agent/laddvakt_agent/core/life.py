@@ -6,9 +6,13 @@ import enum
 from dataclasses import dataclass
 from typing import Protocol
 
+from laddvakt_agent.core.limits import Constraint, offer_a
 from laddvakt_agent.core.model import State
+from laddvakt_agent.core.phases import Poles
 from laddvakt_agent.core.settings import Settings
+from laddvakt_agent.core.state_f import Told
 from laddvakt_agent.core.tracks import Summary
+from laddvakt_agent.core.wake import Wake
 
 
 class Vehicle(enum.Enum):
@@ -29,6 +33,15 @@ class Power(enum.Enum):
     OFFERED = "offered"  # contactor open, PWM on
     CLOSED = "closed"  # contactor closed, PWM on
     RAMPING = "ramping"  # contactor closed, PWM off, for RAMP_MAX_S at most
+
+
+class Hold(enum.Enum):
+    """Why the station offers nothing although a session goes on; the first that is true counts."""
+
+    SUPPLY = "supply is lost"  # the plug shall be let go while there is power for the lock
+    STATE_F = "state F is shown"
+    PHASES = "phases are switched"
+    WAKING = "vehicle is woken"
 
 
 class View(Protocol):
@@ -69,10 +82,39 @@ class View(Protocol):
         """The operator has not closed the connector."""
         ...
 
+    @property
+    def reserved(self) -> bool:
+        """It is kept for somebody."""
+        ...
+
+    @property
+    def unlock(self) -> bool:
+        """Somebody asks for the plug: an edge."""
+        ...
+
+    @property
+    def secured(self) -> bool:
+        """The lock holds the plug and says so, or there is none."""
+        ...
+
+    @property
+    def hold(self) -> Hold | None:
+        """Why nothing may be offered."""
+        ...
+
+    @property
+    def ceiling_a(self) -> float:
+        """What everything but faults allows."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """The connector without its faults. The last two fields explain, they decide nothing."""
+    """The connector without its faults. The last three fields explain, they decide nothing.
+
+    What stands below `held_since_s` belongs to automata of their own; the tables see of them no
+    more than their `View` says.
+    """
 
     state: State = State.UNAVAILABLE
     power: Power = Power.OFF
@@ -93,7 +135,19 @@ class Life:
     phases_since_s: float = 0.0  # they were switched then
     locked: bool = False  # what the lock was last told
     lock_since_s: float = 0.0  # … and when
-    lock_tries: int = 0  # … how often in a row
+    lock_tries: int = 0  # … how often in a row; 0: it obeyed
+    lock_told: bool = False  # since the start
+    lock_reason: str = ""
+    poles: Poles = Poles.UNKNOWN
+    phases_tried_s: float = 0.0
+    wake: Wake = Wake.REST
+    wake_since_s: float = 0.0
+    wake_pulses: int = 0
+    told: Told = Told.QUIET
+    told_since_s: float = 0.0
+    reserved: bool = False
+    cable_a: float | None = None  # what the plugged cable carries, once read
+    limits: tuple[Constraint, ...] = ()  # in their order; the lowest is offered
     reason: str = "started"
     power_reason: str = "started"
 
@@ -101,6 +155,11 @@ class Life:
     def closed(self) -> bool:
         """The contactor is commanded closed."""
         return self.power in (Power.CLOSED, Power.RAMPING)
+
+    @property
+    def state_f(self) -> bool:
+        """F is put on the pilot."""
+        return self.told is Told.SHOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,3 +189,8 @@ class Context:
     view: View
     faults: Summary
     now_s: float
+
+    @property
+    def offer_a(self) -> float:
+        """What may be offered now; 0: nothing."""
+        return offer_a(self.settings, self.view.ceiling_a, self.faults)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from laddvakt_agent.core.life import Context, Power, Vehicle
+from laddvakt_agent.core.life import Context, Hold, Power, Vehicle
 from laddvakt_agent.core.model import State
 from laddvakt_agent.core.rules import Act
 
@@ -43,6 +43,28 @@ def _unread(c: Context) -> bool:
 
 def _withdrawn(c: Context) -> bool:
     return not c.life.session and not c.view.in_service
+
+
+def _reserved(c: Context) -> bool:
+    return c.view.reserved
+
+
+def _unreserved(c: Context) -> bool:
+    return not c.view.reserved
+
+
+def _starved(c: Context) -> bool:
+    """No current that a duty cycle could say is allowed."""
+    return c.offer_a <= 0.0
+
+
+def _withheld(c: Context) -> bool:
+    """The station offers nothing although a session wants it."""
+    return c.view.hold is not None or _starved(c)
+
+
+def _held_by(hold: Hold) -> Guard:
+    return lambda c: c.view.hold is hold
 
 
 def _plugged(c: Context) -> bool:
@@ -74,7 +96,7 @@ def _paused(c: Context) -> bool:
 
 
 def _paused_though_offered(c: Context) -> bool:
-    return _paused(c) and c.life.power is Power.OFFERED
+    return _paused(c) and c.life.power is Power.OFFERED and not _withheld(c)
 
 
 def _unventilated(c: Context) -> bool:
@@ -92,6 +114,8 @@ def _may_close(c: Context) -> bool:
         and c.now_s >= life.limit_changed_s + OFFER_LEAD_S
         and (life.metered or c.view.metered)
         and c.view.ready
+        and c.view.secured
+        and not _withheld(c)
     )
 
 
@@ -107,8 +131,13 @@ def _ramp_over(c: Context) -> bool:
     return c.now_s >= c.life.ramp_since_s + RAMP_MAX_S
 
 
+def _wanted(c: Context) -> Power:
+    power = WANTED[c.life.state, c.life.session]
+    return Power.OFF if power is not Power.OFF and _withheld(c) else power
+
+
 def _wants(*powers: Power) -> Guard:
-    return lambda c: WANTED[c.life.state, c.life.session] in powers
+    return lambda c: _wanted(c) in powers
 
 
 def pwm_spaced(c: Context) -> bool:
@@ -117,7 +146,7 @@ def pwm_spaced(c: Context) -> bool:
 
 
 def _offer_due(c: Context) -> bool:
-    return WANTED[c.life.state, c.life.session] is not Power.OFF and pwm_spaced(c)
+    return _wanted(c) is not Power.OFF and pwm_spaced(c)
 
 
 _ROUTE: tuple[LifeRow, ...] = (  # where a connector belongs when nothing holds it any longer
@@ -133,6 +162,10 @@ _CLOSED_BY_COMMAND: LifeRow = ("closed by command", _withdrawn, State.UNAVAILABL
 _UNPLUGGED: LifeRow = ("unplugged", _unplugged, State.AVAILABLE)
 _STOPPED: LifeRow = ("session over", _sessionless, State.FINISHING)
 _CLOSE: LifeRow = ("vehicle asks", _may_close, State.CHARGING)
+_HELD: tuple[LifeRow, ...] = (
+    *((hold.value, _held_by(hold), State.SUSPENDED_STATION) for hold in Hold),
+    ("less than 6 A allowed", _starved, State.SUSPENDED_STATION),
+)
 
 LIFE_ROWS: Mapping[State, tuple[LifeRow, ...]] = {
     State.UNAVAILABLE: (_FAULT, *_ROUTE),
@@ -140,6 +173,13 @@ LIFE_ROWS: Mapping[State, tuple[LifeRow, ...]] = {
         _FAULT,
         _CLOSED_BY_COMMAND,
         ("vehicle plugged in", _plugged, State.PREPARING),
+        ("reserved", _reserved, State.RESERVED),
+    ),
+    State.RESERVED: (
+        _FAULT,
+        _CLOSED_BY_COMMAND,
+        ("vehicle plugged in", _plugged, State.PREPARING),
+        ("reservation is over", _unreserved, State.AVAILABLE),
     ),
     State.PREPARING: (
         _FAULT,
@@ -152,6 +192,7 @@ LIFE_ROWS: Mapping[State, tuple[LifeRow, ...]] = {
         _FAULT,
         _UNPLUGGED,
         _STOPPED,
+        *_HELD,
         ("vehicle paused", _paused, State.SUSPENDED_VEHICLE),
         ("ventilation missing", _unventilated, State.SUSPENDED_STATION),
     ),
@@ -159,6 +200,7 @@ LIFE_ROWS: Mapping[State, tuple[LifeRow, ...]] = {
         _FAULT,
         _UNPLUGGED,
         _STOPPED,
+        *_HELD,
         _CLOSE,
         ("vehicle waits for the station", _asks, State.SUSPENDED_STATION),
         ("ventilation missing", _unventilated, State.SUSPENDED_STATION),
@@ -192,6 +234,7 @@ WANTED: Mapping[tuple[State, bool], Power] = {  # (state, session) → where the
 }
 
 _TRIP: PowerRow = ("trip", _tripped, Power.OFF)
+_DARK: PowerRow = (Hold.SUPPLY.value, _held_by(Hold.SUPPLY), Power.OFF)
 
 POWER_ROWS: Mapping[Power, tuple[PowerRow, ...]] = {
     Power.OFF: (("offer", _offer_due, Power.OFFERED),),
@@ -201,6 +244,7 @@ POWER_ROWS: Mapping[Power, tuple[PowerRow, ...]] = {
     ),
     Power.CLOSED: (
         _TRIP,
+        _DARK,
         ("keep", _wants(Power.CLOSED), Power.CLOSED),
         # IEC 61851-1 Table A.6: at B the vehicle draws nothing, so the offer may stay.
         ("vehicle paused", lambda c: _paused(c) and _wants(Power.OFFERED)(c), Power.OFFERED),
@@ -209,6 +253,7 @@ POWER_ROWS: Mapping[Power, tuple[PowerRow, ...]] = {
     ),
     Power.RAMPING: (
         _TRIP,
+        _DARK,
         ("vehicle let go", _let_go, Power.OFF),
         ("no current left", _unloaded, Power.OFF),
         ("ramp took too long", _ramp_over, Power.OFF),
