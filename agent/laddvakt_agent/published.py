@@ -17,6 +17,7 @@ class EvseStatus(enum.Enum):
     CHARGING = "CHARGING"
     INOPERATIVE = "INOPERATIVE"
     OUTOFORDER = "OUTOFORDER"
+    RESERVED = "RESERVED"
     UNKNOWN = "UNKNOWN"
 
 

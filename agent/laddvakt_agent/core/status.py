@@ -7,15 +7,18 @@ is `device_lost`, which opens the contactor and recovers by itself.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
 
+from laddvakt_agent.core.effects import STOPPED_CODES, out_of_order
+from laddvakt_agent.core.life import Life
 from laddvakt_agent.core.machine import Connector
 from laddvakt_agent.core.model import State
 from laddvakt_agent.core.rules import Act, Recovery
 from laddvakt_agent.core.tracks import STATUS_GRACE_S, Track
 
-_INOPERATIVE_CODES = frozenset({"emergency_stop"})  # nothing is broken: a person stopped it
 _SILENT_CODES = frozenset({"device_lost", "bus_down", "meter_lost"})
-_PERSONS = frozenset({Recovery.MANUAL, Recovery.LOCAL, Recovery.SERVICE})
 
 
 class EvseStatus(enum.Enum):
@@ -25,43 +28,75 @@ class EvseStatus(enum.Enum):
     CHARGING = "CHARGING"
     INOPERATIVE = "INOPERATIVE"
     OUTOFORDER = "OUTOFORDER"
+    RESERVED = "RESERVED"
     UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the cascade looks at. A running session feels only the faults that block it."""
+
+    life: Life
+    faults: tuple[Track, ...]  # standing, finishing or stronger
+    blocking: tuple[Track, ...]  # of these, ramping or tripping
+    now_s: float
+
+    @property
+    def codes(self) -> set[str]:
+        """Of all that stands in the way."""
+        return {track.rule.code for track in self.faults}
+
+    @property
+    def felt(self) -> tuple[Track, ...]:
+        """The faults that decide: a session in progress is not touched by `finish`."""
+        return self.blocking if self.life.session else self.faults
+
+
+Row: TypeAlias = tuple[str, Callable[[Facts], bool], EvseStatus]
+
+
+def _unread(f: Facts) -> bool:
+    # A device that is known to be silent is known: it would else stay unknown for ever.
+    return not f.life.read_once and not f.codes & _SILENT_CODES
+
+
+def _awaited(f: Facts) -> bool:
+    return f.life.plugged and any(t.needs is Recovery.UNPLUG for t in f.blocking)
+
+
+def _graced(f: Facts) -> bool:
+    if not (f.blocking and f.life.session):
+        return False
+    return f.now_s < min(track.raised_s for track in f.blocking) + STATUS_GRACE_S
+
+
+def _closed(f: Facts) -> bool:
+    return f.life.state in (State.UNAVAILABLE, State.FAULTED)
+
+
+CASCADE: tuple[Row, ...] = (
+    ("nothing read yet", _unread, EvseStatus.UNKNOWN),
+    ("stopped by a person", lambda f: bool(f.codes & STOPPED_CODES), EvseStatus.INOPERATIVE),
+    ("a person is needed", lambda f: any(map(out_of_order, f.felt)), EvseStatus.OUTOFORDER),
+    ("waits for the vehicle to leave", _awaited, EvseStatus.CHARGING),
+    ("may go on within a minute", _graced, EvseStatus.CHARGING),
+    ("recovers by itself", lambda f: bool(f.felt), EvseStatus.INOPERATIVE),
+    ("in session", lambda f: f.life.session, EvseStatus.CHARGING),
+    ("closed", _closed, EvseStatus.INOPERATIVE),
+    ("reserved", lambda f: f.life.reserved, EvseStatus.RESERVED),
+    # A vehicle that waits for its authorisation leaves the EVSE able to start a session.
+    ("free", lambda _: True, EvseStatus.AVAILABLE),
+)
 
 
 def ocpi_status(connector: Connector, now_s: float) -> EvseStatus:
     """The status now. It may change by time alone: see `next_deadline_s`."""
-    faults = [t for t in connector.tracks if t.standing and t.act >= Act.FINISH]
-    codes = {track.rule.code for track in faults}
-    if not connector.life.read_once and not codes & _SILENT_CODES:
-        return EvseStatus.UNKNOWN
-    if codes & _INOPERATIVE_CODES:
-        return EvseStatus.INOPERATIVE
-    return _held(connector, faults, now_s) or _free(connector)
+    return why(connector, now_s)[1]
 
 
-def _held(connector: Connector, faults: list[Track], now_s: float) -> EvseStatus | None:
-    session = connector.life.session
-    blocking = [track for track in faults if track.act >= Act.RAMP]
-    decisive = blocking if session else faults
-    if any(track.locked_out or track.needs in _PERSONS for track in decisive):
-        return EvseStatus.OUTOFORDER
-    if not blocking:
-        if not faults:
-            return None
-        return EvseStatus.CHARGING if session else EvseStatus.INOPERATIVE
-    if connector.life.plugged and any(t.needs is Recovery.UNPLUG for t in blocking):
-        return EvseStatus.CHARGING
-    since_s = min(track.raised_s for track in blocking)
-    soon_over = session and now_s < since_s + STATUS_GRACE_S
-    return EvseStatus.CHARGING if soon_over else EvseStatus.INOPERATIVE
-
-
-def _free(connector: Connector) -> EvseStatus:
-    if connector.life.session:
-        return EvseStatus.CHARGING
-    match connector.life.state:
-        case State.UNAVAILABLE | State.FAULTED:
-            return EvseStatus.INOPERATIVE if connector.life.read_once else EvseStatus.UNKNOWN
-        case _:
-            # A vehicle that waits for its authorisation leaves the EVSE able to start a session.
-            return EvseStatus.AVAILABLE
+def why(connector: Connector, now_s: float) -> tuple[str, EvseStatus]:
+    """The status now, and the name of the row that gives it."""
+    faults = tuple(t for t in connector.tracks if t.standing and t.act >= Act.FINISH)
+    blocking = tuple(t for t in faults if t.act >= Act.RAMP)
+    facts = Facts(connector.life, faults, blocking, now_s)
+    return next((name, status) for name, guard, status in CASCADE if guard(facts))
