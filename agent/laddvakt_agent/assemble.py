@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from laddvakt_agent.core.model import Latch
 from laddvakt_agent.core.session import settle_after_s
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.faultbook import FaultBook
+from laddvakt_agent.fixed import settings_of
 from laddvakt_agent.guard import FREE_TOKEN_UID, Guard
 from laddvakt_agent.hardware import Hardware, build
 from laddvakt_agent.inputs import Roles
@@ -33,8 +33,6 @@ from laddvakt_agent.wall import Wall
 from laddvakt_hal.device import Device
 
 RESUME_WITHIN_S = 30.0  # away for longer, another vehicle may have come: the session is settled
-METER_MISSES = 3.0  # a meter value older than this many periods is not judged
-MIN_METER_AGE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +173,7 @@ class _Workshop:
     def _guard(
         self, part: ConnectorConfig, roles: Roles, latches: tuple[Latch, ...], *, lost: bool
     ) -> Guard:
-        settings = _settings(self.config, part, roles, self.rules)
+        settings = settings_of(self.config, part, roles, self.rules)
         inherited = self.journal.inherited_sessions(part.id)
         left_open = [kept for kept in inherited if kept.session.ended_s is None]
         running = left_open[-1] if left_open and self.resumes else None
@@ -244,41 +242,6 @@ def _resume(guard: Guard, inherited: tuple[Kept, ...], running: Kept | None, now
             ended_s = kept.session.last_taken_s or kept.session.begun_s
             session = core_session.end(kept.session, "the agent was away", min(ended_s, now_s))
             guard.keeper.ending.append(replace(kept, session=session, opened_s=None))
-
-
-def _settings(
-    config: Config, part: ConnectorConfig, roles: Roles, rules: Mapping[str, FaultRule]
-) -> Settings:
-    meter, board = roles.meter, roles.board
-    return Settings(
-        connector=part.id,
-        max_current_a=part.max_current_a,
-        phases=part.phases,
-        nominal_voltage_v=part.nominal_voltage_v,
-        voltage_load_side=meter.load_side,
-        meter_name=meter.name,
-        meter_update_s=meter.update_s,
-        meter_latency_s=meter.latency_s,
-        meter_resolution_wh=meter.resolution_wh,
-        board_apply_s=board.apply_s,
-        limit_resolution_a=board.limit_resolution_a,
-        has_feedback=roles.contactor.has_feedback,
-        has_emergency_stop=roles.emergency_stop is not None,
-        has_residual_monitor=roles.residual_monitor is not None,
-        state_d_allowed=part.state_d_allowed,
-        unattended_current_a=part.unattended_current_a,
-        meter_max_age_s=max(MIN_METER_AGE_S, METER_MISSES * config.agent.energy_period_s),
-        spread=_spread(config),
-        rules=rules,
-    )
-
-
-def _spread(config: Config) -> float:
-    """This station's share of every random delay: the same after each start, another next door."""
-    station = config.station
-    return random.Random(
-        f"{station.country_code}*{station.party_id}*{station.location_id}"
-    ).random()
 
 
 def _free_token(config: Config) -> TokenRef | None:

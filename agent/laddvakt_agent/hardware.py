@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from laddvakt_agent.config import Config, ConnectorConfig, LineConfig
+from laddvakt_agent.config.settings import OutputConfig, row_of
 from laddvakt_agent.core.inputs import DeviceHealth, LineHealth, Role
-from laddvakt_agent.inputs import Roles
+from laddvakt_agent.inputs import URGENT, Roles
 from laddvakt_hal import adapters
 from laddvakt_hal.boards import BoardContactor
 from laddvakt_hal.bus import Bus, SerialSettings, TcpSettings
@@ -15,7 +16,8 @@ from laddvakt_hal.device import Device
 from laddvakt_hal.plan import Periods
 from laddvakt_hal.poll import Poller
 from laddvakt_hal.profile import load_profile
-from laddvakt_hal.relays import RelayContactor
+from laddvakt_hal.relays import RelayContactor, RelayInput, RelayOutput
+from laddvakt_hal.sensors import RowSensor
 
 HOLD_S = 2.0  # dead-man time of a relay contactor: killed → open within 2.5 s
 
@@ -91,7 +93,7 @@ def build(
         )
         for part in config.device
     }
-    roles = {part.id: _roles(part, devices) for part in config.connector}
+    roles = {part.id: _roles(part, devices, config) for part in config.connector}
     played = [role for part in roles.values() for role in part.all()]
     return Hardware(
         buses=buses,
@@ -141,15 +143,41 @@ def _periods(config: Config, line: LineConfig) -> Periods:
     )
 
 
-def _roles(part: ConnectorConfig, devices: dict[str, Device]) -> Roles:
-    monitor, stop = part.residual_monitor, part.emergency_stop
+def _roles(part: ConnectorConfig, devices: dict[str, Device], config: Config) -> Roles:
+    monitor, stop, site = part.residual_monitor, part.emergency_stop, config.station.site_meter
     return Roles(
         board=adapters.board(devices[part.board]),
         meter=adapters.meter(devices[part.meter]),
         contactor=_contactor(part, devices),
         emergency_stop=adapters.digital_input(devices[stop.device], stop.input) if stop else None,
         residual_monitor=adapters.residual_monitor(devices[monitor]) if monitor else None,
+        sensors=_sensors(part, devices),
+        lock=_output(part.lock, devices),
+        lock_contact=_contact(part.lock, devices),
+        phase_switch=_output(part.phase_switch, devices),
+        phase_contact=_contact(part.phase_switch, devices),
+        site_meter=adapters.meter(devices[site]) if site else None,
     )
+
+
+def _sensors(part: ConnectorConfig, devices: dict[str, Device]) -> dict[str, RowSensor]:
+    places = {name: row_of(place) for name, place in part.readings.items()}
+    return {
+        name: adapters.sensor(
+            devices[place.device], place.row, negated=place.negated, urgent=name in URGENT
+        )
+        for name, place in places.items()
+    }
+
+
+def _output(part: OutputConfig | None, devices: dict[str, Device]) -> RelayOutput | None:
+    return None if part is None else adapters.relay_output(devices[part.device], part.coil)
+
+
+def _contact(part: OutputConfig | None, devices: dict[str, Device]) -> RelayInput | None:
+    if part is None or part.mirror_input is None:
+        return None
+    return adapters.digital_input(devices[part.device], part.mirror_input)
 
 
 def _contactor(

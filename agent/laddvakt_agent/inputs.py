@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
-from laddvakt_agent.core.inputs import DeviceHealth, Inputs, LineHealth, Pilot, Reset, Sample
+from laddvakt_agent.core.inputs import (
+    DeviceHealth,
+    Inputs,
+    LineHealth,
+    Pilot,
+    Proximity,
+    Reset,
+    Sample,
+)
 from laddvakt_hal.adapters import Adapter
 from laddvakt_hal.boards import BoardContactor, ProfiledBoard
 from laddvakt_hal.meters import ProfiledMeter
 from laddvakt_hal.reading import Reading
-from laddvakt_hal.relays import RelayContactor, RelayInput
+from laddvakt_hal.relays import RelayContactor, RelayInput, RelayOutput
 from laddvakt_hal.residual import ProfiledResidualMonitor
+from laddvakt_hal.sensors import RowSensor
+
+# What a row of any device can be read for: name of the core's input → how its value is meant.
+_TRUTHS = frozenset(
+    {
+        "brown_out",
+        "cable_cut",
+        "diode_missing",
+        "earth_missing",
+        "enclosure_open",
+        "insulation_fault",
+        "latch_broken",
+        "locked",
+        "plug_partly_inserted",
+        "residual_ac_tripped",
+        "tilted",
+        "water_inside",
+    }
+)
+_NUMBERS = frozenset(
+    {
+        "board_uptime_s",
+        "enclosure_temp_c",
+        "frequency_hz",
+        "neutral_a",
+        "plug_temp_c",
+        "residual_ac_a",
+    }
+)
+_COUNTS = frozenset({"board_boots"})
+_AMPERES = frozenset({"proximity"})  # the cable's rating as the board tells it
+SENSORS = _TRUTHS | _NUMBERS | _COUNTS | _AMPERES
+URGENT = _TRUTHS - {"latch_broken", "cable_cut"} | {"residual_ac_a"}
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -27,6 +68,12 @@ class Roles:
     contactor: RelayContactor | BoardContactor
     emergency_stop: RelayInput | None = None
     residual_monitor: ProfiledResidualMonitor | None = None
+    sensors: Mapping[str, RowSensor] = field(default_factory=dict)
+    lock: RelayOutput | None = None
+    lock_contact: RelayInput | None = None
+    phase_switch: RelayOutput | None = None  # on: one phase
+    phase_contact: RelayInput | None = None  # closed: one phase
+    site_meter: ProfiledMeter | None = None
 
     def all(self) -> tuple[Adapter, ...]:
         """Every role that is played."""
@@ -36,8 +83,25 @@ class Roles:
             self.contactor,
             self.emergency_stop,
             self.residual_monitor,
+            self.lock,
+            self.lock_contact,
+            self.phase_switch,
+            self.phase_contact,
+            self.site_meter,
+            *self.sensors.values(),
         )
         return tuple(role for role in played if role is not None)
+
+    def fitted(self) -> frozenset[str]:
+        """The optional inputs of the core that this hardware gives."""
+        names = set(self.sensors)
+        if self.lock_contact is not None:
+            names.add("locked")
+        if self.phase_switch is not None:
+            names.add("phases_closed")
+        if self.site_meter is not None:
+            names |= {"site_voltage_v", "site_current_a"}
+        return frozenset(names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +130,7 @@ def assemble(
 ) -> Inputs:
     """One connector's inputs as the hardware layer knows them at this moment."""
     monitor = roles.residual_monitor
-    return Inputs(
+    inputs = Inputs(
         pilot=_mapped(roles.board.pilot(), lambda state: Pilot(state.value)),
         pwm_on=sample(roles.board.pwm_on()),
         limit_readback_a=sample(roles.board.limit_a()),
@@ -90,6 +154,38 @@ def assemble(
         in_service=wishes.in_service,
         resets=wishes.resets,
     )
+    optional = _optional(roles)
+    return replace(inputs, **optional) if optional else inputs
+
+
+def _optional(roles: Roles) -> dict[str, Any]:  # by the names of Inputs; a wrong one raises
+    """The readings that not every charger has."""
+    told: dict[str, Any] = {name: _sensed(name, row) for name, row in roles.sensors.items()}
+    if roles.lock_contact is not None:
+        told["locked"] = sample(roles.lock_contact.closed())
+    if roles.phase_switch is not None:
+        place = roles.phase_contact or roles.phase_switch
+        told["phases_closed"] = _mapped(place.closed(), lambda one: 1 if one else 3)
+    if roles.site_meter is not None:
+        told["site_voltage_v"] = sample(roles.site_meter.voltage_v())
+        told["site_current_a"] = sample(roles.site_meter.current_a())
+    return told
+
+
+def _sensed(name: str, row: RowSensor) -> Sample[Any] | None:
+    if name in _TRUTHS:
+        return sample(row.truth())
+    if name in _COUNTS:
+        return _mapped(row.number(), int)
+    if name in _AMPERES:
+        return _mapped(row.number(), _cable)
+    return sample(row.number())
+
+
+def _cable(ampere: float) -> Proximity:
+    """The plug's coding behind a rating; a board that tells another number saw no band."""
+    ratings = {part.value: part for part in Proximity}
+    return ratings.get(ampere, Proximity.INVALID)
 
 
 def _mapped(reading: Reading[T], convert: Callable[[T], U]) -> Sample[U] | None:

@@ -10,6 +10,7 @@ from laddvakt_hal.poll import Watch
 from laddvakt_hal.profile_needs import with_needs
 from laddvakt_hal.relays import digital_input, relay_contactor, relay_output
 from laddvakt_hal.residual import residual_monitor
+from laddvakt_hal.sensors import sensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,6 +28,7 @@ __all__ = [
     "relay_contactor",
     "relay_output",
     "residual_monitor",
+    "sensor",
     "watches",
 ]
 

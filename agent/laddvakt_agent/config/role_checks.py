@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TypeAlias
 
 from laddvakt_agent.config.raw import Row, rows, sub, text, whole
 from laddvakt_agent.config.schema import Path, Problem
+from laddvakt_agent.config.settings import row_of
 from laddvakt_hal.profile import Profile
 
 Lookup: TypeAlias = Callable[[str], Profile | str]  # a profile by its name, or what is wrong
@@ -59,6 +61,9 @@ def connector_checks(data: Row, profiles: Profiles) -> Iterator[Problem]:
         yield from here.roles()
         yield from here.contactor()
         yield from here.emergency_stop()
+        yield from here.outputs()
+        yield from here.readings()
+    yield from _site_meter(data, profiles)
     yield from _shared_outputs(data)
     yield from _shared_inputs(data)
 
@@ -125,6 +130,37 @@ class _Connector:
             return
         yield from self._numbered(profile, profile.relay.contact, "emergency_stop", "input")
 
+    def outputs(self) -> Iterator[Problem]:
+        """Lock and phase switch hang on relay outputs; each may have a contact that tells."""
+        for key in ("lock", "phase_switch"):
+            name, profile = self._device(sub(self.part, key), "device")
+            if profile is None:
+                continue
+            if profile.relay is None:
+                yield self._problem(
+                    (key, "device"), f"{name} ({profile.id}) has no outputs{_these(self._relays())}"
+                )
+                continue
+            yield from self._numbered(profile, profile.relay.coil, key, "coil")
+            yield from self._numbered(profile, profile.relay.contact, key, "mirror_input")
+
+    def readings(self) -> Iterator[Problem]:
+        """Each names a row that its device has."""
+        for name, place in sub(self.part, "readings").items():
+            if not isinstance(place, str) or "." not in place:
+                continue  # its form is the schema's business
+            where = row_of(place)
+            profile = self.profiles.get(where.device)
+            if where.device not in self.profiles:
+                known = ", ".join(self.profiles)
+                message = f"no device is called '{where.device}'; there are: {known}"
+                yield self._problem(("readings", name), message)
+            elif profile is not None and where.row not in profile.rows:
+                near = difflib.get_close_matches(where.row, profile.rows, n=1)
+                meant = f": did you mean {where.device}.{near[0]}?" if near else ""
+                message = f"{profile.id} has no row '{where.row}'{meant}"
+                yield self._problem(("readings", name), message)
+
     def _numbered(
         self, profile: Profile, prefix: str | None, table: str, key: str
     ) -> Iterator[Problem]:
@@ -148,7 +184,7 @@ class _Connector:
             *(((role.key,), text(self.part, role.key)) for role in _ROLES),
             *(
                 ((key, "device"), text(sub(self.part, key), "device"))
-                for key in ("contactor", "emergency_stop")
+                for key in ("contactor", "emergency_stop", "lock", "phase_switch")
             ),
         )
         yield from ((path, name) for path, name in places if name is not None)
@@ -158,6 +194,19 @@ class _Connector:
 
     def _problem(self, path: Path, message: str) -> Problem:
         return Problem(path=(*self.path, *path), message=f"connector {self.name}: {message}")
+
+
+def _site_meter(data: Row, profiles: Profiles) -> Iterator[Problem]:
+    name = text(sub(data, "station"), "site_meter")
+    if name is None:
+        return
+    profile = profiles.get(name)
+    meters = [d for d, p in profiles.items() if p is not None and p.meter is not None]
+    if name not in profiles or (profile is not None and profile.meter is None):
+        yield Problem(
+            path=("station", "site_meter"),
+            message=f"station.site_meter = '{name}' is no meter here{_these(meters)}",
+        )
 
 
 def _these(able: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -26,6 +26,10 @@ class StationConfig(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "SEK"
     publish: bool = True
     authorisation: str = "token"
+    supply: str = "tn-tt-230-400"
+    site_meter: str | None = None  # the device that measures the whole site
+    site_limit_a: float | None = None  # per phase
+    unbalance_limit_a: float | None = None  # national limit of single-phase draw
 
 
 class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,11 +79,33 @@ class ContactorConfig(msgspec.Struct, frozen=True, kw_only=True):
     mirror_input: int | None = None
 
 
+class OutputConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """An output of a relay board."""
+
+    device: str
+    coil: int
+    mirror_input: int | None = None  # the contact that says where it stands
+
+
 class InputConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A digital input."""
 
     device: str
     input: int
+
+
+class RowPlace(NamedTuple):
+    """A row of a device, perhaps turned round."""
+
+    device: str
+    row: str
+    negated: bool
+
+
+def row_of(place: str) -> RowPlace:
+    """Where `[not ]device.row` points; device names may have dots, rows have none."""
+    device, _, row = place.removeprefix("not ").rpartition(".")
+    return RowPlace(device=device, row=row, negated=place.startswith("not "))
 
 
 class ConnectorConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +121,14 @@ class ConnectorConfig(msgspec.Struct, frozen=True, kw_only=True):
     contactor: ContactorConfig | None = None
     emergency_stop: InputConfig | None = None
     residual_monitor: str | None = None
+    readings: dict[str, str] = {}  # name of an input of the core → [not ]device.row
+    lock: OutputConfig | None = None
+    phase_switch: OutputConfig | None = None  # on: one phase
+    phase_map: str = "L1L2L3"
+    neutral_rating_a: float | None = None
+    safe_current_a: float | None = None
+    state_f_pulse: bool = True
+    unlock_on_supply_loss: bool = False
     phases: int = 3
     nominal_voltage_v: float = 230.0
     unattended_current_a: float | None = None
@@ -105,7 +139,9 @@ class ConnectorConfig(msgspec.Struct, frozen=True, kw_only=True):
     def device_names(self) -> tuple[str, ...]:
         """Every device this connector depends on, each once."""
         named = [self.board, self.meter, self.residual_monitor]
-        named += [part.device for part in (self.contactor, self.emergency_stop) if part]
+        wired = (self.contactor, self.emergency_stop, self.lock, self.phase_switch)
+        named += [part.device for part in wired if part]
+        named += [row_of(place).device for place in self.readings.values()]
         return tuple(dict.fromkeys(name for name in named if name))
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from laddvakt_agent.config.schema import AnyTable, Key, Table, Tables
+from laddvakt_agent.inputs import SENSORS
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,35}"
 _PATH = r"\S.*"
 _URL = Key(pattern=r"https?://[^\s]+", hint="a http:// or https:// URL")
 _REQUIRED_URL = Key(required=True, pattern=r"https?://[^\s]+", hint="a http:// or https:// URL")
 _REQUIRED_NAME = Key(required=True, pattern=_NAME, hint="letters, digits, . _ - ; at most 36")
+_ROW = Key(
+    pattern=r"(not )?[A-Za-z0-9][A-Za-z0-9_.\-]{0,35}\.[a-z0-9_]{1,60}",
+    hint='a row of a device, like "meter1.frequency"; "not relay1.input_3" turns it round',
+)
 
 
 def _device_contact(kind: str) -> Table:
@@ -42,6 +47,10 @@ STATION = Table(
         "currency": Key(pattern=r"[A-Z]{3}", hint="ISO 4217, like SEK"),
         "publish": Key(kind=bool),
         "authorisation": Key(choices=("token", "free")),
+        "supply": Key(choices=("tn-tt-230-400", "it-tt-3x230", "1ph")),
+        "site_meter": Key(pattern=_NAME),
+        "site_limit_a": Key(kind=float, low=6.0, high=1000.0),
+        "unbalance_limit_a": Key(kind=float, low=6.0, high=250.0),
     },
 )
 
@@ -95,6 +104,14 @@ CONNECTOR = Table(
         "contactor": _device_contact("coil"),
         "emergency_stop": _device_contact("input"),
         "residual_monitor": Key(pattern=_NAME),
+        "readings": Table(keys={name: _ROW for name in sorted(SENSORS)}),
+        "lock": _device_contact("coil"),
+        "phase_switch": _device_contact("coil"),
+        "phase_map": Key(choices=("L1", "L2", "L3", "L1L2L3", "L2L3L1", "L3L1L2")),
+        "neutral_rating_a": Key(kind=float, low=6.0, high=250.0),
+        "safe_current_a": Key(kind=float, low=6.0, high=80.0),
+        "state_f_pulse": Key(kind=bool),
+        "unlock_on_supply_loss": Key(kind=bool),
         "max_current_a": Key(kind=float, required=True, low=6.0, high=80.0),
         "phases": Key(kind=int, choices=(1, 3)),
         "nominal_voltage_v": Key(kind=float, low=100.0, high=277.0),
