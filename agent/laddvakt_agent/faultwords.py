@@ -94,14 +94,16 @@ def endings(rule: FaultRule, language: str) -> Iterator[str]:
     if rule.recovery is Recovery.AUTO and rule.backoff_s:
         longest = f", {say['doubling']} {span(rule.backoff_max_s)}" if rule.backoff_max_s else ""
         yield f"{say['not before']} {span(rule.backoff_s)}{longest}"
+    for test in rule.tests:
+        yield say[f"test.{test.value}"]
     if rule.spread_s:
         yield f"{say['spread']} {span(rule.spread_s)}"
+    lockout = say[f"end.{rule.lockout.value}"]
     if rule.retries is not None:
         period = f"{say['in']} {span(rule.window_s)}" if rule.window_s else say["in a session"]
-        yield (
-            f"{say['at most']} {rule.retries}× {period}; {say['then']}: "
-            + (say[f"end.{rule.lockout.value}"])
-        )
+        yield f"{say['at most']} {rule.retries}× {period}; {say['then']}: {lockout}"
+    if rule.early_trip_s:
+        yield f"{say['early'].format(span(rule.early_trip_s))}: {lockout}"
 
 
 def facts(rule: FaultRule, language: str) -> Iterator[tuple[str, str]]:

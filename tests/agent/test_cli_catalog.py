@@ -12,7 +12,17 @@ from click.testing import CliRunner, Result
 from laddvakt_agent import faultwords
 from laddvakt_agent.cli import laddvakt
 from laddvakt_agent.config import faults_page
-from laddvakt_agent.core.catalogue import CATALOGUE, FaultRule
+from laddvakt_agent.core.catalogue import (
+    CATALOGUE,
+    Act,
+    FaultRule,
+    How,
+    Recovery,
+    SessionRule,
+    Severity,
+    SubjectKind,
+)
+from laddvakt_agent.core.inputs import SelfTest
 from laddvakt_agent.faultphrases import PHRASES
 from laddvakt_agent.texts import LANGUAGES, texts
 
@@ -48,6 +58,7 @@ def test_json_of_one_fault() -> None:
         "recovery": {
             "kind": "auto", "n": 6, "window_s": 3600.0, "backoff_s": 60.0, "backoff_max_s": 1800.0,
             "spread_s": 120.0, "lockout": "local", "early_trip_s": None,
+            "per_vehicle": False, "tests": [],
         },
         "values": {"high_share": 1.1, "high_s": 60.0, "gross_share": 1.15, "gross_s": 1.0},
         "mrec": "CX005", "mrec_also": None, "ocpp16": "OverVoltage", "who": "G",
@@ -140,6 +151,28 @@ def test_short_words(code: str, act: str, recovery: str) -> None:
 )
 def test_spans(seconds: float, shown: str) -> None:
     assert faultwords.span(seconds) == shown
+
+
+def test_what_ends_a_residual_trip_is_said_in_full() -> None:
+    """Test, budget and the trip just after closing: a technician must know all three."""
+    assert tuple(faultwords.endings(CATALOGUE["residual_current_dc"], "en")) == (
+        "when the vehicle leaves",
+        "only after a passed test of the residual current monitor",
+        "at most 1× in 24 h; then: repair and test, then a reset by service (reset --service)",
+        "if seen within 10 s of closing, at once: repair and test, then a reset by service "
+        "(reset --service)",
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_word_of_the_rules_can_be_said(language: str) -> None:
+    """A phrase for each member of each enumeration, also of those no row uses today."""
+    for prefix, words in {
+        "act": Act, "end": Recovery, "subject": SubjectKind, "severity": Severity, "how": How,
+        "session": SessionRule, "test": SelfTest,
+    }.items():  # fmt: skip
+        said = {key for key in PHRASES[language] if key.startswith(f"{prefix}.")}
+        assert said == {f"{prefix}.{word.value}" for word in words}
 
 
 def test_every_language_has_every_phrase() -> None:

@@ -127,6 +127,8 @@ def _recovery(rule: FaultRule) -> JsonObject:
         "spread_s": rule.spread_s,
         "lockout": rule.lockout.value if limited or rule.early_trip_s else None,
         "early_trip_s": rule.early_trip_s or None,
+        "per_vehicle": rule.per_vehicle,
+        "tests": [test.value for test in rule.tests],
     }
 
 
