@@ -86,6 +86,16 @@ def test_a_lines_wiring_reaches_the_hardware() -> None:
         ("clear_s = 5 ", "clear_s = 0 ", "outside"),
         ("confirm_s = 3 ", "confirm_ms = 3 ", "cannot be changed"),
         ("[fault.meter_lost]", "[fault.meter_gone]", "no such fault; did you mean meter_"),
+        (
+            "[fault.meter_lost]",
+            "[fault.temperature_stop]\nstop_c = 65\n[fault.meter_lost]",
+            "114: fault.temperature_stop.stop_c: 65 must be above temperature_derate.floor_c = 68",
+        ),
+        (
+            "[fault.meter_lost]",
+            '[fault.frequency_out_of_range]\nact = "trip"\n[fault.meter_lost]',
+            'act: \'trip\' is not known; say it as "none" or "finish" or "ramp"',
+        ),
         ('mode = "device"', 'mode = "platform"', "is not one of: device"),
         ("retry_max_s = 2.0", "retry_max_s = 0.5\nretry_min_s = 1.5", "not valid TOML"),
         ('board = "charx1"', 'board = "evse1"', "already serves another connector"),
