@@ -33,7 +33,10 @@ class FaultError(Exception):
 
 
 def parse(
-    body: Mapping[str, object], now_s: float, kinds: Mapping[str, Kind] = BOARD_KINDS
+    body: Mapping[str, object],
+    now_s: float,
+    kinds: Mapping[str, Kind] = BOARD_KINDS,
+    connectors: tuple[str, ...] = CONNECTORS,
 ) -> Fault:
     """Build a fault from the control API's JSON.
 
@@ -57,7 +60,7 @@ def parse(
         value = _value(name, key, parameter, given.get(key))
         if value is not None:
             values[key] = value
-    connector = _connector(name, kind, body.get("connector"))
+    connector = _connector(name, kind, body.get("connector"), connectors)
     return Fault(name=name, connector=connector, parameters=values, injected_at_s=now_s)
 
 
@@ -87,10 +90,10 @@ def _value(name: str, key: str, parameter: Parameter, value: object) -> Value | 
         raise FaultError(f"{name}: {key} = {value!r}: allowed is {error}") from None
 
 
-def _connector(name: str, kind: Kind, value: object) -> str | None:
-    if value is not None and (kind.target is Target.ELSEWHERE or str(value) not in CONNECTORS):
-        allowed = "none" if kind.target is Target.ELSEWHERE else ", ".join(CONNECTORS)
+def _connector(name: str, kind: Kind, value: object, connectors: tuple[str, ...]) -> str | None:
+    if value is not None and (kind.target is Target.ELSEWHERE or str(value) not in connectors):
+        allowed = "none" if kind.target is Target.ELSEWHERE else ", ".join(connectors)
         raise FaultError(f"{name}: connector = {value!r}: allowed are {allowed}")
     if value is None and kind.target is Target.CONNECTOR:
-        raise FaultError(f"{name}: 'connector' is missing: allowed are {', '.join(CONNECTORS)}")
+        raise FaultError(f"{name}: 'connector' is missing: allowed are {', '.join(connectors)}")
     return None if value is None else str(value)

@@ -8,6 +8,7 @@ import pytest
 
 from laddvakt_sim.plant.contactor import TRAVEL_S, Contactor, PilotRelay
 from laddvakt_sim.plant.meter import Meter
+from laddvakt_sim.plant.network import Terminal
 from laddvakt_sim.plant.vehicle import Offer, Vehicle
 from laddvakt_sim.plant.words import HEALTHY, Conditions, VehicleSpec
 
@@ -25,8 +26,9 @@ def _run(
     return vehicle.current_a(to_s)
 
 
-def _charging(spec: VehicleSpec) -> Vehicle:
+def _charging(spec: VehicleSpec, energy_wh: float = 0.0) -> Vehicle:
     vehicle = Vehicle(spec, 0.0)
+    vehicle.energy_wh = energy_wh
     _run(vehicle, 0.0, 20.0, STEADY)
     return vehicle
 
@@ -102,8 +104,7 @@ def test_draws_more_than_offered(wrong: Conditions, within_s: float, drawn_a: fl
 
 def test_tapers_and_leaves_when_full() -> None:
     """Near the end of its demand the current falls; then the vehicle opens S2."""
-    vehicle = _charging(VehicleSpec(demand_wh=1000.0))
-    vehicle.energy_wh = 925.0  # half of the last 15 %
+    vehicle = _charging(VehicleSpec(demand_wh=1000.0), 925.0)  # half of the last 15 %
     assert _run(vehicle, 20.0, 25.0, STEADY) == pytest.approx(8.0)
     vehicle.energy_wh = 1000.0
     assert _run(vehicle, 25.0, 28.0, STEADY) == 0.0
@@ -154,39 +155,58 @@ def test_pilot_relay_opens_within_the_norm() -> None:
     assert due_s - 1.0 + TRAVEL_S <= 0.1
 
 
-def _meter(resolution_wh: float = 1.0) -> Meter:
-    meter = Meter(now_s=0.0, update_s=0.5, start_wh=1000.0, resolution_wh=resolution_wh, seed=7)
-    meter.attach(lambda: ((230.0, 230.0, 230.0), (16.0, 0.0, 0.0)))
-    return meter
+SIXTEEN = Terminal(
+    volts=(230 + 0j, 230 + 0j, 230 + 0j), amps=(16 + 0j, 0j, 0j), alive=(True, True, True)
+)
+POWER_W = 3680.0
+
+
+def _let_flow(meter: Meter, to_s: float) -> None:
+    meter.flow(to_s, lambda _at_s: meter.see(SIXTEEN, 50.0), steady=True)
 
 
 @pytest.mark.parametrize(
-    ("frozen", "factor", "energy_wh", "register_wh"),
+    ("wrong", "energy_wh", "register_wh"),
     [
-        pytest.param(False, 1.0, 10.0, 1010.0, id="counts"),
-        pytest.param(False, 1.0, 0.9, 1000.0, id="steps of its resolution"),
-        pytest.param(False, 1.05, 100.0, 1105.0, id="drifts"),
-        pytest.param(True, 1.0, 10.0, 1000.0, id="frozen"),
+        pytest.param(HEALTHY, 10.0, 1010.0, id="counts"),
+        pytest.param(HEALTHY, 0.9, 1000.0, id="steps of its resolution"),
+        pytest.param(Conditions(meter_factor=1.05), 100.0, 1105.0, id="drifts"),
+        pytest.param(Conditions(meter_frozen=True), 10.0, 1000.0, id="frozen"),
+        pytest.param(Conditions(meter_reversed=True), 10.0, 1000.0, id="reversed"),
+        pytest.param(Conditions(meter_ratio=2.0), 10.0, 1020.0, id="wrong ratio"),
+        pytest.param(Conditions(meter_jumps=((0.0, -300.0),)), 10.0, 710.0, id="rolled back"),
+        pytest.param(Conditions(meter_jumps=((0.0, 300.0),)), 10.0, 1310.0, id="jumped up"),
+        pytest.param(Conditions(meter_resolution_wh=100.0), 160.0, 1100.0, id="coarse"),
+        pytest.param(
+            Conditions(meter_serial=9, meter_start_wh=50.0), 10.0, 60.0, id="replaced"
+        ),
     ],
-)
-def test_meter_register(frozen: bool, factor: float, energy_wh: float, register_wh: float) -> None:
-    """The energy register after the next renewal."""
-    meter = _meter()
-    meter.frozen, meter.factor = frozen, factor
-    meter.integrate(energy_wh)
-    meter.fire(0.5)
+)  # fmt: skip
+def test_meter_register(wrong: Conditions, energy_wh: float, register_wh: float) -> None:
+    """The energy register after the renewal that ends the stretch."""
+    length_s = energy_wh / POWER_W * 3600.0
+    meter = Meter(now_s=0.0, update_s=length_s, start_wh=1000.0, resolution_wh=1.0, seed=7)
+    meter.afflict(wrong)
+    meter.afflict(wrong)  # the same again changes nothing
+    _let_flow(meter, length_s)
     assert meter.shown.energy_wh == register_wh
+    assert meter.shown.export_wh == (10.0 if wrong.meter_reversed else 0.0)
 
 
 def test_meter_never_stands_still_and_repeats_with_its_seed() -> None:
     """Quantities under load differ from sample to sample; the same seed gives the same ones."""
     runs = []
     for _ in range(2):
-        meter, seen = _meter(), []
+        meter = Meter(now_s=0.0, update_s=0.5, start_wh=1000.0, resolution_wh=1.0, seed=7)
+        seen = []
         for tick in range(20):
-            meter.fire(tick * 0.5)
+            _let_flow(meter, tick * 0.5)
             seen.append((meter.shown.voltage_v[0], meter.shown.current_a[0]))
         assert len(set(seen)) == len(seen)
         assert meter.shown.current_a[1] == 0.0
         runs.append(seen)
     assert runs[0] == runs[1]
+    seldom = Meter(now_s=0.0, update_s=0.5, start_wh=1000.0, resolution_wh=1.0, seed=7)
+    _let_flow(seldom, 9.5)
+    shown = seldom.shown
+    assert (shown.voltage_v[0], shown.current_a[0]) == runs[0][-1]  # however often it was looked at

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from laddvakt_sim.firmware.image import block, place, s32, s64, text, touches, u32
 from laddvakt_sim.firmware.sdm72 import current_faults, voltage_faults
 from laddvakt_sim.firmware.slave import ExceptionCode, Refusal, RefusingDevice
+from laddvakt_sim.plant.lock import Lock
+from laddvakt_sim.plant.meter import Meter
 from laddvakt_sim.plant.words import HEALTHY, Conditions, Pilot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from laddvakt_sim.plant.meter import Meter
 
 UPDATE_S = 0.5
 START_WH = 7_654_321.0
@@ -42,31 +42,38 @@ _BIT_RESIDUAL = 1 << 30
 _PILOT_BITS = {Pilot.E: _BIT_CP_ERROR, Pilot.F: _BIT_ERROR_F, Pilot.INVALID: _BIT_CP_ERROR}
 
 
+_AFTER_BOOT = {
+    _RELEASE: 0,
+    _LIMIT: 0,
+    _LOCK: 0,
+    _AVAILABILITY: 0,
+    _FALLBACK: 16,
+    _TIMER: WATCHDOG_OFF,
+}
+
+
 class Charx(RefusingDevice):
     """Modbus TCP device and pilot board in the plant."""
 
     turnaround_s = 0.005  # assumption
 
-    def __init__(self, *, name: str, unit: int, meter: Meter, now_s: float) -> None:
+    def __init__(self, *, name: str, unit: int, now_s: float) -> None:
         self.name = name
         self.unit = unit
         self.pwm_on = False
         self.offered_a = 0.0
         self.coil = False
         self.conditions: Conditions = HEALTHY
-        self._meter = meter
+        self._meter = Meter(
+            now_s=now_s, update_s=UPDATE_S, start_wh=START_WH, resolution_wh=RESOLUTION_WH, seed=0
+        )
+        self._lock = Lock()
         self._residual: Callable[[], float] = lambda: 0.0
+        self._restarts: set[float] = set()
         self._pilot = Pilot.A
         self._current_a = 0.0
         self._now_s = now_s
-        self._values = {
-            _RELEASE: 0,
-            _LIMIT: 0,
-            _LOCK: 0,
-            _AVAILABILITY: 0,
-            _FALLBACK: 16,
-            _TIMER: WATCHDOG_OFF,
-        }
+        self._values = dict(_AFTER_BOOT)
         self._fed_s = now_s
         self._expired = False
         self._tripped = False
@@ -82,9 +89,23 @@ class Charx(RefusingDevice):
         """The contactor drive; this device has no relay beside it."""
         return self.coil
 
-    def attach(self, residual_dc_ma: Callable[[], float]) -> None:
-        """Say where the built-in residual-current sensor looks."""
-        self._residual = residual_dc_ma
+    @property
+    def state_f(self) -> bool:
+        """Unavailable by register: the pilot is held at F."""
+        return bool(self._values[_AVAILABILITY])
+
+    def attach(self, meter: Meter, lock: Lock, residual_dc_ma: Callable[[], float]) -> None:
+        """Say what is built in, and where the residual-current sensor looks."""
+        self._meter, self._lock, self._residual = meter, lock, residual_dc_ma
+
+    def restart(self, at_s: tuple[float, ...], now_s: float) -> None:
+        """Start anew at each of these times, once: the point is as after boot (assumption)."""
+        if not self._restarts.issuperset(at_s):
+            self._restarts.update(at_s)
+            self._values = dict(_AFTER_BOOT)
+            self._expired = self._tripped = False
+            self._fed_s = now_s
+            self._open_now()
 
     def sense(self, now_s: float, pilot: Pilot, current_a: float) -> None:
         """Measure pilot, current and leakage; act on them."""
@@ -182,6 +203,8 @@ class Charx(RefusingDevice):
             return  # acknowledged and forgotten: that is the fault
         if target in self._values:
             self._values[target] = value
+        if target == _LOCK:
+            self._lock.want(self._now_s, locked=bool(value))
         if target == _RELEASE and value == 0 and self._residual() < TRIP_DC_MA:
             self._tripped = False
 

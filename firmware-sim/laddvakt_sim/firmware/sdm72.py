@@ -7,11 +7,10 @@ the energy register moves in steps of 0.001 kWh. Its float32 has a step of 0.000
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from laddvakt_sim.firmware.image import block, f32, place, touches, u32
-from laddvakt_sim.firmware.slave import ExceptionCode, Refusal, RefusingDevice
+from laddvakt_sim.firmware.slave import ExceptionCode, Refusal, RefusingDevice, Silence
 from laddvakt_sim.plant.words import HEALTHY, Conditions, Phases
 
 if TYPE_CHECKING:
@@ -44,8 +43,10 @@ class Sdm72Meter(RefusingDevice):
 
     def read_registers(self, fc: int, addr: int, count: int) -> list[int]:
         """FC 4 for measurements, FC 3 for settings and identity."""
+        if not self._meter.answers:
+            raise Silence
         if fc == 3 and addr in _IDENTITY:
-            words = place(((0xFC00, u32(SERIAL)), (0xFC02, (METER_CODE,))))
+            words = place(((0xFC00, u32(self._meter.serial)), (0xFC02, (METER_CODE,))))
             return block(words, (_IDENTITY,), addr, count)
         if count > MAX_REGISTERS or count % 2:
             raise Refusal(ExceptionCode.ILLEGAL_VALUE)  # floats cannot be cut in half
@@ -70,24 +71,34 @@ class Sdm72Meter(RefusingDevice):
 
     def _inputs(self, shown: Measured) -> dict[int, int]:
         total_w = sum(shown.power_w)
-        energy_kwh = f32(shown.energy_wh / 1000.0)
+        sent, back = f32(shown.energy_wh / 1000.0), f32(shown.export_wh / 1000.0)
+        both = f32((shown.energy_wh + shown.export_wh) / 1000.0)
+        apparent_va = sum(
+            volts * amps for volts, amps in zip(shown.voltage_v, shown.current_a, strict=True)
+        )
         rows = [
             *((0 + 2 * i, f32(v)) for i, v in enumerate(shown.voltage_v)),
             *((6 + 2 * i, f32(v)) for i, v in enumerate(shown.current_a)),
             *((12 + 2 * i, f32(v)) for i, v in enumerate(shown.power_w)),
-            *((18 + 2 * i, f32(v)) for i, v in enumerate(shown.power_w)),  # VA: pf is 1 here
-            *((30 + 2 * i, f32(1.0)) for i in range(3)),
+            *(
+                (18 + 2 * i, f32(v * a))
+                for i, (v, a) in enumerate(zip(shown.voltage_v, shown.current_a, strict=True))
+            ),
+            *((30 + 2 * i, f32(pf)) for i, pf in enumerate(_factors(shown))),
             (52, f32(total_w)),
-            (56, f32(total_w)),
-            (62, f32(1.0)),
-            (70, f32(50.0 if any(shown.voltage_v) else 0.0)),
-            (72, energy_kwh),
-            (342, energy_kwh),
-            (384, energy_kwh),
-            (388, energy_kwh),
-            (396, energy_kwh),
-            (224, f32(_neutral_a(shown.current_a))),
-            (1280, f32(total_w)),
+            (56, f32(apparent_va)),
+            (62, f32(total_w / apparent_va if apparent_va else 1.0)),
+            (70, f32(shown.frequency_hz)),
+            (72, sent),
+            (74, back),
+            (342, both),
+            (384, both),
+            (388, sent),
+            (390, back),
+            (396, f32((shown.energy_wh - shown.export_wh) / 1000.0)),
+            (224, f32(shown.neutral_a)),
+            (1280, f32(max(0.0, total_w))),
+            (1282, f32(max(0.0, -total_w))),
         ]
         return place(rows)
 
@@ -111,8 +122,7 @@ def current_faults(current_a: Phases, offered_a: float, conditions: Conditions) 
     return ("over_current",) if most_a > (offered_a + _OVER_MARGIN_A) * 1.1 else ()
 
 
-def _neutral_a(current_a: Phases) -> float:
-    first, second, third = current_a
-    # Magnitude of the sum of three phasors 120° apart.
-    square = first**2 + second**2 + third**2 - first * second - second * third - third * first
-    return math.sqrt(max(0.0, square))
+def _factors(shown: Measured) -> tuple[float, ...]:
+    """Power factor of each phase; 1 where nothing flows."""
+    three = zip(shown.power_w, shown.voltage_v, shown.current_a, strict=True)
+    return tuple(watts / (volts * amps) if volts * amps else 1.0 for watts, volts, amps in three)

@@ -62,6 +62,7 @@ class SimpleEvse(RefusingDevice):
         self._control = 0
         self._test_end_s: float | None = None
         self._now_s = 0.0
+        self._restarts: set[float] = set()
         self._settings = {
             2000: AFTER_BOOT_A,
             2001: 1,
@@ -72,6 +73,23 @@ class SimpleEvse(RefusingDevice):
             2007: CABLE_LIMIT_A,
         }
         self._written = AFTER_BOOT_A
+
+    @property
+    def state_f(self) -> bool:
+        """No register of this board asks for state F."""
+        return False
+
+    def restart(self, at_s: tuple[float, ...], now_s: float) -> None:
+        """Start anew at each of these times, once: what was written is gone, but for settings.
+
+        Assumption: settings are kept, and the relay falls.
+        """
+        if not self._restarts.issuperset(at_s):
+            self._restarts.update(at_s)
+            self._control, self._test_end_s = 0, None
+            self._written = self._settings[2000]
+            self._relay = PilotRelay()
+            self._now_s = now_s
 
     @property
     def relay_closed(self) -> bool:
@@ -108,13 +126,14 @@ class SimpleEvse(RefusingDevice):
         """FC 3."""
         if fc != 3:
             raise Refusal(ExceptionCode.ILLEGAL_FUNCTION)
+        own = self.conditions.board_firmware
         words = {
             1000: self._limit_word(),
             1001: int(self.offered_a),
             1002: _PILOT_CODE[self._pilot],
             1003: CABLE_LIMIT_A,
             1004: self._control,
-            1005: FIRMWARE,
+            1005: FIRMWARE if own is None else own,
             1006: self._state_code(),
             1007: self._fault_bits(),
             **self._settings,
@@ -140,6 +159,10 @@ class SimpleEvse(RefusingDevice):
             found.append("board_error")
         if touches(1000, addr, count) and self._limit_a() > self._written_a():
             found.append("limit_not_obeyed")
+        if touches(1005, addr, count) and self.conditions.board_firmware is not None:
+            found.append("board_mismatch")
+        if touches(1007, addr, count) and self._pilot is Pilot.D and self.conditions.ventilation:
+            found.append("ventilation_required")
         return tuple(found)
 
     def _write(self, addr: int, value: int) -> None:

@@ -1,25 +1,23 @@
-"""One connector: grid, contactor, vehicle, meter and leakage joined; moves from event to event."""
+"""One connector: contactor, vehicle, meter, lock and leakage on one feed of the site."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Protocol
 
-from laddvakt_sim.plant.contactor import Contactor
+from laddvakt_sim.plant import residual
+from laddvakt_sim.plant.blinker import Blinker
+from laddvakt_sim.plant.heat import ENCLOSURE_C_PER_W, PLUG_C_PER_W, SUN_C_PER_W
+from laddvakt_sim.plant.network import NEUTRAL, Element, Load, Terminal, elements
+from laddvakt_sim.plant.truth import Truth
 from laddvakt_sim.plant.vehicle import Offer, Vehicle
-from laddvakt_sim.plant.words import HEALTHY, Conditions, Phases, Pilot, VehicleSpec
+from laddvakt_sim.plant.words import Conditions, Pilot, VehicleSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from laddvakt_sim.plant.meter import Meter
 
-NOMINAL_V = 230.0
-LEAKAGE_DC_MA = 0.4  # what a healthy vehicle leaks; any monitor shows some
-LEAKAGE_AC_MA = 0.9
-AMBIENT_C = 25.0
-HEATING_C_PER_A2 = 0.045  # 16 A end 11.5 °C above ambient
-HEATING_TAU_S = 1200.0
+ALIVE_V = 150.0  # feeds a meter
 
 
 class Timed(Protocol):
@@ -41,6 +39,11 @@ class PilotBoard(Timed, Protocol):
     offered_a: float
 
     @property
+    def state_f(self) -> bool:
+        """Whether it holds the pilot at state F."""
+        ...
+
+    @property
     def relay_closed(self) -> bool:
         """Whether the board itself lets the coil have its supply."""
         ...
@@ -50,63 +53,43 @@ class PilotBoard(Timed, Protocol):
         ...
 
 
-class Connector:
-    """Physics of one connector; `advance` by the station keeps the time."""
+class Connector(Truth):
+    """Physics of one connector; the plant keeps the time."""
 
     def __init__(
         self, *, name: str, now_s: float, meter: Meter, board: PilotBoard, coil: Callable[[], bool]
     ) -> None:
+        super().__init__()
         self.name = name
         self.meter = meter
         self.board = board
-        self.contactor = Contactor()
-        self.vehicle: Vehicle | None = None
-        self.conditions: Conditions = HEALTHY
         self.energy_wh = 0.0
-        self.temperature_c = AMBIENT_C
         self._coil = coil
         self._at_s = now_s
-        meter.attach(lambda: (self.voltage_v(), self.current_a()))
+        self._marks: tuple[float, ...] = ()
+        self._pilot_fault: Blinker | None = None
+        self.contactor.attach(lambda: max(self.current_a()))
 
     @property
     def coil_commanded(self) -> bool:
         """What the outputs ask of the coil, whatever stands in its way."""
         return self._coil()
 
+    @property
+    def steady(self) -> bool:
+        """True while nothing but time moves the currents."""
+        moving = self.vehicle is not None and self.vehicle.ramping
+        return not (moving or residual.rises(self.conditions, self._at_s))
+
     def pilot(self) -> Pilot:
         """State on the control pilot as the board measures it."""
-        if self.conditions.pilot_fault is not None:
-            return self.conditions.pilot_fault
-        if self.vehicle is None:
+        wrong = self.conditions
+        shown = self._pilot_fault is None or self._pilot_fault.on
+        if wrong.pilot_fault is not None and shown:
+            return wrong.pilot_fault
+        if self.vehicle is None or wrong.cable_cut or self.partly_inserted:
             return Pilot.A
-        if not self.vehicle.asks:
-            return Pilot.B
-        return Pilot.D if self.vehicle.spec.ventilation else Pilot.C
-
-    def voltage_v(self) -> Phases:
-        """Line-side voltages to neutral."""
-        lost = self.conditions.lost_phases
-        if self.conditions.power_lost:
-            lost = frozenset((1, 2, 3))
-        first, second, third = (0.0 if phase in lost else NOMINAL_V for phase in (1, 2, 3))
-        return first, second, third
-
-    def current_a(self) -> Phases:
-        """Phase currents now."""
-        return self._current_at(self._at_s)
-
-    def power_w(self) -> float:
-        """Power now."""
-        return sum(u * i for u, i in zip(self.voltage_v(), self.current_a(), strict=True))
-
-    def residual_ma(self) -> tuple[float, float]:
-        """Residual current now: (DC, AC) in milliampere."""
-        closed = self.contactor.closed
-        flowing = closed and self.vehicle is not None
-        leak_dc, leak_ac = (LEAKAGE_DC_MA, LEAKAGE_AC_MA) if flowing else (0.0, 0.0)
-        if closed or self.conditions.residual_always:
-            leak_dc += self.conditions.residual_dc_ma
-        return leak_dc, leak_ac
+        return self.vehicle.pilot
 
     def plug(self, spec: VehicleSpec) -> None:
         """Put a vehicle on the connector."""
@@ -118,67 +101,148 @@ class Connector:
 
     def afflict(self, conditions: Conditions) -> None:
         """Set what is wrong from now on."""
-        self.conditions = conditions
-        self.meter.frozen = conditions.meter_frozen
-        self.meter.factor = conditions.meter_factor
+        before, self.conditions = self.conditions, conditions
+        self.meter.afflict(conditions)
+        self.lock.wrong = conditions.lock
+        self.phase_switch.stuck = conditions.phase_switch_stuck
+        self._marks = residual.marks_s(conditions)
+        timing = (conditions.pilot_fault, conditions.pilot_every_s, conditions.pilot_from_s)
+        if timing == (before.pilot_fault, before.pilot_every_s, before.pilot_from_s):
+            return
+        self._pilot_fault = None
+        if conditions.pilot_fault is not None and conditions.pilot_every_s is not None:
+            self._pilot_fault = Blinker(
+                first_s=conditions.pilot_from_s,
+                every_s=conditions.pilot_every_s,
+                for_s=conditions.pilot_for_s,
+            )
 
     def timed(self) -> tuple[Timed, ...]:
         """Everything here with timers."""
-        parts: tuple[Timed, ...] = (self.meter, self.contactor, self.board)
-        return parts if self.vehicle is None else (*parts, self.vehicle)
+        parts: list[Timed] = [self, self.meter, self.contactor, self.board, self.lock]
+        parts.append(self.phase_switch)
+        if self.vehicle is not None:
+            parts.append(self.vehicle)
+        if self._pilot_fault is not None:
+            parts.append(self._pilot_fault)
+        return tuple(parts)
 
-    def integrate(self, to_s: float) -> None:
-        """Let energy flow until `to_s`; nothing else changes in between."""
-        span_s = to_s - self._at_s
+    def due_s(self) -> float | None:
+        """When a leak comes to a mark, or a transient ends."""
+        marks = [mark_s for mark_s in self._marks if mark_s > self._at_s]
+        if self.conditions.transient_s > 0.0:
+            moved = (self.contactor.opened_at_s, self.contactor.closed_at_s)
+            ends = [at_s + self.conditions.transient_s for at_s in moved if at_s is not None]
+            marks += [end_s for end_s in ends if end_s > self._at_s]
+        return min(marks, default=None)
+
+    def fire(self, now_s: float) -> None:
+        """Nothing to do: being there in time is enough."""
+
+    def load(self, now_s: float) -> Load:
+        """What this connector takes at `now_s`."""
+        leak = self._leak(now_s, self.feed_volts)
+        amps = 0.0 if self.vehicle is None else self.vehicle.current_a(now_s)
+        return Load(self._elements(amps), leak, self._contact_ohm(), self.conditions)
+
+    def flow(self, to_s: float, three: tuple[Terminal, Terminal, Terminal]) -> None:
+        """Let energy and heat flow; the terminals are those at start, middle and end."""
+        span_s, self._at_s = to_s - self._at_s, to_s
         if span_s > 0.0:
-            before, after = self._current_at(self._at_s), self._current_at(to_s)
-            mean_w = sum(
-                u * (a + b) / 2 for u, a, b in zip(self.voltage_v(), before, after, strict=True)
-            )
-            self._count(mean_w * span_s / 3600.0)
-            goal_c = AMBIENT_C + HEATING_C_PER_A2 * max(after) ** 2
-            share = math.exp(-span_s / HEATING_TAU_S)
-            self.temperature_c = goal_c + (self.temperature_c - goal_c) * share
-        self._at_s = to_s
+            hours = span_s / 3600.0
+            self.energy_wh += hours * _mean(self._metered_w, three)
+            if self.vehicle is not None:
+                self.vehicle.energy_wh += hours * _mean(_vehicle_w, three)
+            self._warm(span_s, three)
 
     def settle(self, now_s: float) -> None:
         """Let everybody see what the others did, until nothing changes any more."""
+        self._at_s = now_s
         before = None
         while (state := self._signature()) != before:
             before = state
+            self.site.disturb()
             self.board.sense(now_s, self.pilot(), max(self.current_a()))
-            powered = any(self.voltage_v())  # the coil's supply survives a single lost phase
             self.contactor.drive(
-                now_s, energised=self._coil() and powered, conditions=self.conditions
+                now_s,
+                energised=self._energised(),
+                conditions=self.conditions,
+                coil_share=self.coil_share,
             )
+            self.phase_switch.drive(now_s)
             if self.vehicle is not None:
                 self.vehicle.sense(now_s, self._offer(), self.conditions)
+        if self.conditions.meter_behind:
+            self.meter.feed(now_s, powered=max(self.load_voltage_v()) > ALIVE_V)
+        else:
+            self.meter.feed(now_s, powered=True)
+
+    def _energised(self) -> bool:
+        again = self.conditions.recloses and self.pilot().asks
+        return self._coil() or (again and self.vehicle is not None)
 
     def _offer(self) -> Offer:
         # A pilot in fault carries no PWM the vehicle could read.
-        readable = self.conditions.pilot_fault is None
+        shown = self._pilot_fault is None or self._pilot_fault.on
+        severed = self.conditions.cable_cut or self.partly_inserted
+        readable = not (self.conditions.pilot_fault is not None and shown) and not severed
         return Offer(
-            pwm_on=self.board.pwm_on and readable,
+            pwm_on=self.board.pwm_on and readable and not self.board.state_f,
             offered_a=self.board.offered_a,
-            supplied=self.contactor.closed and self.voltage_v()[0] > 0.0,
+            supplied=_first_fed(self._elements(1.0), self._first_line()),
+            state_f=self.board.state_f and readable,
         )
 
-    def _count(self, energy_wh: float) -> None:
-        self.energy_wh += energy_wh
-        self.meter.integrate(energy_wh)
-        if self.vehicle is not None:
-            self.vehicle.energy_wh += energy_wh
+    def _elements(self, amps: float) -> tuple[Element, ...]:
+        if self.vehicle is None or self.conditions.cable_cut:
+            return ()
+        spec = self.vehicle.spec
+        lines = tuple(phase - 1 for phase in spec.phase_map[: spec.phases])
+        return elements(self.site.grid, self.feed_volts, lines, self._connected(), amps)
 
-    def _current_at(self, now_s: float) -> Phases:
-        if self.vehicle is None or not self.contactor.closed:
-            return 0.0, 0.0, 0.0
-        amps, used = self.vehicle.current_a(now_s), self.vehicle.spec.phases
-        first, second, third = (
-            amps if phase < used and volts > 0.0 else 0.0
-            for phase, volts in enumerate(self.voltage_v())
+    def _contact_ohm(self) -> float:
+        if self.vehicle is None:
+            return 0.0
+        own = self.conditions.contact_mohm
+        return (self.vehicle.spec.contact_mohm if own is None else own) / 1000.0
+
+    def _warm(self, span_s: float, three: tuple[Terminal, Terminal, Terminal]) -> None:
+        climate, ohm = self.site.climate, self._contact_ohm()
+        around_c = climate.ambient_c + SUN_C_PER_W * climate.sun_w
+        around_c += ENCLOSURE_C_PER_W * self.conditions.extra_heat_w
+        first, middle, last = (around_c + ENCLOSURE_C_PER_W * t.station_loss_w for t in three)
+        self.enclosure.follow(span_s, (first, middle, last))
+        first, middle, last = (
+            climate.ambient_c + PLUG_C_PER_W * ohm * max(abs(amps) for amps in t.amps) ** 2
+            for t in three
         )
-        return first, second, third
+        self.plug_body.follow(span_s, (first, middle, last))
 
     def _signature(self) -> tuple[object, ...]:
         board = self.board
-        return (self.pilot(), board.pwm_on, board.offered_a, board.relay_closed, self._coil())
+        return (
+            self.pilot(),
+            board.pwm_on,
+            board.offered_a,
+            board.relay_closed,
+            board.state_f,
+            self._coil(),
+            self.contactor.pulls(self.coil_share),
+        )
+
+
+def _first_fed(found: tuple[Element, ...], line: int) -> bool:
+    """Whether the vehicle's first phase has its voltage; on IT any pair of lines will do."""
+    return any(e.line == line or e.other != NEUTRAL for e in found)
+
+
+def _vehicle_w(terminal: Terminal) -> float:
+    return terminal.vehicle_w
+
+
+def _mean(power: Callable[[Terminal], float], three: tuple[Terminal, Terminal, Terminal]) -> float:
+    """Mean over a stretch, from start, middle and end; exact for what is cubic at most."""
+    first, middle, last = three
+    if first is last:
+        return power(first)
+    return (power(first) + 4.0 * power(middle) + power(last)) / 6.0
