@@ -1,0 +1,169 @@
+"""Scenarios run for real: what is met, what is missed, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from laddvakt_agent.demo.play import template
+from laddvakt_agent.demo.stage import JsonObject, Stage
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+HEAD = 'schema = 1\nname = "{name}"\nabout = "One sentence."\nduration_s = {duration_s}\n'
+CHARGE = """
+[charger]
+connectors = 2
+[[do]]
+at_s = 0.5
+plug = { connector = "2", phases = 3 }
+[[do]]
+at_s = 1.5
+start = { connector = "2", token = "NOBODY" }
+refused = true
+[[do]]
+at_s = 2.0
+start = { connector = "2" }
+[[expect]]
+by_s = 8.0
+connector = "2"
+status = "CHARGING"
+contactor = "closed"
+limit_a = { min = 16, max = 16 }
+no_faults = true
+ocpi = { status = "CHARGING", sessions = 1, cdrs = 0 }
+"""
+KILLED = (
+    CHARGE
+    + """
+[[do]]
+at_s = 8.0
+restart_agent = { kill = true, away_s = 3.5 }
+[[expect]]
+by_s = 11.5
+connector = "2"
+contactor = "open"
+[[expect]]
+by_s = 11.5
+connector = "2"
+status = "CHARGING"
+[[expect]]
+by_s = 17.0
+after_s = 11.5
+connector = "2"
+status = "CHARGING"
+"""
+)
+
+
+def written(folder: Path, name: str, duration_s: float, story: str) -> Path:
+    path = folder / f"{name}.toml"
+    path.write_text(HEAD.format(name=name, duration_s=duration_s) + story)
+    return path
+
+
+def runner(folder: Path, *args: str | Path) -> subprocess.Popen[str]:
+    """`laddvakt-sim scenario run`, with a folder of its own for what it makes."""
+    scratch = folder / "tmp"
+    scratch.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "laddvakt_sim", "scenario", "run", *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(scratch)},
+    )
+
+
+def ended(process: subprocess.Popen[str], code: int) -> str:
+    output, errors = process.communicate(timeout=90)
+    assert process.returncode == code, errors + output
+    assert "Traceback" not in errors
+    return output
+
+
+def left_running(folder: Path) -> list[str]:
+    """Processes whose command names this folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().decode(errors="replace")
+        except OSError:  # it has just ended
+            continue
+        if str(folder / "tmp") in words:
+            found.append(words.replace("\0", " "))
+    return found
+
+
+def test_a_scenario_on_processes_of_its_own(tmp_path: Path) -> None:
+    """What is met and what is missed, each with its line, across a death of the agent."""
+    path = written(tmp_path, "killed", 17.0, KILLED)
+    report = json.loads(ended(runner(tmp_path, path, "--json"), 1))
+    assert report["schema_version"] == 1
+    (row,) = report["scenarios"]
+    assert (row["name"], row["passed"], row["trouble"]) == ("killed", False, [])
+    assert row["actions_failed"] == []
+    assert 17.0 <= row["duration_s"] < 20.0
+    charged, opened, silent, back = row["expectations"]
+    assert [e["outcome"] for e in row["expectations"]] == ["met", "met", "missed", "met"]
+    rows = path.read_text().splitlines()
+    assert {rows[e["line"] - 1] for e in row["expectations"]} == {"[[expect]]"}
+    assert 2.0 < charged["met_at_s"] <= 8.0
+    assert 8.0 < opened["met_at_s"] <= 11.5
+    assert (silent["met_at_s"], silent["seen"]) == (None, "status unknown")
+    assert 11.5 < back["met_at_s"] <= 17.0
+    assert left_running(tmp_path) == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_scenario_on_a_charger_that_runs_already(scene: Stage, tmp_path: Path) -> None:
+    """Nothing is ended, and what the backend had before does not count."""
+    scene.start_board()
+    scene.start_backend()
+    scene.start_agent(template())
+    vehicle: JsonObject = {"phases": 3}
+    scene.board.ask("POST", "/connectors/1/plug", vehicle)
+    path = written(tmp_path, "there", 9.0, CHARGE)
+    output = ended(
+        runner(
+            tmp_path, path, "--control-url", scene.board.url, "--backend-url", scene.backend.url,
+            "--agent-socket", scene.directory / "api.sock",
+        ),
+        0,
+    )  # fmt: skip
+    assert "there: passed, 1 of 1 met in " in output
+    assert {process.poll() for process in scene.processes.values()} == {None}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    path = written(tmp_path, "long", 60.0, CHARGE)
+    process = runner(tmp_path, path, "--keep", tmp_path / "tmp" / "kept")
+    socket = tmp_path / "tmp" / "kept" / "long" / "api.sock"
+    until_s = time.monotonic() + 40
+    while not socket.exists() and time.monotonic() < until_s:
+        time.sleep(0.05)
+    assert left_running(tmp_path)
+    process.send_signal(number)
+    output = ended(process, 130)
+    assert "long: One sentence. (60 s)" in output
+    assert left_running(tmp_path) == []
+
+
+def test_an_agent_that_does_not_come_up_is_told_with_its_words(tmp_path: Path) -> None:
+    agent = tmp_path / "laddvakt"
+    agent.write_text("#!/bin/sh\necho I would rather not >&2\nexit 78\n")
+    agent.chmod(0o755)
+    path = written(tmp_path, "never", 10.0, CHARGE)
+    process = runner(tmp_path, path, "--agent", agent)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 75, errors
+    assert "the agent ended before it was ready:\nI would rather not" in errors
+    assert left_running(tmp_path) == []
