@@ -57,7 +57,7 @@ def deadlines_s(settings: Settings, life: Life, faults: Summary) -> Iterator[flo
     if life.power is Power.RAMPING:
         yield life.ramp_since_s + RAMP_MAX_S
     if faults.hold_s is not None:
-        yield life.held_since_s + faults.hold_s
+        yield life.entered_s + faults.hold_s
     yield from gear.deadlines_s(settings, life)
 
 
@@ -70,8 +70,7 @@ def _once(c: Context, trail: Trail) -> tuple[Life, Trail]:
             if target is not life.state:
                 moved = Move(before=life.state, after=target, reason=name)
                 trail = replace(trail, moves=(*trail.moves, moved))
-                held_s = c.now_s if target is State.FAULTED else life.held_since_s
-                life = replace(life, state=target, reason=name, held_since_s=held_s)
+                life = replace(life, state=target, reason=name, entered_s=c.now_s)
             break
     return _powered(_with(c, life)), trail
 
@@ -125,7 +124,7 @@ def _end_reason(c: Context) -> str | None:
     hold_s = c.faults.hold_s
     if hold_s is None:
         return None
-    held_s = c.life.held_since_s if c.life.state is State.FAULTED else c.now_s
+    held_s = c.life.entered_s if c.life.state is State.FAULTED else c.now_s
     if c.now_s >= held_s + hold_s:
         return f"fault: {c.faults.code}"
     return None

@@ -112,7 +112,7 @@ class View(Protocol):
 class Life:
     """The connector without its faults. The last three fields explain, they decide nothing.
 
-    What stands below `held_since_s` belongs to automata of their own; the tables see of them no
+    What stands below `entered_s` belongs to automata of their own; the tables see of them no
     more than their `View` says.
     """
 
@@ -130,7 +130,7 @@ class Life:
     past_until_s: float = 0.0  # … and when it ended
     commanded_since_s: float = 0.0  # last contactor command
     ramp_since_s: float = 0.0
-    held_since_s: float = 0.0  # FAULTED since
+    entered_s: float = 0.0  # in this state since
     phases: int = 3  # poles of the contactor that close, 1 or 3
     phases_since_s: float = 0.0  # they were switched then
     locked: bool = False  # what the lock was last told

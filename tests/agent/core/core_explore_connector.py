@@ -1,4 +1,8 @@
-"""The connector's tables against every summary of faults and every reading, timers fresh or due."""
+"""The connector's tables against every summary of faults and every reading, timers fresh or due.
+
+Lock, poles, waking and state F are explored alone (`core_explore_gear`). Here each is one bit of
+the view that may be anything at any time.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import TypeAlias, cast
 
 from agent.core.core_explore import Count, Probe, every
 from laddvakt_agent.core import connector as tables
-from laddvakt_agent.core.life import Life, Power, Trail, Vehicle, View
+from laddvakt_agent.core.life import Hold, Life, Power, Trail, Vehicle, View
 from laddvakt_agent.core.model import State
 from laddvakt_agent.core.rules import Act
 from laddvakt_agent.core.settings import Settings
@@ -18,6 +22,7 @@ from laddvakt_agent.core.tracks import Summary
 NOW_S = 1e7
 SETTINGS = Settings(connector="1", max_current_a=16.0, unattended_current_a=8.0)
 DOMAINS: dict[str, tuple[object, ...]] = {
+    # readings and wishes
     "vehicle": tuple(Vehicle),
     "complete": (False, True),
     "ready": (False, True),
@@ -25,20 +30,40 @@ DOMAINS: dict[str, tuple[object, ...]] = {
     "unloaded": (False, True),
     "authorised": (False, True),
     "in_service": (False, True),
+    "reserved": (False, True),
+    "unlock": (False, True),
+    # one bit of each automaton beside the tables
+    "secured": (False, True),
+    "hold": (None, Hold.PHASES, Hold.SUPPLY),  # the others are rows of the same kind as PHASES
+    "ceiling_a": (16.0, 0.0),
+    # the summary of faults
+    "act": tuple(Act),
+    "derate": (False, True),
+    "hold_s": (0.0, 1800.0),  # a longer hold is the same with a later bound
 }
-HOLDS_S = (0.0, 1800.0)  # a longer hold is the same with a later bound
-SUMMARIES = (
-    Summary(),
-    Summary(act=Act.DERATE, derate=True),
-    *(Summary(act=Act.FINISH, derate=derate) for derate in (False, True)),
-    *(Summary(act=act, hold_s=hold_s) for act in (Act.RAMP, Act.TRIP) for hold_s in HOLDS_S),
-)
 Key: TypeAlias = tuple[object, ...]
+_FIXED: dict[str, object] = {"code": "some_fault", "limit_a": None}  # a limit is as a ceiling
 LIMITS_A = {0.0: "none", 8.0: "derated", 16.0: "full"}
 
 
+class Faults:
+    """A summary whose fields are chosen when they are looked at."""
+
+    __slots__ = ("_probe",)
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+
+    def __getattr__(self, name: str) -> object:
+        if name in _FIXED:
+            return _FIXED[name]
+        if name == "hold_s" and cast("Act", self._probe.act) < Act.RAMP:
+            return None
+        return getattr(self._probe, name)
+
+
 def key(life: Life) -> Key:
-    """What decides; times and reasons do not count."""
+    """What decides; times and reasons do not count, nor what belongs to the gear."""
     return (
         life.state,
         life.power,
@@ -58,14 +83,20 @@ def start(*, session_open: bool) -> Life:
 
 def explore(until: str | None = None) -> tuple[set[Key], Count]:
     """Every reachable state. Stops at the first violation of the property `until`, if given."""
+    lives, count = explore_lives(until)
+    return set(lives), count
+
+
+def explore_lives(until: str | None = None) -> tuple[dict[Key, Life], Count]:
+    """Every reachable state with one life in it, the first found first."""
     count, queue = Count(), [start(session_open=False), start(session_open=True)]
-    known = {key(life) for life in queue}
+    known = {key(life): life for life in queue}
     while queue:
         life = queue.pop()
-        for timed, summary in itertools.product(_timers(life), SUMMARIES):
-            for after in _every_step(timed, summary, count):
+        for timed in timers(life):
+            for after in _every_step(timed, count):
                 if key(after) not in known:
-                    known.add(key(after))
+                    known[key(after)] = after
                     queue.append(after)
             if until is not None and any(v.startswith(until) for v in count.violations):
                 return known, count
@@ -75,12 +106,12 @@ def explore(until: str | None = None) -> tuple[set[Key], Count]:
     return known, count
 
 
-def _every_step(life: Life, summary: Summary, count: Count) -> Iterator[Life]:
+def _every_step(life: Life, count: Count) -> Iterator[Life]:
     def run(probe: Probe) -> Life:
-        view = cast("View", probe)
-        after, trail = tables.advance(SETTINGS, life, view, summary, NOW_S)
-        for name in broken(life, view, summary, after, trail):
-            count.violations.append(f"{name}: {life} + {summary} + {probe} -> {after}")
+        view, faults = cast("View", probe), cast("Summary", Faults(probe))
+        after, trail = tables.settle(SETTINGS, life, view, faults, NOW_S)
+        for name in broken(life, view, faults, after, trail):
+            count.violations.append(f"{name}: {life} + {probe} -> {after}")
         return after
 
     for probe, after in every(DOMAINS, run):
@@ -89,10 +120,16 @@ def _every_step(life: Life, summary: Summary, count: Count) -> Iterator[Life]:
         yield after
 
 
-def _timers(life: Life) -> Iterator[Life]:
-    """Each running timer fresh, or due by just reaching its bound."""
-    opened = (NOW_S, NOW_S - 2.0)
-    offered = (NOW_S, NOW_S - 0.1, NOW_S - 5.0)  # two things wait for the same timer
+def timers(life: Life) -> Iterator[Life]:
+    """Each running timer fresh, or due by just reaching its bound.
+
+    The last opening is looked at by closing alone, and that begins at an offer made in an earlier
+    step: elsewhere it may as well be due.
+    """
+    offering = life.power is Power.OFFERED
+    opened = (NOW_S, NOW_S - 2.0) if offering else (NOW_S - 2.0,)
+    # Two things wait for the same timer: closing 0.1 s after the offer, changing it again 5 s.
+    offered = (NOW_S, NOW_S - 0.1, NOW_S - 5.0) if offering else (NOW_S, NOW_S - 5.0)
     ramped = (NOW_S, NOW_S - 6.0) if life.power is Power.RAMPING else (NOW_S,)
     holds = life.state is State.FAULTED and life.session
     held = (NOW_S, NOW_S - 1800.0) if holds else (NOW_S,)
@@ -102,7 +139,7 @@ def _timers(life: Life) -> Iterator[Life]:
             commanded_since_s=opened_s,
             limit_changed_s=offered_s,
             ramp_since_s=ramped_s,
-            held_since_s=held_s,
+            entered_s=held_s,
         )
 
 
@@ -110,15 +147,16 @@ def broken(before: Life, view: View, faults: Summary, after: Life, trail: Trail)
     """The properties that this step breaks."""
     yield from _broken_faults(faults, after)
     yield from _broken_safety(before, view, after)
-    yield from _broken_offer(before, after)
+    yield from _broken_offer(before, view, after)
     yield from _broken_session(before, view, faults, after, trail)
     if (faults.act >= Act.RAMP) is not (after.state is State.FAULTED):
         yield "FAULTED if and only if a fault blocks"
     if (after.state is State.CHARGING) is not (after.power is Power.CLOSED):
         yield "CHARGING if and only if closed with an offer"
-    again, more = tables.advance(SETTINGS, after, view, faults, NOW_S)
-    if again != after or more != Trail():
-        yield "equal inputs again change nothing"
+    if after is not before:  # else the same call again gives the same answer
+        again, more = tables.settle(SETTINGS, after, view, faults, NOW_S)
+        if again != after or more != Trail():
+            yield "equal inputs again change nothing"
 
 
 def _broken_faults(faults: Summary, after: Life) -> Iterator[str]:
@@ -126,7 +164,7 @@ def _broken_faults(faults: Summary, after: Life) -> Iterator[str]:
         yield "a tripping fault opens in the same step"
     if faults.act is Act.RAMP and after.limit_a > 0.0:
         yield "a ramping fault ends the offer in the same step"
-    if faults.derate and after.limit_a > 8.0:
+    if after.limit_a > 8.0 and faults.derate:
         yield "a derating fault lowers the offer in the same step"
 
 
@@ -140,15 +178,23 @@ def _broken_safety(before: Life, view: View, after: Life) -> Iterator[str]:
         yield "closed only while the vehicle asks"
     if after.power is Power.CLOSED and view.vehicle is Vehicle.VENTILATION:
         yield "closed only where ventilation allows"
+    if after.closed and view.hold is Hold.SUPPLY:
+        yield "a lost supply opens in the same step"
     if after.closed and not before.closed:
         yield from _broken_closing(before, view)
 
 
-def _broken_offer(before: Life, after: Life) -> Iterator[str]:
+def _broken_offer(before: Life, view: View, after: Life) -> Iterator[str]:
     if (after.limit_a > 0.0) is not (after.power in (Power.OFFERED, Power.CLOSED)):
         yield "an offer if and only if the power says so"
     if after.limit_a > before.limit_a and before.limit_changed_s + 5.0 > NOW_S:
         yield "offers rise 5 s after the last change at the earliest"
+    if after.limit_a > 0.0 and view.hold is not None:
+        yield "no offer while poles, waking, state F or the supply forbid it"
+    if after.limit_a > 0.0 and after.limit_a > view.ceiling_a:
+        yield "no offer above what is allowed"
+    if 0.0 < after.limit_a < 6.0:
+        yield "no offer below 6 A"
 
 
 def _broken_closing(before: Life, view: View) -> Iterator[str]:
@@ -158,6 +204,8 @@ def _broken_closing(before: Life, view: View) -> Iterator[str]:
         yield "closing needs an offer made before"
     if before.commanded_since_s + 2.0 > NOW_S:
         yield "closing needs 2 s open"
+    if not view.secured:
+        yield "closing needs the plug held"
 
 
 def _broken_session(
@@ -169,8 +217,8 @@ def _broken_session(
         yield "an ended session does not restart by itself"
     if after.session and (not view.authorised or faults.hold_s == 0.0):
         yield "a session ends with its authorisation or a fault that ends it"
-    if after.session and view.vehicle is Vehicle.ABSENT:
-        yield "a session ends with the plug"
+    if after.session and (view.vehicle is Vehicle.ABSENT or view.unlock):
+        yield "a session ends with the plug, or with the wish for it"
     if before.session and not after.session and trail.ended is None:
         yield "every end of a session is told"
     if after.closed and not after.session and after.power is not Power.RAMPING:

@@ -1,0 +1,99 @@
+"""What explanations are made of: a case to look at, links to answer with, faults as links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from laddvakt_agent.core.catalogue import rule_for
+from laddvakt_agent.core.diagnose import Cause, causes
+from laddvakt_agent.core.freshness import Seen, currents_a
+from laddvakt_agent.core.inputs import Inputs
+from laddvakt_agent.core.life import Life, Power
+from laddvakt_agent.core.machine import Connector, active_faults
+from laddvakt_agent.core.model import ActiveFault
+from laddvakt_agent.core.rules import Act, Recovery
+from laddvakt_agent.core.settings import Settings
+
+_FOLLOWS_A = 1.0  # a vehicle that draws so much less than it may has its own reasons
+
+_ENDS = {
+    Recovery.AUTO: "its end: it clears by itself",
+    Recovery.UNPLUG: "unplugging the vehicle",
+    Recovery.MANUAL: "a reset, once it is gone",
+    Recovery.LOCAL: "a reset at the charger, once it is gone",
+    Recovery.SERVICE: "a reset by the service role, after repair and test",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One reason. `since_s` None: no beginning worth telling. `change`: what would end it."""
+
+    what: str
+    since_s: float | None = None
+    change: str = ""
+    fault: ActiveFault | None = None  # what stands behind it, for whoever tells its texts
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One connector at one moment."""
+
+    settings: Settings
+    connector: Connector
+    inputs: Inputs
+    view: Seen
+    now_s: float
+
+    @property
+    def life(self) -> Life:
+        """The connector without its faults."""
+        return self.connector.life
+
+
+def faults(case: Case, least: Act) -> Iterator[Link]:
+    """The root causes of what stands, the strongest act first, each with its symptoms."""
+    standing = active_faults(case.connector)
+    told = [cause for cause in causes(standing, case.inputs.devices) if _act(cause) >= least]
+    for cause in sorted(told, key=lambda cause: (-_act(cause), cause.fault.since_s)):
+        yield _told(case, cause)
+        for symptom in cause.symptoms:
+            yield Link(
+                what=f"which shows as {symptom.code}: {symptom.evidence}",
+                since_s=symptom.since_s,
+                fault=symptom,
+            )
+
+
+def _act(cause: Cause) -> Act:
+    return max(fault.act for fault in (cause.fault, *cause.symptoms))
+
+
+def _told(case: Case, cause: Cause) -> Link:
+    fault = cause.fault
+    rule = rule_for(case.settings.rules, fault.code)
+    return Link(
+        what=f"{fault.code}: {fault.evidence}",
+        since_s=fault.since_s,
+        change=_ENDS[rule.lockout if fault.locked_out else rule.recovery],
+        fault=fault,
+    )
+
+
+def behind(case: Case, code: str) -> Iterator[Link]:
+    """The fault that a constraint names, if one stands."""
+    for fault in active_faults(case.connector):
+        if fault.code == code:
+            yield Link(what=f"{fault.code}: {fault.evidence}", since_s=fault.since_s, fault=fault)
+
+
+def drawn(case: Case) -> Iterator[Link]:
+    """A vehicle that takes clearly less than it may."""
+    life = case.life
+    amperes = currents_a(case.settings, case.inputs, case.now_s)
+    if life.power is Power.CLOSED and amperes and max(amperes) < life.limit_a - _FOLLOWS_A:
+        yield Link(
+            what=f"the vehicle takes {max(amperes):.1f} A of the {life.limit_a:g} A it may",
+            change="the vehicle: nearly full, cold, or built for less",
+        )
