@@ -167,6 +167,8 @@ def _charged(track: Track, around: Surroundings) -> Track:
         return track
     if reclosed_s <= track.raised_s or reclosed_s in track.spent_s:
         return track
+    if rule.window_s is None and not around.session:
+        return track
     spent_s = (*track.spent_s, reclosed_s)
     return replace(track, spent_s=spent_s[-rule.retries :] if rule.retries else ())
 

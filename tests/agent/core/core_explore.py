@@ -9,26 +9,34 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeVar, cast
 
 R = TypeVar("R")
 
 
 class Probe:
-    """Inputs that are chosen when they are looked at."""
+    """Inputs that are chosen when they are looked at.
 
-    __slots__ = ("_chosen", "_domains", "_script")
+    A domain's name may list several attributes, "present watched": they are then chosen together.
+    """
 
     def __init__(self, domains: Mapping[str, Sequence[object]], script: Sequence[int]) -> None:
         self._domains, self._script = domains, script
         self._chosen: dict[str, int] = {}
 
     def __getattr__(self, name: str) -> object:
-        chosen = self._chosen
-        if name not in chosen:
-            asked = len(chosen)
-            chosen[name] = self._script[asked] if asked < len(self._script) else 0
-        return self._domains[name][chosen[name]]
+        """Asked once for each name: what was chosen is an attribute from then on."""
+        domain = self._domain_of(name)
+        asked = len(self._chosen)
+        index = self._script[asked] if asked < len(self._script) else 0
+        self._chosen[domain] = index
+        value = self._domains[domain][index]
+        if domain == name:
+            self.__dict__[name] = value
+            return value
+        together = cast("tuple[object, ...]", value)
+        self.__dict__.update(zip(domain.split(), together, strict=True))
+        return self.__dict__[name]
 
     def path(self) -> list[tuple[int, int]]:
         """The choices made, each with the number of alternatives."""
@@ -40,6 +48,14 @@ class Probe:
 
     def __repr__(self) -> str:
         return repr({name: self._domains[name][index] for name, index in self._chosen.items()})
+
+    def _domain_of(self, name: str) -> str:
+        if name in self._domains:
+            return name
+        for domain in self._domains:
+            if name in domain.split():
+                return domain
+        raise AttributeError(name)  # the code under exploration reads what no domain foresees
 
 
 def every(
@@ -55,7 +71,8 @@ def every(
             path.pop()
         if not path:
             return
-        script = [index for index, _ in path[:-1]] + [path[-1][0] + 1]
+        script = [index for index, _ in path]
+        script[-1] += 1
 
 
 @dataclass

@@ -1,111 +1,166 @@
-"""Each fault's track alone, against every finding and surrounding, timers fresh or due."""
+"""Each fault's track alone, against every finding and surrounding, timers fresh or due.
+
+Rows that differ only in how long their times are, and not in which of them is longer, have tracks
+that move alike: `shape` tells them apart, one of each shape is explored.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TypeAlias, cast
 
 from agent.core.core_explore import Count, Probe, every
+from agent.core.core_track_laws import ALL_TESTS, NOW_S, OLD_S, broken, forgotten, stuck
 from laddvakt_agent.core import recovery
+from laddvakt_agent.core.budgets import is_shared
+from laddvakt_agent.core.catalogue import CATALOGUE, rule_for
 from laddvakt_agent.core.inputs import Reset
+from laddvakt_agent.core.overrides import reclosing
 from laddvakt_agent.core.rules import Act, FaultRule, Recovery
-from laddvakt_agent.core.tracks import (
-    Finding,
-    Phase,
-    Surroundings,
-    Track,
-    budget_left,
-    spent_in_window,
-)
+from laddvakt_agent.core.tracks import Finding, Phase, Surroundings, Track, budget_left
 
-NOW_S = 1e7
-OLD_S = NOW_S - 1e6  # longer ago than any time in the catalogue
+FLAP_RAISES, FLAP_WINDOW_S = 3, 600.0
+DUE_S = 0.001  # so long after its bound a timer is surely due
 Key: TypeAlias = tuple[object, ...]
+Shape: TypeAlias = tuple[object, ...]
 FINDING_DOMAINS: dict[str, tuple[object, ...]] = {
-    "seen": ((False, True), (True, True), (None, True), (None, False)),  # present, watched
+    # What nothing watches is never seen.
+    "present watched": ((False, True), (True, True), (None, True), (None, False)),
     "since_s": (None, NOW_S, OLD_S),
     "evidence": ("seen",),
 }
 AROUND_DOMAINS: dict[str, tuple[object, ...]] = {
     "vehicle_gone": (False, True),
     "session": (False, True),
-    "closed_since_s": (None, NOW_S, OLD_S),
+    "closed_since_s": (None, NOW_S),  # long ago is as good as open
     "resets": (frozenset(), *(frozenset({reset}) for reset in Reset)),
+    "reclosed_s": (None, NOW_S),
+    "passed_s": tuple(
+        tuple((test, at_s) for test in ALL_TESTS) for at_s in (OLD_S, NOW_S)
+    ),
     "spread": (0.5,),
+    "flap_raises": (FLAP_RAISES,),
+    "flap_window_s": (FLAP_WINDOW_S,),
 }
-_RANK = {Recovery.MANUAL: 1, Recovery.LOCAL: 2, Recovery.SERVICE: 3}
+RECLOSING = {
+    f"{code}, reclosing": reclosing(rule)
+    for code, rule in CATALOGUE.items()
+    if code.startswith("residual_current")
+}
+ROWS: Mapping[str, FaultRule] = {**CATALOGUE, **RECLOSING, "unknown": rule_for({}, "unknown")}
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A finding drawn from a probe: what nothing watches is never seen."""
-
-    probe: Probe
-
-    @property
-    def present(self) -> bool | None:
-        return cast("tuple[bool | None, bool]", self.probe.seen)[0]
-
-    @property
-    def watched(self) -> bool:
-        return cast("tuple[bool | None, bool]", self.probe.seen)[1]
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.probe, name)
+def shape(rule: FaultRule) -> Shape:
+    """All of a row that decides how its track moves; of its times only which is the longer."""
+    acts = (*(act for _, act in rule.stages), *_asked_acts(rule))
+    waits = [0.0, rule.clear_s, rule.clear_s + 0.5 * rule.spread_s, FLAP_WINDOW_S]
+    backoffs = [rule.backoff_s, rule.backoff_max_s or rule.backoff_s]
+    return (
+        (rule.recovery, rule.lockout, rule.retries is None, min(rule.retries or 0, 2)),
+        (rule.window_s is None, rule.per_vehicle, rule.early_trip_s > 0.0, is_shared(rule)),
+        (rule.confirm_s > 0.0, rule.spread_s > 0.0, bool(rule.tests), acts),
+        (_ranks(waits), _ranks([0.0, *(at_s for at_s, _ in rule.stages), *backoffs])),
+    )
 
 
-@dataclass(frozen=True)
-class Both:
-    """Finding and surroundings drawn from one probe."""
+def shapes() -> Mapping[Shape, list[str]]:
+    """The names of the rows of each shape."""
+    found: dict[Shape, list[str]] = {}
+    for name, rule in ROWS.items():
+        found.setdefault(shape(rule), []).append(name)
+    return found
 
-    probe: Probe
 
-    def finding(self) -> Finding:
-        return cast("Finding", Seen(self.probe))
-
-    def around(self) -> Surroundings:
-        return cast("Surroundings", self.probe)
+def name_of(track: Track) -> str:
+    """Under which name its row is explored."""
+    reclosed = f"{track.rule.code}, reclosing"
+    if track.rule.per_vehicle and reclosed in ROWS:
+        return reclosed
+    return track.rule.code if track.rule.code in ROWS else "unknown"
 
 
 def key(track: Track, now_s: float = NOW_S) -> Key:
-    """What decides; the budget only as {left, spent}."""
+    """What decides; the budget only as {left, spent}, the history of raises not at all."""
     left = budget_left(track, now_s)
-    return (track.phase, track.act, track.acknowledged, track.locked, track.blocked, left)
+    decides = (track.phase, track.act, track.acknowledged, track.locked, track.blocked)
+    return (*decides, left, track.flaps > 0, track.parted)
 
 
-def explore(rule: FaultRule) -> tuple[set[Key], Count]:
-    """Every reachable state of one row's track."""
-    acts = {act for _, act in rule.act_by_role} | ({Act.DERATE} if _warns(rule) else set())
-    domains = {**FINDING_DOMAINS, **AROUND_DOMAINS, "act": (None, *sorted(acts))}
-    count, first = Count(), Track(rule=rule, subject="x")
-    queue, known = list(_budgets(first)), set(map(key, _budgets(first)))
+def domains(rule: FaultRule) -> dict[str, tuple[object, ...]]:
+    """Every finding and surrounding that a row's track may meet."""
+    derates = Act.DERATE in {*(act for _, act in rule.stages), *_asked_acts(rule)}
+    return {
+        **FINDING_DOMAINS,
+        **AROUND_DOMAINS,
+        "act": (None, *_asked_acts(rule)),
+        "limit_a": (None, 10.0) if derates else (None,),
+        # That no test at all can be made is explored with the other rows.
+        "tests": (ALL_TESTS,) if rule.per_vehicle else (ALL_TESTS, ()),
+    }
+
+
+def explore(rule: FaultRule, *, first_only: bool = False) -> tuple[dict[Key, Track], Count]:
+    """Every reachable state of one row's track; with `first_only` up to the first violation."""
+    count, inputs = Count(), domains(rule)
+    queue = list(_budgets(Track(rule=rule, subject="x")))
+    known = {key(track): track for track in queue}
     while queue:
-        for track in _timers(queue.pop()):
-            for after in _every_step(track, domains, count):
+        for track in timers(queue.pop()):
+            for after in _every_step(track, inputs, count):
                 if key(after) not in known:
-                    known.add(key(after))
-                    queue += [after]
+                    known[key(after)] = after
+                    queue.append(after)
+                    count.violations += (*stuck(after), *forgotten(after))
+                if first_only and count.violations:
+                    return known, count
     count.states = len(known)
     return known, count
 
 
-def _warns(rule: FaultRule) -> bool:
-    return rule.code == "unguarded_board"
+def timers(track: Track) -> Iterator[Track]:
+    """Every age of both timers on which a bound may lie, both budgets, both histories."""
+    rule = track.rule
+    waits = {0.0}
+    if track.phase is Phase.PENDING:
+        waits.add(rule.confirm_s + DUE_S)
+    if track.phase is Phase.CLEARING:
+        waits |= {rule.clear_s + DUE_S, rule.clear_s + track.spread_s + DUE_S}
+        waits |= {track.quiet_s + DUE_S} if track.flaps else set()
+    raised = {0.0}
+    if track.standing:
+        backoffs = {rule.backoff_s, rule.backoff_max_s or 0.0, max(waits)}
+        raised |= {at_s + DUE_S for at_s in backoffs | {at_s for at_s, _ in rule.stages}}
+    for age_s, raised_age_s in itertools.product(sorted(waits), sorted(raised)):
+        if raised_age_s < age_s:
+            continue  # nothing clears before it was raised
+        timed = replace(track, since_s=NOW_S - age_s, raised_s=NOW_S - raised_age_s)
+        for budgeted in _budgets(replace(timed, told_s=timed.raised_s)):
+            yield from _histories(budgeted)
+
+
+def _asked_acts(rule: FaultRule) -> tuple[Act, ...]:
+    """What a detector may ask for instead of the stages."""
+    return tuple(sorted({act for _, act in rule.act_by_role} | set(rule.found_acts)))
+
+
+def _ranks(times_s: list[float]) -> tuple[int, ...]:
+    ordered = sorted(set(times_s))
+    return tuple(ordered.index(at_s) for at_s in times_s)
 
 
 def _every_step(
-    track: Track, domains: dict[str, tuple[object, ...]], count: Count
+    track: Track, inputs: dict[str, tuple[object, ...]], count: Count
 ) -> Iterator[Track]:
     def run(probe: Probe) -> Track:
-        both = Both(probe)
-        after = recovery.advance(track, both.finding(), both.around(), NOW_S)
-        for name in broken(track, both.finding(), both.around(), after):
+        finding, around = cast("Finding", probe), cast("Surroundings", probe)
+        after = recovery.advance(track, finding, around, NOW_S)
+        for name in broken(track, finding, around, after):
             count.violations.append(f"{name}: {track} + {probe} -> {after}")
         return after
 
-    for probe, after in every(domains, run):
+    for probe, after in every(inputs, run):
         count.runs += 1
         count.covered += probe.stands_for()
         yield after
@@ -114,112 +169,17 @@ def _every_step(
 def _budgets(track: Track) -> Iterator[Track]:
     """The budget as an input: left, or spent. Its counter is proved by itself."""
     yield replace(track, spent_s=())
-    if track.rule.retries is not None:
-        yield replace(track, spent_s=(NOW_S - 1.0,) * track.rule.retries)
+    if track.rule.retries:
+        # Spent before it was raised: a retry noted since would have been another connector's.
+        spent_s = min(NOW_S - 1.0, track.raised_s) if track.standing else NOW_S - 1.0
+        yield replace(track, spent_s=(spent_s,) * track.rule.retries)
 
 
-def _timers(track: Track) -> Iterator[Track]:
-    """Every age of both timers on which a bound may lie, and both budgets."""
-    rule = track.rule
-    waits = {0.0, rule.confirm_s, rule.clear_s, rule.clear_s + 0.5 * rule.spread_s, 1e6}
-    ages = waits if track.phase in (Phase.PENDING, Phase.CLEARING) else {0.0}
-    backoffs = {rule.backoff_s, rule.backoff_max_s or 0.0}
-    raised = {0.0, 1e6} | backoffs | {after_s for after_s, _ in rule.stages}
-    raised_ages = raised if track.standing else {0.0}
-    for age_s, raised_age_s in itertools.product(sorted(ages), sorted(raised_ages)):
-        timed = replace(track, since_s=NOW_S - age_s, raised_s=NOW_S - raised_age_s)
-        yield from _budgets(timed) if track.rule.retries is not None else (timed,)
-
-
-def broken(before: Track, finding: Finding, around: Surroundings, after: Track) -> Iterator[str]:
-    """The properties that this step breaks."""
-    if not before.standing:
-        yield from _broken_raise(before, finding, around, after)
-    elif after.standing:
-        yield from _broken_standing(before, finding, around, after)
-    else:
-        yield from _broken_leave(before, finding, around, after)
-    if recovery.advance(after, finding, around, NOW_S) != after:
-        yield "equal inputs again change nothing"
-
-
-def _broken_raise(
-    before: Track, finding: Finding, around: Surroundings, after: Track
-) -> Iterator[str]:
-    rule = before.rule
-    counts = rule.window_s is not None or around.session  # a budget per session begins with it
-    if after.standing:
-        if finding.present is not True:
-            yield "only what is seen is raised"
-        stage = rule.act_at(NOW_S, NOW_S) if finding.act is None else finding.act
-        if after.act is not stage:
-            yield "a fault acts in the step that raises it"
-        if counts and not after.locked and not budget_left(before, NOW_S):
-            yield "a spent budget locks out"
-    elif finding.present and rule.confirm_s == 0.0:
-        yield "what needs no confirmation is raised at once"
-    elif finding.present and finding.since_s == OLD_S:
-        yield "what was seen for its confirm time is raised"
-
-
-def _broken_standing(
-    before: Track, finding: Finding, around: Surroundings, after: Track
-) -> Iterator[str]:
-    if after.act < before.act:
-        yield "an act never weakens while its fault stands"
-    if before.locked and not after.locked:
-        yield "a lock-out never ends while its fault stands"
-    if (after.phase is Phase.CLEARING) is not (finding.present is False):
-        yield "clearing if and only if seen to be away"
-    if not finding.watched and _person(after.needs, around):
-        yield "what nothing watches is left by a reset at once"
-    if after.raised_s != before.raised_s:
-        yield "a standing fault is not raised again"
-
-
-def _broken_leave(
-    before: Track, finding: Finding, around: Surroundings, after: Track
-) -> Iterator[str]:
-    rule = before.rule
-    needs = before.needs if budget_left(before, NOW_S) else rule.lockout
-    if not finding.watched:
-        yield from _broken_lift(needs, around, after)
-        return
-    if finding.present is not False:
-        yield "only what is seen to be away is left"
-    if before.phase is Phase.CLEARING and before.since_s + rule.clear_s > NOW_S:
-        yield "the clear time is waited for"
-    if needs is Recovery.AUTO and before.raised_s + rule.backoff_s > NOW_S:
-        yield "the back-off is waited for"
-    rank = max((reset.value for reset in around.resets), default=0)
-    if needs in _RANK and not before.acknowledged and rank < _RANK[needs]:
-        yield "a person of the right role resets"
-    if needs is Recovery.UNPLUG and not (before.acknowledged or around.vehicle_gone or rank >= 2):
-        yield "the vehicle leaves first"
-    if needs is Recovery.AUTO and rule.retries is not None:
-        yield from _broken_budget(before, around, after, rule.retries)
-
-
-def _broken_lift(needs: Recovery, around: Surroundings, after: Track) -> Iterator[str]:
-    if not _person(needs, around):
-        yield "what nothing watches is left by a person at the charger, or a higher one"
-    if not after.forgettable:
-        yield "what a person answers for leaves nothing behind"
-
-
-def _person(needs: Recovery, around: Surroundings) -> bool:
-    rank = max((reset.value for reset in around.resets), default=0)
-    return rank >= (3 if needs is Recovery.SERVICE else 2)
-
-
-def _broken_budget(
-    before: Track, around: Surroundings, after: Track, retries: int
-) -> Iterator[str]:
-    used = len(spent_in_window(after, NOW_S))
-    if used > retries:
-        yield "no more retries than the budget has"
-    if before.blocked and around.session and used == len(spent_in_window(before, NOW_S)):
-        yield "each reclosure costs a retry"
+def _histories(track: Track) -> Iterator[Track]:
+    """The history of raises as an input: empty, or one raise short of flapping."""
+    yield track
+    if not track.standing:
+        yield replace(track, raises_s=(NOW_S - 1.0,) * (FLAP_RAISES - 1))
 
 
 def budget_counter(rule: FaultRule) -> Count:
@@ -228,32 +188,25 @@ def budget_counter(rule: FaultRule) -> Count:
     True reclosures are counted beside the track; within any window they never exceed the budget.
     """
     window_s = rule.window_s or 4.0
-    quarter_s, now_s, count = window_s / 4.0, NOW_S, Count()
-    seen: set[tuple[float, ...]] = set()
+    rule = replace(rule, backoff_s=0.0, backoff_max_s=None, spread_s=0.0, clear_s=0.0)
+    count, seen = Count(), set[tuple[float, ...]]()
     queue: list[tuple[float, ...]] = [()]  # ages of true reclosures that still matter
-    away, here = Finding(present=False), Surroundings(session=True, vehicle_gone=True)
+    here = Surroundings(session=True, vehicle_gone=rule.recovery is Recovery.UNPLUG)
     while queue:
         ages = queue.pop()
         if ages in seen:
             continue
         seen.add(ages)
-        track = Track(rule=rule, subject="x", spent_s=tuple(now_s - age for age in ages))
-        raised = recovery.advance(track, Finding(present=True, since_s=OLD_S), here, now_s)
-        standing = replace(
-            raised,
-            phase=Phase.CLEARING,
-            raised_s=OLD_S,
-            since_s=OLD_S,
-            act=Act.TRIP,
-            blocked=True,
-        )
-        left = recovery.advance(standing, away, here, now_s)
-        after = ages if left.standing else tuple(now_s - spent for spent in left.spent_s)
+        track = Track(rule=rule, subject="x", spent_s=tuple(NOW_S - age for age in ages))
+        raised = recovery.advance(track, Finding(present=True, since_s=OLD_S), here, NOW_S)
+        held = replace(raised, act=Act.TRIP, blocked=True)
+        left = recovery.advance(held, Finding(present=False), here, NOW_S)
+        after = ages if left.standing else tuple(NOW_S - spent for spent in left.spent_s)
         within = [age for age in after if rule.window_s is None or age < window_s]
         if len(within) > (rule.retries or 0):
             count.violations.append(f"{rule.code}: {len(within)} reclosures in one window")
             continue
-        older = tuple(age + quarter_s for age in after if age < 2 * window_s)
+        older = tuple(age + window_s / 4.0 for age in after if age < 2 * window_s)
         queue += [after, older]
         count.runs += 1
     count.states = len(seen)
