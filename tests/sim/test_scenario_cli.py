@@ -16,7 +16,7 @@ from laddvakt_sim.scenario.real.stage import StageError
 SOUND = 'schema = 1\nname = "x"\nabout = "A."\nduration_s = 5\n[[expect]]\nby_s = 1\n'
 SOUND += 'fault = "bus_down"\n'
 WRONG = SOUND.replace('"A."', '""').replace("by_s", "by")
-CLIMATE = SOUND + "[[do]]\nat_s = 1\nclimate = { sun_w = 1 }\n"
+HOT = SOUND + '[charger]\nfitted = ["enclosure_temp"]\n'
 BILLED = SOUND + "ocpi = { cdrs = 1 }\n"
 
 
@@ -44,10 +44,10 @@ def test_check_says_that_a_file_is_sound(path: Path) -> None:
 
 
 def test_check_says_where_it_can_run(path: Path) -> None:
-    path.write_text(CLIMATE)
+    path.write_text(HOT)
     found = call("check", path)
     assert found.exit_code == 0
-    assert "in process only: the simulated board cannot do this: climate" in found.output
+    assert "in process only: the simulated board has no enclosure_temp" in found.output
 
 
 def test_check_says_everything_wrong_with_every_file(path: Path, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_the_agent_is_the_one_beside_the_interpreter(
 
 REFUSED = {
     "a wrong file": (WRONG, (), ":3: about"),
-    "what the board does not have": (CLIMATE, (), "run it in process"),
+    "what the board does not have": (HOT, (), "run it in process"),
     "objects without a backend": (
         BILLED,
         ("--control-url", "http://127.0.0.1:1", "--agent-socket", "/nowhere"),

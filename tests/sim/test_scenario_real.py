@@ -12,10 +12,11 @@ from laddvakt_agent.config import load as load_configuration
 from laddvakt_sim.scenario import Observed, Seen, SeenOcpi, loads
 from laddvakt_sim.scenario.model import Charger, Clear, Dip, Grid, Inject
 from laddvakt_sim.scenario.real import grid
-from laddvakt_sim.scenario.real.config import Places, configuration
+from laddvakt_sim.scenario.real.config import TOKEN_UID, Places, configuration
 from laddvakt_sim.scenario.real.limits import beyond_board
 from laddvakt_sim.scenario.real.look import Baseline, look
 from laddvakt_sim.scenario.real.peers import JsonObject, Peer, SilentError
+from laddvakt_sim.scenario.real.requests import to_agent, to_board
 
 HEAD = 'schema = 1\nname = "x"\nabout = "One sentence."\nduration_s = 100.0\n'
 TRUTH = '[truth]\ncause = "none"\n'
@@ -62,8 +63,6 @@ BEYOND = {
     "supply": ('[charger]\nsupply = "it-tt-3x230"\n' + TRUTH, "fed by tn-tt-230-400"),
     "load side": ('[charger]\nvoltage_side = "load"\n' + TRUTH, "line side"),
     "fitted": ('[charger]\nfitted = ["feedback", "door", "tilt"]\n' + TRUTH, "has no door, tilt"),
-    "climate": ("[[do]]\nat_s = 1\nclimate = { sun_w = 1 }\n" + TRUTH, "cannot do this: climate"),
-    "site": ("[[do]]\nat_s = 1\nsite = { current_a = [1, 2, 3] }\n" + TRUTH, "site { current_a"),
 }
 
 
@@ -234,16 +233,75 @@ GRIDS = {
         Grid(neutral_lost=True, outage=False),
         (Inject(name="neutral_lost"), Clear(name="power_lost")),
     ),
-    "the rest": (
-        Grid(frequency_hz=52.0, supply_ohm=0.5),
-        (
-            Inject(name="frequency_out_of_range", parameters={"hz": 52.0}),
-            Inject(name="supply_impedance_high", parameters={"ohm": 0.5}),
-        ),
-    ),
+    "what is no fault": (Grid(frequency_hz=52.0, supply_ohm=0.5), ()),
 }
 
 
 @pytest.mark.parametrize(("words", "steps"), GRIDS.values(), ids=GRIDS)
 def test_the_grid_is_told_by_faults(words: Grid, steps: tuple[Inject | Clear, ...]) -> None:
     assert grid.steps(words) == steps
+
+
+ASKED: dict[str, tuple[str, tuple[tuple[str, str, object], ...]]] = {
+    "plug": (
+        "plug = { phases = 1, demand_wh = 900 }",
+        (("POST", "/connectors/1/plug", {"phases": 1, "demand_wh": 900}),),
+    ),
+    "vehicle": (
+        "vehicle = { wants_charge = false }",
+        (("PATCH", "/connectors/1/vehicle", {"wants_charge": False}),),
+    ),
+    "unplug": ("unplug = {}", (("POST", "/connectors/1/unplug", {}),)),
+    "inject": (
+        'inject = { name = "over_current", factor = 2 }',
+        (("POST", "/faults", {"name": "over_current", "connector": "1", "factor": 2}),),
+    ),
+    "clear": (
+        'clear = { name = "wire_lost", line = "line1" }',
+        (("DELETE", "/faults/wire_lost?line=line1", None),),
+    ),
+    "clear all": ("clear = {}", (("DELETE", "/faults?", None),)),
+    "grid": (
+        "grid = { supply_ohm = 0.4, outage = true, lost_phases = [] }",
+        (
+            ("PATCH", "/grid", {"supply_ohm": 0.4}),
+            ("DELETE", "/faults/phase_lost?", None),
+            ("POST", "/faults", {"name": "power_lost"}),
+        ),
+    ),
+    "climate": ("climate = { ambient_c = -5 }", (("PATCH", "/climate", {"ambient_c": -5.0}),)),
+    "site": (
+        "site = { current_a = [1, 2, 3] }",
+        (("PATCH", "/grid", {"house_a": [1.0, 2.0, 3.0]}),),
+    ),
+    "the agent's business": ("stop = {}", ()),
+}
+
+
+@pytest.mark.parametrize(("do", "asked"), ASKED.values(), ids=ASKED)
+def test_what_the_board_is_asked(do: str, asked: tuple[tuple[str, str, object], ...]) -> None:
+    (done,) = loads(f"{HEAD}[[do]]\nat_s = 1\n{do}\n{TRUTH}").do
+    assert to_board(done.action) == asked
+    assert (to_agent(done.action) is None) is bool(asked)
+
+
+TOLD = {
+    "start": ("start = {}", "start", {"token": TOKEN_UID}),
+    "start with a card": ('start = { token = "A" }', "start", {"token": "A"}),
+    "stop": ("stop = {}", "stop", {}),
+    "reset": ('reset = { by = "local" }', "reset", {"by": "local"}),
+    "out": ("out_of_service = {}", "out", {}),
+    "in": ("in_service = {}", "in", {}),
+}
+
+
+@pytest.mark.parametrize(("do", "verb", "body"), TOLD.values(), ids=TOLD)
+def test_what_the_agent_is_asked(do: str, verb: str, body: dict[str, str]) -> None:
+    (done,) = loads(f"{HEAD}[[do]]\nat_s = 1\n{do}\n{TRUTH}").do
+    assert to_agent(done.action) == ("POST", f"/connectors/1/{verb}", body)
+    assert to_board(done.action) == ()
+
+
+def test_the_supply_itself_is_told_by_its_values() -> None:
+    assert grid.values(Grid(frequency_hz=52.0, outage=True)) == {"frequency_hz": 52.0}
+    assert grid.values(Grid(supply_ohm=0.0)) == {"supply_ohm": 0.0}

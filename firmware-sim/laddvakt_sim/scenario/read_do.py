@@ -208,7 +208,7 @@ class ActionReader:
             neutral_lost=self._maybe_flag(at, "neutral_lost"),
             outage=self._maybe_flag(at, "outage"),
             frequency_hz=self._maybe(at, "frequency_hz", (40.0, 70.0)),
-            supply_ohm=self._maybe(at, "supply_ohm", (0.0, 20.0)),
+            supply_ohm=self._maybe(at, "supply_ohm", (0.0, 10.0)),
         )
 
     def _dip(self, at: At, key: str, shares: tuple[float, float]) -> Dip | None:
@@ -242,8 +242,8 @@ class ActionReader:
         if not at.table:
             self._checks.wrong(at.path, "nothing changes", "name ambient_c or sun_w")
         return Climate(
-            ambient_c=self._maybe(at, "ambient_c", (-60.0, 80.0)),
-            sun_w=self._maybe(at, "sun_w", (0.0, 2000.0)),
+            ambient_c=self._maybe(at, "ambient_c", (-60.0, 90.0)),
+            sun_w=self._maybe(at, "sun_w", (0.0, 1500.0)),
         )
 
     def _restart(self, at: At) -> RestartAgent:
@@ -258,5 +258,5 @@ class ActionReader:
 
     def _site(self, at: At) -> Site:
         self._checks.known(at, ("current_a",))
-        first, second, third = self._checks.numbers(at, "current_a", (0.0, 2000.0), 3)
+        first, second, third = self._checks.numbers(at, "current_a", (0.0, 500.0), 3)
         return Site(current_a=(first, second, third))

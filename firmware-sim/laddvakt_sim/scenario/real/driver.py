@@ -5,16 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Protocol
-from urllib.parse import urlencode
 
 from laddvakt_sim.clock import now_s
 from laddvakt_sim.scenario import model
 from laddvakt_sim.scenario.judge import Observed
 from laddvakt_sim.scenario.play import ActionError
-from laddvakt_sim.scenario.real import grid
-from laddvakt_sim.scenario.real.config import TOKEN_UID
 from laddvakt_sim.scenario.real.look import Baseline, look
 from laddvakt_sim.scenario.real.peers import JsonObject, Peer, RefusedError, SilentError
+from laddvakt_sim.scenario.real.requests import to_agent, to_board
 
 LOOK_S = 0.15  # between two looks; a look takes about 20 ms
 
@@ -69,53 +67,20 @@ class RealDriver:
         return look(scene.board, scene.agent, self._backend, at_s, self._before)
 
     def _act(self, action: model.Action) -> str | None:
-        match action:
-            case model.Start():
-                return self._tell(action.connector, "start", token=action.token or TOKEN_UID)
-            case model.Stop():
-                return self._tell(action.connector, "stop")
-            case model.Reset():
-                return self._tell(action.connector, "reset", by=action.by)
-            case model.Service():
-                return self._tell(action.connector, "in" if action.available else "out")
-            case model.RestartAgent():
-                self._scene.send_away(action)
-            case model.Grid():
-                for step in grid.steps(action):
-                    self._board(*_request(step))
-            case _:
-                self._board(*_request(action))
+        if isinstance(action, model.RestartAgent):
+            self._scene.send_away(action)
+        if (request := to_agent(action)) is not None:
+            return self._tell(*request)
+        for method, target, body in to_board(action):
+            try:
+                self._scene.board.ask(method, target, body)
+            except RefusedError as refusal:
+                raise ActionError(f"the board says: {refusal}") from refusal
         return None
 
-    def _tell(self, connector: str, verb: str, **body: str) -> str | None:
+    def _tell(self, method: str, target: str, body: JsonObject | None) -> str | None:
         try:
-            self._scene.agent.ask("POST", f"/connectors/{connector}/{verb}", body)
+            self._scene.agent.ask(method, target, body)
         except RefusedError as refusal:
             return str(refusal)
         return None
-
-    def _board(self, method: str, target: str, body: JsonObject | None) -> None:
-        try:
-            self._scene.board.ask(method, target, body)
-        except RefusedError as refusal:
-            raise ActionError(f"the board says: {refusal}") from refusal
-
-
-def _request(action: model.Action) -> tuple[str, str, JsonObject | None]:
-    """Method, target and body for the board's control API."""
-    match action:
-        case model.Plug():
-            return "POST", f"/connectors/{action.connector}/plug", action.words
-        case model.Change():
-            return "PATCH", f"/connectors/{action.connector}/vehicle", action.words
-        case model.Unplug():
-            return "POST", f"/connectors/{action.connector}/unplug", {}
-        case model.Inject():
-            return "POST", "/faults", action.body
-        case model.Clear():
-            where = {"connector": action.connector, "line": action.line}
-            query = urlencode({key: value for key, value in where.items() if value is not None})
-            name = "" if action.name is None else f"/{action.name}"
-            return "DELETE", f"/faults{name}?{query}", None
-        case _:
-            raise ActionError("the board cannot do this")

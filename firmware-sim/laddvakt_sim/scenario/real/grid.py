@@ -1,4 +1,4 @@
-"""The grid's words as faults of the plant: the simulated board is told of its supply by faults."""
+"""The grid's words as the simulated board takes them: values it has, and faults of the plant."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ NOMINAL_V = 230.0
 Step: TypeAlias = Inject | Clear
 
 
+def values(grid: Grid) -> dict[str, object]:
+    """What changes about the supply itself, as `PATCH /grid` takes it."""
+    words = {"frequency_hz": grid.frequency_hz, "supply_ohm": grid.supply_ohm}
+    return {name: value for name, value in words.items() if value is not None}
+
+
 def steps(grid: Grid) -> tuple[Step, ...]:
-    """What to clear and to inject, in this order, for the supply to become so."""
-    return (*_voltages(grid.voltage_v), *_changes(grid), *_values(grid))
+    """What to clear and to inject, in this order, for the rest of it."""
+    return (*_voltages(grid.voltage_v), *_changes(grid))
 
 
 def _changes(grid: Grid) -> Iterator[Step]:
@@ -27,13 +33,6 @@ def _changes(grid: Grid) -> Iterator[Step]:
     for name, wrong in (("neutral_lost", grid.neutral_lost), ("power_lost", grid.outage)):
         if wrong is not None:
             yield Inject(name=name) if wrong else Clear(name=name)
-
-
-def _values(grid: Grid) -> Iterator[Step]:
-    if grid.frequency_hz is not None:
-        yield Inject(name="frequency_out_of_range", parameters={"hz": grid.frequency_hz})
-    if grid.supply_ohm is not None:
-        yield Inject(name="supply_impedance_high", parameters={"ohm": grid.supply_ohm})
 
 
 def _voltages(voltage_v: tuple[float, float, float] | None) -> Iterator[Step]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from laddvakt_sim.scenario.checks import Problem
-from laddvakt_sim.scenario.model import Climate, Do, Expect, Scenario, Site
+from laddvakt_sim.scenario.model import Expect, Scenario
 
 FITTED = ("feedback", "emergency_stop", "residual_monitor")
 ELSEWHERE = "run it in process, where plant and core are joined in virtual time"
@@ -15,7 +15,6 @@ def beyond_board(scenario: Scenario) -> tuple[Problem, ...]:
     """Everything the scenario asks that the real board does not have."""
     return (
         *_charger(scenario),
-        *(problem for do in scenario.do for problem in _action(do)),
         *(problem for expect in scenario.expect for problem in _expectation(expect)),
     )
 
@@ -28,11 +27,6 @@ def _charger(scenario: Scenario) -> Iterator[Problem]:
         yield _beyond(1, "the meters of the simulated board sit on the line side")
     if missing := [name for name in charger.fitted if name not in FITTED]:
         yield _beyond(1, f"the simulated board has no {', '.join(missing)}")
-
-
-def _action(do: Do) -> Iterator[Problem]:
-    if isinstance(do.action, Climate | Site):
-        yield _beyond(do.line, f"the simulated board cannot do this: {do.what}")
 
 
 def _expectation(expect: Expect) -> Iterator[Problem]:
