@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from laddvakt_sim.clock import now_s
+from laddvakt_sim.clock import PlantClock, now_s
 from laddvakt_sim.faults import BOARD_KINDS, Fault
 from laddvakt_sim.line_words import LineSpec
 from laddvakt_sim.noise import LOOK_S, NoiseWatch
@@ -12,9 +13,11 @@ from laddvakt_sim.rig import NetSpec, Rig
 from laddvakt_sim.station import Station
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from laddvakt_sim.plant.words import VehicleSpec
+    from laddvakt_sim.firmware.slave import Answer, Device
+    from laddvakt_sim.plant.words import ClimateSpec, GridSpec, VehicleSpec
 
 # The plant moves when somebody looks; this keeps it from having to catch up on hours at once.
 HOUSEKEEPING_S = 0.25
@@ -24,13 +27,22 @@ _SERIAL = (("line1", 9600, "8N1"), ("line2", 19200, "8E1"))
 class Board(Rig):
     """Everything `laddvakt-sim board` runs except its control API."""
 
-    def __init__(self, directory: Path, *, seed: int, tcp_port: int) -> None:
-        self.station = Station(now_s=now_s(), seed=seed)
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        seed: int,
+        tcp_port: int,
+        speed: float = 1.0,
+        grid: GridSpec | None = None,
+    ) -> None:
+        self.clock = PlantClock(now_s(), speed)
+        self.station = Station(now_s=self.clock.plant_s(now_s()), seed=seed, grid=grid)
         self._noise = NoiseWatch(self._moves, self.order)
         super().__init__(
             directory,
             what="board",
-            world=self.station,
+            world=FastWorld(self.station, self.clock),
             serial=[
                 LineSpec(name=name, baud=baud, format=form, link=str(directory / name))
                 for name, baud, form in _SERIAL
@@ -39,29 +51,79 @@ class Board(Rig):
             kinds=BOARD_KINDS,
         )
 
+    @property
+    def speed(self) -> float:
+        """How many times faster than the lines the plant lives."""
+        return self.clock.speed
+
+    def catch_up(self) -> None:
+        """Let the plant live until now."""
+        self.station.advance(self._plant_s())
+
     def plug(self, connector: str, spec: VehicleSpec) -> None:
         """Put a vehicle on a connector."""
-        self.station.plug(connector, spec, now_s())
+        self.station.plug(connector, spec, self._plant_s())
 
-    def unplug(self, connector: str) -> None:
-        """Take the vehicle away."""
-        self.station.unplug(connector, now_s())
+    def unplug(self, connector: str, *, force: bool = False) -> None:
+        """Take the vehicle away.
+
+        Raises:
+            LockedError: the plug is locked, and no force is used.
+        """
+        self.station.unplug(connector, self._plant_s(), force=force)
 
     def change(self, connector: str, spec: VehicleSpec) -> None:
         """Change the plugged vehicle."""
-        self.station.change(connector, spec, now_s())
+        self.station.change(connector, spec, self._plant_s())
+
+    def set_grid(self, grid: GridSpec) -> None:
+        """Feed the site from another grid."""
+        self.station.set_grid(grid, self._plant_s())
+
+    def set_climate(self, climate: ClimateSpec) -> None:
+        """Change the weather."""
+        self.station.set_climate(climate, self._plant_s())
 
     def afflict(self, faults: tuple[Fault, ...]) -> None:
         """Let the station have the faults of the plant."""
-        self.station.afflict(faults, now_s())
+        self.station.afflict(tuple(map(self._in_plant, faults)), self._plant_s())
         self._noise.afflict(faults)
 
     def live(self, at_s: float) -> float:
         """Let the plant move."""
-        self.station.advance(at_s)
+        self.station.advance(self.clock.plant_s(at_s))
         self._noise.look()
         return LOOK_S if self._noise.active else HOUSEKEEPING_S
 
+    def ended(self, fault: Fault) -> bool:
+        """Whether a fault of the plant has ended by itself."""
+        ends_s = self._in_plant(fault).ends_s
+        return ends_s is not None and ends_s <= self._plant_s()
+
+    def _plant_s(self) -> float:
+        return self.clock.plant_s(now_s())
+
+    def _in_plant(self, fault: Fault) -> Fault:
+        return replace(fault, injected_at_s=self.clock.plant_s(fault.injected_at_s))
+
     def _moves(self, fault: Fault) -> tuple[float | None, ...]:
         contactor = self.station.connectors[fault.connector or "1"].contactor
-        return contactor.due_s(), contactor.opened_at_s, contactor.closed_at_s
+        moves = (contactor.due_s(), contactor.opened_at_s, contactor.closed_at_s)
+        return tuple(None if at_s is None else self.clock.line_s(at_s) for at_s in moves)
+
+
+class FastWorld:
+    """The station as the lines see it: their time goes slower."""
+
+    def __init__(self, station: Station, clock: PlantClock) -> None:
+        self._station = station
+        self._clock = clock
+
+    @property
+    def lines(self) -> Mapping[str, tuple[Device, ...]]:
+        """Devices by line."""
+        return self._station.lines
+
+    def request(self, device: Device, pdu: bytes, now_s: float) -> Answer:
+        """Carry out a request PDU that reached `device` at `now_s` of the line."""
+        return self._station.request(device, pdu, self._clock.plant_s(now_s))

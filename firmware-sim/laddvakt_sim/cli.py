@@ -18,6 +18,7 @@ from laddvakt_sim.claim import (
     told,
 )
 from laddvakt_sim.clock import now_s
+from laddvakt_sim.plant.words import GridSpec, Supply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,16 +65,40 @@ _Port = click.IntRange(0, 65535)
 @click.option("--control-port", type=_Port, default=0, help="Control API; 0: any free port.")
 @click.option("--tcp-port", type=_Port, default=0, help="Modbus TCP device; 0: any free port.")
 @click.option("--seed", type=int, default=1, help="Seed of the meters' noise.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.01, 100_000),
+    default=1.0,
+    help="The plant lives so many times faster; the lines do not.",
+)
+@click.option(
+    "--supply",
+    type=click.Choice([supply.value for supply in Supply]),
+    default=Supply.TN.value,
+    help="How the site is fed.",
+)
 @click.option("--exit-with-stdin", is_flag=True, help="End when standard input closes.")
 def board(
-    directory: Path, control_port: int, tcp_port: int, seed: int, exit_with_stdin: bool
+    directory: Path,
+    control_port: int,
+    tcp_port: int,
+    seed: int,
+    speed: float,
+    supply: str,
+    exit_with_stdin: bool,
 ) -> None:
     """Run the charger: two serial lines, one Modbus TCP device, control API."""
     from laddvakt_sim.board import Board  # noqa: PLC0415  web server: not for --help
     from laddvakt_sim.control import Control  # noqa: PLC0415
 
     def make() -> tuple[Rig, web.Application]:
-        board = Board(directory.resolve(), seed=seed, tcp_port=tcp_port)
+        board = Board(
+            directory.resolve(),
+            seed=seed,
+            tcp_port=tcp_port,
+            speed=speed,
+            grid=GridSpec(supply=Supply(supply)),
+        )
         return board, Control(board).app()
 
     remedy = "choose another --control-port, --tcp-port or --dir"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
 
-from laddvakt_sim.clock import now_s
+from laddvakt_sim.charger import LockedError
 from laddvakt_sim.control_parts import (
     FAULT_ROUTES,
     BadRequestError,
@@ -16,23 +15,27 @@ from laddvakt_sim.control_parts import (
     kinds_view,
     rig_app,
 )
+from laddvakt_sim.control_views import connector_view, site_view
 from laddvakt_sim.fault_kinds import CONNECTORS, LINES
-from laddvakt_sim.plant.words import VehicleSpec
+from laddvakt_sim.plant.spec_words import climate_spec, grid_spec, spec_json, vehicle_spec
+from laddvakt_sim.plant.words import ClimateSpec, GridSpec, VehicleSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from laddvakt_sim.board import Board
-    from laddvakt_sim.plant.connector import Connector
 
 _ROUTES = (
     "GET /state",
     "POST /connectors/{n}/plug",
     "POST /connectors/{n}/unplug",
     "PATCH /connectors/{n}/vehicle",
+    "PATCH /grid",
+    "PATCH /climate",
     *FAULT_ROUTES,
 )
-_NUMBERS = {"phases": (1, 3), "max_current_a": (1, 80), "demand_wh": (1, 1e6), "stop_s": (0.05, 60)}
+
+_Spec = TypeVar("_Spec", VehicleSpec, GridSpec, ClimateSpec)
 
 
 class Control:
@@ -49,6 +52,8 @@ class Control:
         app.router.add_post("/connectors/{connector}/plug", self._plug)
         app.router.add_post("/connectors/{connector}/unplug", self._unplug)
         app.router.add_patch("/connectors/{connector}/vehicle", self._change)
+        app.router.add_patch("/grid", self._grid)
+        app.router.add_patch("/climate", self._climate)
         return app
 
     async def _index(self, _request: web.Request) -> web.Response:
@@ -57,11 +62,15 @@ class Control:
 
     async def _state(self, _request: web.Request) -> web.Response:
         board = self._board
-        board.station.advance(now_s())
-        connectors = {name: _view(c) for name, c in board.station.connectors.items()}
+        board.catch_up()
+        station = board.station
         body = {
-            "now_s": board.station.now_s,
-            "connectors": connectors,
+            "now_s": station.now_s,
+            "speed": board.speed,
+            "connectors": {name: connector_view(c) for name, c in station.connectors.items()},
+            "grid": spec_json(station.grid),
+            "climate": spec_json(station.climate),
+            "site": site_view(station),
             "faults": [fault_view(board, fault) for fault in board.faults],
             "lines": board.trace.counts,
         }
@@ -77,7 +86,13 @@ class Control:
 
     async def _unplug(self, request: web.Request) -> web.Response:
         connector = _connector(request)
-        self._board.unplug(connector)
+        force = (await json_body(request)).get("force", False)
+        if not isinstance(force, bool):
+            raise BadRequestError(f"force = {force!r}: allowed are true and false")
+        try:
+            self._board.unplug(connector, force=force)
+        except LockedError as error:
+            raise BadRequestError(str(error)) from error
         return self._one(connector)
 
     async def _change(self, request: web.Request) -> web.Response:
@@ -88,9 +103,21 @@ class Control:
         self._board.change(connector, _vehicle(await json_body(request), vehicle.spec))
         return self._one(connector)
 
+    async def _grid(self, request: web.Request) -> web.Response:
+        body, before = await json_body(request), self._board.station.grid
+        grid = _spec(lambda: grid_spec(body, before))
+        self._board.set_grid(grid)
+        return web.json_response(spec_json(grid))
+
+    async def _climate(self, request: web.Request) -> web.Response:
+        body, before = await json_body(request), self._board.station.climate
+        climate = _spec(lambda: climate_spec(body, before))
+        self._board.set_climate(climate)
+        return web.json_response(spec_json(climate))
+
     def _one(self, connector: str) -> web.Response:
         station = self._board.station
-        body = {"now_s": station.now_s, **_view(station.connectors[connector])}
+        body = {"now_s": station.now_s, **connector_view(station.connectors[connector])}
         return web.json_response(body)
 
 
@@ -101,49 +128,12 @@ def _connector(request: web.Request) -> str:
     return name
 
 
+def _spec(change: Callable[[], _Spec]) -> _Spec:
+    try:
+        return change()
+    except ValueError as error:
+        raise BadRequestError(str(error)) from error
+
+
 def _vehicle(body: Mapping[str, object], before: VehicleSpec) -> VehicleSpec:
-    names = [field.name for field in fields(VehicleSpec)]
-    if unknown := sorted(set(body) - set(names)):
-        raise BadRequestError(f"unknown key {unknown[0]!r}: allowed are {', '.join(names)}")
-    for key, value in body.items():
-        _check_vehicle(key, value)
-    return replace(before, **body)  # type: ignore[arg-type]  # every value was checked above
-
-
-def _check_vehicle(key: str, value: object) -> None:
-    if key not in _NUMBERS:
-        if not isinstance(value, bool):
-            raise BadRequestError(f"{key} = {value!r}: allowed are true and false")
-        return
-    if key == "demand_wh" and value is None:
-        return
-    least, most = _NUMBERS[key]
-    kind = int if key == "phases" else (int, float)
-    number = isinstance(value, kind) and not isinstance(value, bool)
-    if not number or not least <= cast("float", value) <= most:
-        raise BadRequestError(f"{key} = {value!r}: allowed is a number {least:g} to {most:g}")
-
-
-def _view(connector: Connector) -> dict[str, object]:
-    contactor, vehicle = connector.contactor, connector.vehicle
-    return {
-        "pilot": connector.pilot().value,
-        "vehicle": None
-        if vehicle is None
-        else {**asdict(vehicle.spec), "energy_wh": vehicle.energy_wh, "full": vehicle.full},
-        "pwm_on": connector.board.pwm_on,
-        "offered_a": connector.board.offered_a,
-        "contactor_closed": contactor.closed,
-        "coil_commanded": connector.coil_commanded,
-        "board_relay": connector.board.relay_closed,
-        "current_a": connector.current_a(),
-        "voltage_v": connector.voltage_v(),
-        "power_w": connector.power_w(),
-        "plant_energy_wh": connector.energy_wh,
-        "meter_register_wh": connector.meter.shown.energy_wh,
-        "opened_at_s": contactor.opened_at_s,
-        "closed_at_s": contactor.closed_at_s,
-        "closures": contactor.closures,
-        "residual_dc_ma": connector.residual_ma()[0],
-        "temperature_c": connector.temperature_c,
-    }
+    return _spec(lambda: vehicle_spec(body, before))

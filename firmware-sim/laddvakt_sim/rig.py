@@ -159,6 +159,11 @@ class Rig(ABC):
     def afflict(self, faults: tuple[Fault, ...]) -> None:
         """Tell what is behind the lines which faults there are."""
 
+    def ended(self, fault: Fault) -> bool:
+        """Whether what is behind the lines has let go of a fault by itself."""
+        del fault
+        return False
+
     @abstractmethod
     def live(self, at_s: float) -> float:
         """Let what is behind the lines live until `at_s`; return after how long it wants it again.
@@ -183,7 +188,7 @@ class Rig(ABC):
 
     def _forget_spent(self) -> None:
         for key, fault in tuple(self._faults.items()):
-            if any(wire.spent(fault) for wire in self._wires.values()):
+            if self.ended(fault) or any(wire.spent(fault) for wire in self._wires.values()):
                 del self._faults[key]
 
     async def _afflict(self) -> None:

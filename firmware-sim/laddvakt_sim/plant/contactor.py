@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from laddvakt_sim.plant.words import HEALTHY, Conditions
@@ -61,8 +62,7 @@ class Contactor:
     @property
     def poles(self) -> tuple[bool, bool, bool, bool]:
         """Which main contacts are closed: L1, L2, L3, N."""
-        first, second, third, fourth = (pole in self._poles for pole in (1, 2, 3, 4))
-        return first, second, third, fourth
+        return _flags(self._poles)
 
     @property
     def mirror_closed(self) -> bool:
@@ -169,6 +169,11 @@ class Contactor:
             self._poles = self._stuck
         else:
             self._poles = POLES
+
+
+@functools.cache
+def _flags(poles: frozenset[int]) -> tuple[bool, bool, bool, bool]:
+    return 1 in poles, 2 in poles, 3 in poles, 4 in poles
 
 
 class PilotRelay:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Protocol
 
 from laddvakt_sim.plant import residual
@@ -247,9 +248,7 @@ class Truth:
 
     def _connected(self) -> frozenset[int]:
         """Conductors closed up to the plug: 0 to 2 the lines, 3 the neutral."""
-        poles = self.contactor.poles
-        cut = () if self.phase_switch.phases == 3 else (1, 2)
-        return frozenset(n for n, closed in enumerate(poles) if closed and n not in cut)
+        return _through(self.contactor.poles, self.phase_switch.phases)
 
     def _first_line(self) -> int:
         return 0 if self.vehicle is None else self.vehicle.spec.phase_map[0] - 1
@@ -281,6 +280,12 @@ class _Alone:
 
     def disturb(self) -> None:
         """Nothing depends on it."""
+
+
+@functools.cache
+def _through(poles: tuple[bool, bool, bool, bool], phases: int) -> frozenset[int]:
+    cut = () if phases == 3 else (1, 2)
+    return frozenset(n for n, closed in enumerate(poles) if closed and n not in cut)
 
 
 def _size(value: complex) -> float:
