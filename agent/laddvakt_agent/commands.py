@@ -13,6 +13,7 @@ from laddvakt_agent.core.inputs import Pilot, Reset
 from laddvakt_agent.core.model import State
 from laddvakt_agent.core.tracks import Phase, Track
 from laddvakt_agent.diagnostics.answers import Forbidden, JsonObject, NotPossible
+from laddvakt_agent.explained import explained
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.journal import Journal
 from laddvakt_agent.published import TokenRef
@@ -45,6 +46,11 @@ class Commands:
     def faults(self) -> list[JsonObject]:
         """Standing faults and the latest cleared ones."""
         return self.publisher.faults()
+
+    def explain(self) -> list[JsonObject]:
+        """Why each connector does or does not charge, and why with this current."""
+        wall, now_s = self.supervisor.wall, self.supervisor.clock()
+        return [explained(guard, wall, now_s) for guard in self.supervisor.guards.values()]
 
     async def written(self) -> None:
         """Wait until what a command changed is on the disk, but not for a disk that hangs."""

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from laddvakt_agent.cli import laddvakt
 from laddvakt_agent.cli.client import JsonObject
+from laddvakt_agent.texts import text_for
 
 WELL: JsonObject = {
     "ready": True,
@@ -245,3 +246,47 @@ def test_options_that_do_not_go_together(
 def test_done_is_one_sentence(agent: FakeAgent) -> None:
     agent.answer = {"message": "connector 1: stopping"}
     assert agent.run("connector", "1", "stop").output == "connector 1: stopping\n"
+
+
+def test_details_bring_the_catalogues_page_of_each_cause(agent: FakeAgent) -> None:
+    """What a technician works by: causes, checks with tool and value; symptoms need none."""
+    symptom = {**fault("device_lost", "b", "device", "evse1", "bus_down"), "cause_id": "a"}
+    agent.answer = {"faults": [fault("bus_down", "a", "line", "line1", "bus_down"), symptom]}
+    output = agent.run("faults", "--details", "--lang", "sv").output
+    assert output.startswith("FAULT bus_down")
+    title = text_for("bus_down", "sv").title
+    assert output.count(f"bus_down: {title}") == 1
+    assert text_for("device_lost", "sv").title not in output
+
+
+def test_explanations_are_chains(agent: FakeAgent) -> None:
+    """Each reason with since-when and what would change it; faults by their title."""
+    agent.answer = {"connectors": [{
+        "id": "1", "charging": False,
+        "why": [
+            {"what": "a fault holds the contactor open", "since": "2027-01-31T10:00:00Z",
+             "for_s": 300.0, "change": None, "fault": None},
+            {"what": "over_voltage: 262 V", "since": "2027-01-31T10:00:00Z", "for_s": 9000.0,
+             "change": "its end: it clears by itself",
+             "fault": {"code": "over_voltage", "title": "Mains voltage too high"}},
+            {"what": "and more", "since": "2027-01-31T10:00:00Z", "for_s": 7.2, "change": None},
+        ],
+        "current": [{"what": "nothing is offered", "since": None, "for_s": None, "change": None}],
+    }]}  # fmt: skip
+    done = agent.run("explain", "1")
+    assert (done.exit_code, done.output) == (0, EXPLAINED)
+    assert json.loads(agent.run("explain", "--json").output) == agent.answer
+    missing = agent.run("explain", "7")
+    assert missing.exit_code == 5
+    assert "Connectors here: 1." in missing.output
+
+
+EXPLAINED = """\
+connector 1: why is it not charging?
+  - a fault holds the contactor open (since 10:00:00 UTC, 5 min)
+  - Mains voltage too high [over_voltage]: 262 V (since 10:00:00 UTC, 2.5 h)
+    changes with: its end: it clears by itself
+  - and more (since 10:00:00 UTC, 7 s)
+  why this current?
+  - nothing is offered
+"""

@@ -22,6 +22,9 @@ class Agent:
     def status(self) -> JsonObject:
         return {"ready": True}
 
+    def explain(self) -> list[JsonObject]:
+        return [{"id": "1"}]
+
     def faults(self) -> list[JsonObject]:
         return [{"code": "pilot_fault"}]
 
@@ -55,6 +58,7 @@ async def ask(path: Path, method: str, target: str, body: bytes = b"") -> tuple[
     [
         ("GET", "/status", b"", 200, {"ready": True}),
         ("GET", "/faults", b"", 200, {"faults": [{"code": "pilot_fault"}]}),
+        ("GET", "/explain", b"", 200, {"connectors": [{"id": "1"}]}),
         ("POST", "/connectors/1/start", b'{"token":"A"}', 200, {}),
         ("POST", "/connectors/1/stop", b"", 409, {"error": "no session", "remedy": "start one"}),
         ("POST", "/connectors/1/reset", b"", 403, {"error": "not you", "remedy": "ask root"}),

@@ -13,6 +13,7 @@ _VERBS = {
     "run": "laddvakt_agent.cli.run:run",
     "status": "laddvakt_agent.cli.show:status",
     "faults": "laddvakt_agent.cli.show:faults",
+    "explain": "laddvakt_agent.cli.explain:explain",
     "connector": "laddvakt_agent.cli.connector:connector",
     "bus": "laddvakt_agent.cli.bus:bus",
     "demo": "laddvakt_agent.cli.demo:demo",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import click
 
-from laddvakt_agent.cli.client import ask, socket_path
+from laddvakt_agent.cli.client import JsonObject, ask, socket_path
 from laddvakt_agent.cli.codes import Exit
 from laddvakt_agent.cli.lazy import lazy_group
 from laddvakt_agent.cli.words import durable, fault_lines, objects, standing, status_lines
@@ -39,8 +40,17 @@ def status(socket_option: str | None, as_json: bool) -> None:
 @_SOCKET
 @_JSON
 @click.option("--all", "show_all", is_flag=True, help="Also the latest ones that have cleared.")
+@click.option("--details", is_flag=True, help="With causes, checks and who can mend each cause.")
+@click.option("--lang", type=click.Choice(("en", "sv", "de")), default="en", help="Of the details.")
 @click.pass_context
-def faults(ctx: click.Context, socket_option: str | None, as_json: bool, show_all: bool) -> None:
+def faults(
+    ctx: click.Context,
+    socket_option: str | None,
+    as_json: bool,
+    show_all: bool,
+    details: bool,
+    lang: str,
+) -> None:
     """List the faults that stand: each cause, its symptoms below it.
 
     Exits 1 while a fault stands. `laddvakt faults catalog` says what each one means.
@@ -54,4 +64,20 @@ def faults(ctx: click.Context, socket_option: str | None, as_json: bool, show_al
     else:
         for line in fault_lines(shown) if shown else ("No fault stands.",):
             click.echo(line)
+        if details:
+            for line in _details(shown, lang):
+                click.echo(line)
     raise SystemExit(int(Exit.FAULT if standing(answer) else Exit.OK))
+
+
+def _details(shown: list[JsonObject], language: str) -> Iterator[str]:
+    """The catalogue's page of each root cause, once."""
+    from laddvakt_agent.cli.catalog import page  # noqa: PLC0415 - only who asks pays for it
+    from laddvakt_agent.core.catalogue import rule_for  # noqa: PLC0415
+
+    codes = dict.fromkeys(
+        str(fault.get("code")) for fault in shown if fault.get("cause") == fault.get("code")
+    )
+    for code in codes:
+        yield ""
+        yield from page(rule_for({}, code), language)

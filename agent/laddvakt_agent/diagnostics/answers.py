@@ -30,6 +30,10 @@ class Answers(Protocol):
         """Standing faults and the latest cleared ones."""
         ...
 
+    def explain(self) -> list[JsonObject]:
+        """Why each connector does or does not charge, and why with this current."""
+        ...
+
     def command(
         self, connector: str, verb: str, body: dict[str, str], *, uid: int, privileged: bool
     ) -> str:

@@ -51,6 +51,7 @@ class LocalApi:
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_say_no_plainly])
         app.router.add_get("/status", self._status)
         app.router.add_get("/faults", self._faults)
+        app.router.add_get("/explain", self._explain)
         app.router.add_post("/connectors/{id}/{verb}", self._command)
         app.router.add_routes(self._routes)
         self._runner = web.AppRunner(app, access_log=None)
@@ -78,6 +79,11 @@ class LocalApi:
     async def _faults(self, request: web.Request) -> web.Response:
         del request
         return json_reply({"schema_version": SCHEMA_VERSION, "faults": self._answers.faults()})
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        del request
+        told = self._answers.explain()
+        return json_reply({"schema_version": SCHEMA_VERSION, "connectors": told})
 
     async def _command(self, request: web.Request) -> web.Response:
         raw = await request.read()
