@@ -210,7 +210,10 @@ def _lock_said(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> 
     if not settings.socket:
         return None
     if "locked" in settings.fitted:
-        return fresh(_since(inputs.locked, life.lock_since_s), settings.sample_max_age_s, now_s)
+        sample = inputs.locked  # of the very moment of the command it is no answer
+        if sample is None or sample.taken_s <= life.lock_since_s:
+            return None
+        return fresh(sample, settings.sample_max_age_s, now_s)
     return life.locked if life.lock_told and now_s >= life.lock_since_s + RUN_S else None
 
 

@@ -57,7 +57,7 @@ AIMS: tuple[tuple[str, Guard, bool], ...] = (  # the first true guard says where
 
 def advance(lock: Lock, sight: LockSight, now_s: float) -> Lock:
     """The lock one step on; the same object when nothing changed. Each try is a change."""
-    if lock.tries and sight.said is lock.locked:
+    if lock.tries and sight.said is lock.locked and now_s > lock.since_s:
         lock = replace(lock, tries=0)
     for name, guard, aim in AIMS:
         if guard(sight):
