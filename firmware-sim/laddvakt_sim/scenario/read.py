@@ -35,6 +35,11 @@ FITTED = (
     "frequency",
     "neutral_current",
     "latch_loop",
+    "proximity",
+    "diode",
+    "boot_counter",
+    "ac_residual",
+    "earth_voltage",
 )
 _TOP = ("schema", "name", "about", "kind", "seed", "duration_s", "charger", "do", "expect", "truth")
 _CHARGER = (
