@@ -10,9 +10,13 @@ from collections.abc import Iterator, Sequence
 
 from laddvakt_agent.core import (
     detect_board,
+    detect_contactor,
+    detect_current,
+    detect_earth,
+    detect_grid,
     detect_heat,
     detect_housing,
-    detect_power,
+    detect_meter,
     detect_service,
     detect_site,
     detect_socket,
@@ -23,7 +27,11 @@ from laddvakt_agent.core.scene import Detector, Found, Scene
 from laddvakt_agent.core.settings import Settings
 
 DETECTORS: tuple[Detector, ...] = (
-    *detect_power.DETECTORS,
+    *detect_earth.DETECTORS,
+    *detect_grid.DETECTORS,
+    *detect_contactor.DETECTORS,
+    *detect_current.DETECTORS,
+    *detect_meter.DETECTORS,
     *detect_housing.DETECTORS,
     *detect_vehicle.DETECTORS,
     *detect_socket.DETECTORS,

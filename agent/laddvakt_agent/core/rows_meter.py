@@ -68,12 +68,21 @@ METER_ROWS: tuple[FaultRule, ...] = (
         stages=((0.0, Act.RAMP),),
         recovery=Recovery.SERVICE,
         lockout=Recovery.SERVICE,
-        values=values(power_ratio=1.05, power_margin_w=50.0),
+        values=values(
+            power_ratio=1.05,
+            power_margin_w=50.0,
+            jump_ratio=2.0,  # of what the fuse lets through
+            voltage_ratio=2.2,  # 400 V L-N stand on a pair when the neutral is lost
+            current_ratio=10.0,  # a breaker of class B opens far below
+        ),
         ranges=limits(
             confirm_s=(2.0, 60.0),
             clear_s=(5.0, 600.0),
             power_ratio=(1.02, 1.20),
             power_margin_w=(10.0, 300.0),
+            jump_ratio=(1.5, 5.0),
+            voltage_ratio=(1.8, 3.0),
+            current_ratio=(5.0, 20.0),
         ),
         ocpp16="PowerMeterFailure",
         who="S",

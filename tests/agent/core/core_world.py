@@ -54,6 +54,7 @@ class World:
     missing: set[str] = field(default_factory=set)  # inputs refused or implausible: no reading
     lines_down: set[str] = field(default_factory=set)
     resets: frozenset[Reset] = frozenset()
+    gear: Mapping[str, object] = field(default_factory=dict)  # more readings, renewed each step
     override: Mapping[str, Any] = field(default_factory=dict)  # inputs given as they are
     effects: list[tuple[float, Effect]] = field(default_factory=list)
     inputs: Inputs = field(default_factory=Inputs)
@@ -90,7 +91,7 @@ class World:
         current_a = self.draw_a if flowing else (0.0, 0.0, 0.0)
         dark = self.settings.voltage_load_side and not conducting
         voltage_v = (0.0, 0.0, 0.0) if dark else self.voltage_v
-        power_w = sum((v or 0.0) * a for v, a in zip(self.voltage_v, current_a, strict=True))
+        power_w = sum((v or 0.0) * abs(a) for v, a in zip(self.voltage_v, current_a, strict=True))
         values: dict[str, object] = {
             "pilot": self.pilot,
             "pwm_on": machine.outputs(self.connector).limit_a > 0.0,
@@ -104,6 +105,8 @@ class World:
             "current_a": current_a,
             "power_w": power_w,
             "energy_wh": self.energy_wh,
+            **self._following(),
+            **self.gear,
         }
         changes: dict[str, Any] = {  # names are those of Inputs; a wrong one raises at once
             name: Sample(value=value, taken_s=self.now_s)
@@ -175,6 +178,12 @@ class World:
         return (
             machine.outputs(self.connector).limit_a if self.readback_a is None else self.readback_a
         )
+
+    def _following(self) -> dict[str, object]:
+        """Gear that does as it is told, where it is fitted."""
+        told = machine.outputs(self.connector)
+        follows = {"locked": told.locked, "phases_closed": told.phases}
+        return {name: v for name, v in follows.items() if name in self.settings.fitted}
 
     def _device(self, name: str, role: Role, line: str) -> DeviceHealth:
         heard_s = self.now_s

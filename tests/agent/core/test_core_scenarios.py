@@ -380,7 +380,7 @@ def test_all_values_alike_under_load() -> None:
     world.run(110.0)
     assert world.faults == {}
     world.run(12.0)
-    assert world.faults["meter_frozen"].evidence.startswith("all values alike")
+    assert world.faults["meter_frozen"].evidence.endswith("values alike for 120 s at 10718 W")
 
 
 def test_a_slow_register_is_not_frozen() -> None:

@@ -49,6 +49,6 @@ def test_a_lower_offer_is_followed_before_it_is_judged() -> None:
     while "unguarded_board" not in world.faults:
         world.step(0.25)
     world.run(5.5)
-    assert world.connector.memory.gross.count == 0
+    assert world.connector.memory.power.current.gross.count == 0
     world.run(3.0)
     assert "over_current_gross" in world.faults
