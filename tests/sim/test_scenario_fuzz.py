@@ -91,7 +91,15 @@ def test_deep_nesting_is_a_mistake_like_any_other() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["# [a]\n", "\n", 'x{} = "#[["\n', "x{} = '''\n[[z]]\ny = 1\n'''\n"]),
+            st.sampled_from(
+                [
+                    "# [a]\n",
+                    "\n",
+                    'x{} = "#[["\n',
+                    "x{} = '''\n[[z]]\ny = 1\n'''\n",
+                    "x{} = [ # [ '''\n 1]\n",
+                ]
+            ),
             st.sampled_from(['[[t]]\n"a b" = 1\n', "[[t]]\nk.l = [\n 1, # ]\n 2]\n", "[[t]]\n"]),
         ),
         max_size=6,

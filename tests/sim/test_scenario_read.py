@@ -303,6 +303,8 @@ max_current_a = 32
 voltage_side = "load"
 authorisation = "free"
 fitted = ["lock"]
+state_d_allowed = true
+unattended_current_a = 8
 [charger.fault.residual_current_dc]
 reclose = "us"
 clear_s = 5
@@ -384,6 +386,8 @@ def test_everything_that_can_be_said_is_read() -> None:
         voltage_side="load",
         authorisation="free",
         fitted=("lock",),
+        state_d_allowed=True,
+        unattended_current_a=8.0,
         fault_settings={"residual_current_dc": {"reclose": "us", "clear_s": 5}},
     )
     assert [do.action for do in found.do] == [

@@ -24,6 +24,7 @@ CHARGERS = {
     "plain": Charger(),
     "both connectors": Charger(connectors=2, max_current_a=32.0, phases=1),
     "nothing fitted, free": Charger(fitted=(), authorisation="free", connectors=2),
+    "left alone": Charger(state_d_allowed=True, unattended_current_a=6.0),
     "other times": Charger(
         fault_settings={
             "residual_current_dc": {"reclose": "us", "clear_s": 5, "backoff_s": 7.5},
@@ -53,9 +54,12 @@ def test_the_agent_takes_the_configuration(tmp_path: Path, charger: Charger) -> 
     load_configuration(path, profile)
     content = tomllib.loads(path.read_text())
     assert [connector["id"] for connector in content["connector"]] == list(charger.names)
-    assert content["connector"][0]["max_current_a"] == charger.max_current_a
+    first = content["connector"][0]
+    assert first["max_current_a"] == charger.max_current_a
+    assert first.get("unattended_current_a") == charger.unattended_current_a
+    assert first["state_d_allowed"] is charger.state_d_allowed
     assert content["station"]["authorisation"] == charger.authorisation
-    assert ("residual_monitor" in content["connector"][0]) is bool(charger.fitted)
+    assert ("residual_monitor" in first) is bool(charger.fitted)
     assert content.get("fault", {}) == dict(charger.fault_settings)
 
 

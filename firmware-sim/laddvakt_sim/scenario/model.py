@@ -25,7 +25,10 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charger:
-    """What stands there. `fault_settings`: by fault code, as in the agent's configuration."""
+    """What stands there. `fault_settings`: by fault code, as in the agent's configuration.
+
+    `unattended_current_a`: what a board that nothing guards may offer; None: no new session.
+    """
 
     supply: str = "tn-tt-230-400"
     phases: int = 3
@@ -34,6 +37,8 @@ class Charger:
     voltage_side: str = "line"
     authorisation: str = "token"
     fitted: tuple[str, ...] = ("feedback", "emergency_stop", "residual_monitor")
+    state_d_allowed: bool = False
+    unattended_current_a: float | None = None
     fault_settings: Mapping[str, Mapping[str, Plain]] = field(default_factory=dict)
 
     @property

@@ -50,6 +50,8 @@ _CHARGER = (
     "voltage_side",
     "authorisation",
     "fitted",
+    "state_d_allowed",
+    "unattended_current_a",
     "fault",
 )
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
@@ -159,6 +161,10 @@ class _Reader:
             voltage_side=checks.one(at, "voltage_side", ("line", "load"), usual.voltage_side),
             authorisation=checks.one(at, "authorisation", ("token", "free"), usual.authorisation),
             fitted=checks.some(at, "fitted", FITTED, usual.fitted),
+            state_d_allowed=checks.flag(at, "state_d_allowed", default=False),
+            unattended_current_a=checks.number(at, "unattended_current_a", (6, 80))
+            if "unattended_current_a" in at.table
+            else None,
             fault_settings=self._fault_settings(checks.table(at, "fault")),
         )
 

@@ -133,6 +133,8 @@ def _connector(charger: Charger, name: str) -> str:
         f'evse_id = "SE*LAD*ESCENARIO{name}"\n{own}'
         f"{stop if 'emergency_stop' in charger.fitted else ''}"
         f"max_current_a = {charger.max_current_a!r}\nphases = {charger.phases}\n"
+        f"state_d_allowed = {json.dumps(charger.state_d_allowed)}\n"
+        f"{_unattended(charger)}"
     )
 
 
@@ -141,6 +143,11 @@ def _first(charger: Charger) -> str:
     monitor = 'residual_monitor = "rcm1"\n' if "residual_monitor" in charger.fitted else ""
     contactor = f'contactor = {{ device = "relay1", coil = 0{mirror} }}\n'
     return f'board = "evse1"\nmeter = "meter1"\n{contactor}{monitor}'
+
+
+def _unattended(charger: Charger) -> str:
+    limit_a = charger.unattended_current_a
+    return "" if limit_a is None else f"unattended_current_a = {limit_a!r}\n"
 
 
 def _uplink(places: Places) -> str:
