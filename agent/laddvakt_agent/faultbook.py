@@ -87,6 +87,12 @@ class FaultBook:
         seen = [entry for entry in self.entries.values() if connector in entry.connectors]
         return tuple(sorted(seen, key=lambda entry: entry.started_at))
 
+    def first_cause(self, connector: str | None) -> str:
+        """The cause to name first, of a connector or of the station; "none" where none stands."""
+        entries = self.of(connector) if connector else tuple(self.entries.values())
+        oldest = min(entries, key=lambda entry: entry.started_at, default=None)
+        return "none" if oldest is None else oldest.cause
+
     def reports(self) -> tuple[FaultReport, ...]:
         """Standing faults and the latest cleared ones, for backend and pages."""
         return tuple(self._report(entry) for entry in (*self.recent, *self.entries.values()))

@@ -1,0 +1,1 @@
+"""The laboratory: plant and core joined in virtual time, without wires, processes or waiting."""

@@ -1,0 +1,223 @@
+"""The agent's part of the laboratory: cores, latches, sessions and the book of faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from lab.readings import Reader, Wishes
+from laddvakt_agent.core import machine, session
+from laddvakt_agent.core.catalogue import CATALOGUE
+from laddvakt_agent.core.inputs import Inputs, Pilot, Reset
+from laddvakt_agent.core.model import (
+    Effect,
+    FaultCleared,
+    FaultRaised,
+    FaultUpdated,
+    Latch,
+    LatchesChanged,
+    LockCommanded,
+    SelfTestCommanded,
+    SessionBegun,
+    SessionEnded,
+    State,
+)
+from laddvakt_agent.core.session import Session, held_back, settle_after_s
+from laddvakt_agent.core.settings import Settings
+from laddvakt_agent.core.tracks import Phase
+from laddvakt_agent.faultbook import FaultBook
+from laddvakt_agent.remedy import RESET_FOR
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+RESUME_WITHIN_S = 30.0
+SETTLE_GRACE_S = 10.0
+UNUSED_S = 120.0  # whoever was let in and did not begin must show the card again
+
+
+def wall(now_s: float) -> datetime:
+    """Wall time of a laboratory second."""
+    return EPOCH + timedelta(seconds=now_s)
+
+
+def empty_book() -> FaultBook:
+    """A book that is kept nowhere."""
+    return FaultBook(rules=CATALOGUE, evse_uids={}, save=lambda _: None)
+
+
+@dataclass(slots=True, kw_only=True)
+class Keeper:
+    """One connector under supervision: what the shell keeps around its core."""
+
+    settings: Settings
+    reader: Reader
+    book: FaultBook
+    free: bool
+    connector: machine.Connector
+    inputs: Inputs = field(default_factory=Inputs)
+    latches: tuple[Latch, ...] = ()
+    wanted: bool = False  # somebody was let in
+    wanted_s: float = 0.0
+    stopped: bool = False  # free charging was stopped by hand: wait for the unplug
+    in_service: bool = True
+    resets: frozenset[Reset] = frozenset()
+    running: Session | None = None
+    ending: list[tuple[Session, float | None]] = field(default_factory=list)
+    billed: list[Session] = field(default_factory=list)
+    sessions: int = 0
+    tells: list[tuple[float, Effect]] | None = None  # every effect, where somebody wants them
+
+    def step(self, now_s: float) -> bool:
+        """One round of the core; True when it did more than tell evidence anew."""
+        wishes = Wishes(
+            authorised=self._authorised(), in_service=self.in_service, resets=self.resets
+        )
+        self.resets = frozenset()
+        self.inputs = self.reader.read(now_s, wishes)
+        self.connector, effects = machine.step(self.settings, self.connector, self.inputs, now_s)
+        self.reader.command(now_s, machine.outputs(self.connector))
+        for effect in effects:
+            if self.tells is not None:
+                self.tells.append((now_s, effect))
+            self._note(effect, now_s)
+        self._forget_unused(now_s)
+        self._meter(now_s)
+        return any(not isinstance(effect, FaultUpdated) for effect in effects)
+
+    def due_s(self, now_s: float) -> float | None:
+        """When the core wants to be asked although nothing new is read."""
+        return machine.next_deadline_s(
+            self.settings, self.connector, self.inputs, now_s, renewed=True
+        )
+
+    def start(self, now_s: float) -> str | None:
+        """Somebody shows a card; a sentence when it is refused."""
+        pilot = self.inputs.pilot
+        if self.running is not None and (self.wanted or self.free):
+            return "there is a session already"
+        if not self.in_service:
+            return "the connector is out of service"
+        if self.connector.life.state is State.FAULTED:
+            return "the connector is faulted"
+        if pilot is None or pilot.value is Pilot.A:
+            return "no vehicle there"
+        self.wanted, self.wanted_s, self.stopped = True, now_s, False
+        return None
+
+    def stop(self) -> str | None:
+        """Somebody stops; a sentence when there is nothing to stop."""
+        if not (self.wanted or (self.free and not self.stopped)):
+            return "no session to stop"
+        self.wanted, self.stopped = False, True
+        return None
+
+    def reset(self, reset: Reset, now_s: float) -> str | None:
+        """A reset counts for one step; a sentence when it would change nothing."""
+        standing = [track for track in self.connector.tracks if track.standing]
+        lifts = any(
+            track.phase is Phase.CLEARING
+            and track.needs in RESET_FOR
+            and RESET_FOR[track.needs].value <= reset.value
+            for track in standing
+        )
+        if not lifts and self._after(frozenset({reset}), now_s) == self._after(frozenset(), now_s):
+            return "no fault stands that this would lift now"
+        self.resets = self.resets | {reset}
+        return None
+
+    def die(self) -> None:
+        """The agent ends: what has a dead-man falls open."""
+        self.reader.let_go()
+
+    def start_anew(self, now_s: float, away_s: float, *, unclean: bool) -> None:
+        """Another run of the agent, from its latches."""
+        self.settings = replace(self.settings, unclean_stop=unclean)
+        self.reader.settings = self.settings
+        resumes = self.running is not None and away_s <= RESUME_WITHIN_S
+        if self.running is not None and not resumes:
+            self.ending.append((session.end(self.running, "the agent was away", now_s), None))
+            self.running = None
+        if not resumes:
+            self.wanted = False
+        self.connector = machine.initial(
+            self.settings, self.latches, now_s, session_open=self.running is not None
+        )
+        for fault in machine.active_faults(self.connector):
+            self.book.raised(self.settings.connector, fault, wall(now_s))
+
+    def _authorised(self) -> bool:
+        if not (self.wanted or (self.free and not self.stopped)):
+            return False
+        # The last session must have its final meter value before another one counts.
+        return self.running is not None or not self.ending
+
+    def _after(self, resets: frozenset[Reset], now_s: float) -> object:
+        inputs = replace(self.inputs, resets=resets)
+        return machine.step(self.settings, self.connector, inputs, now_s)[0].tracks
+
+    def _forget_unused(self, now_s: float) -> None:
+        if self.running is not None:
+            return
+        pilot = self.inputs.pilot
+        fresh = pilot is not None and now_s < pilot.taken_s + self.settings.sample_max_age_s
+        if fresh and pilot is not None and pilot.value is Pilot.A:
+            self.wanted, self.stopped = False, False
+        elif self.wanted and now_s > self.wanted_s + UNUSED_S:
+            self.wanted = False
+
+    def _note(self, effect: Effect, now_s: float) -> None:
+        name = self.settings.connector
+        match effect:
+            case FaultRaised(fault=fault) | FaultUpdated(fault=fault):
+                self.book.raised(name, fault, wall(now_s))
+            case FaultCleared(code=code, subject=subject):
+                self.book.cleared(name, code, subject, wall(now_s))
+            case LatchesChanged(latches=latches):
+                self.latches = latches
+            case SessionBegun():
+                self.sessions += 1
+                self.running = session.begin(
+                    f"{name}-{self.sessions}", name, now_s, self.inputs.energy_wh
+                )
+            case SessionEnded(reason=reason):
+                self._end(reason, now_s)
+            case SelfTestCommanded(test=test):
+                self.reader.start_test(test, now_s)
+            case LockCommanded(locked=locked):
+                self.reader.run_lock(now_s, locked=locked)
+            case _:
+                pass
+
+    def _end(self, reason: str, now_s: float) -> None:
+        self.wanted, self.stopped = False, True
+        if self.running is not None:
+            self.ending.append((session.end(self.running, reason, now_s), None))
+            self.running = None
+
+    def _meter(self, now_s: float) -> None:
+        if self.running is None and not self.ending:
+            return
+        outputs, energy = machine.outputs(self.connector), self.inputs.energy_wh
+        held = not outputs.closed and held_back(
+            self.connector.life.state, offered=outputs.limit_a > 0.0
+        )
+        if self.running is not None:
+            self.running = session.observe(self.running, energy, outputs.closed, now_s, held=held)
+        for place, (ended, opened_s) in enumerate(tuple(self.ending)):
+            opened_at_s = now_s if opened_s is None and not outputs.closed else opened_s
+            self.ending[place] = (self._settled(ended, opened_at_s, now_s), opened_at_s)
+        self.billed += [ended for ended, _ in self.ending if ended.settled]
+        self.ending = [pair for pair in self.ending if not pair[0].settled]
+
+    def _settled(self, ended: Session, opened_s: float | None, now_s: float) -> Session:
+        energy, wait_s = self.inputs.energy_wh, settle_after_s(self.settings)
+        ended = session.observe(ended, energy, machine.outputs(self.connector).closed, now_s)
+        codes = {fault.code for fault in machine.active_faults(self.connector)}
+        return session.settle(
+            ended,
+            energy,
+            opened_s,
+            now_s,
+            settle_s=wait_s,
+            timeout_s=wait_s + SETTLE_GRACE_S,
+            welded="contactor_welded" in codes,
+        )
