@@ -38,9 +38,11 @@ def load_limit_unknown(s: Scene) -> Finding:
     if site_current_a(s.settings, s.inputs, s.now_s) is not None:
         return AWAY
     sample, safe_a = s.inputs.site_current_a, s.settings.safe_current_a
+    # A meter that answers without numbers is counted from when that was first seen.
+    silent = sample is not None and s.now_s >= sample.taken_s + s.settings.site_max_age_s
     return Finding(
         present=True,
-        since_s=None if sample is None else since(sample.taken_s, s.now_s),
+        since_s=since(sample.taken_s, s.now_s) if sample is not None and silent else None,
         limit_a=values(s, "load_limit_unknown")["safe_a"] if safe_a is None else safe_a,
         evidence="the site meter gives no current",
     )

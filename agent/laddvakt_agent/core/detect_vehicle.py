@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from laddvakt_agent.core.detect_words import contact, values
 from laddvakt_agent.core.freshness import currents_a, pilot
+from laddvakt_agent.core.gear import state_f_explains
 from laddvakt_agent.core.inputs import Pilot
 from laddvakt_agent.core.life import Power
 from laddvakt_agent.core.scene import AWAY, UNKNOWN, Detector, Scene, found, of_connector
@@ -18,7 +19,7 @@ _BAD = frozenset({Pilot.E, Pilot.F, Pilot.INVALID})
 def pilot_fault(s: Scene) -> Finding:
     """E or F that nobody here commanded, or outside every band."""
     state = pilot(s.settings, s.inputs, s.now_s)
-    if state is None:
+    if state is None or (state is Pilot.F and _shown_by_us(s)):
         return UNKNOWN
     return found(True, f"pilot {state.value}") if state in _BAD else AWAY
 
@@ -49,6 +50,11 @@ def vehicle_keeps_drawing(s: Scene) -> Finding:
     above_a = values(s, "vehicle_keeps_drawing")["current_a"]
     draws = state in (Pilot.C, Pilot.D) and max(measured) > above_a
     return found(draws, f"{max(measured):.1f} A, {RAMP_MAX_S:g} s after the offer ended")
+
+
+def _shown_by_us(s: Scene) -> bool:
+    sample = s.inputs.pilot
+    return sample is not None and state_f_explains(s.life, sample.taken_s)
 
 
 def _ramp_due_s(s: Scene) -> Iterator[float]:

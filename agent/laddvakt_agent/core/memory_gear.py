@@ -21,6 +21,11 @@ class GearMemory:
     service: ServiceMemory = field(default_factory=ServiceMemory)
 
 
+def gear_at_start(now_s: float, *, session_open: bool) -> GearMemory:
+    """Nothing yet, but whether the start found a session open."""
+    return GearMemory(service=ServiceMemory(recovered_s=now_s if session_open else None))
+
+
 def remember_gear(
     settings: Settings, life: Life, before: GearMemory, inputs: Inputs, now_s: float
 ) -> GearMemory:

@@ -40,7 +40,7 @@ def site_current_a(settings: Settings, inputs: Inputs, now_s: float) -> float | 
 
     `None` while one of them is unknown: it may be the highest.
     """
-    phases = fresh(inputs.site_current_a, settings.meter_max_age_s, now_s)
+    phases = fresh(inputs.site_current_a, settings.site_max_age_s, now_s)
     if phases is None:
         return None
     behind = [number(phases[phase - 1]) for phase in settings.phase_map[: settings.phases]]
