@@ -13,6 +13,7 @@ from laddvakt_sim.firmware.sdm72 import Sdm72Meter
 from laddvakt_sim.firmware.simpleevse import SimpleEvse
 from laddvakt_sim.firmware.slave import Answer, Device, serve
 from laddvakt_sim.firmware.waveshare import WaveshareRelay
+from laddvakt_sim.plant.words import Supply
 
 if TYPE_CHECKING:
     from laddvakt_sim.plant.words import ClimateSpec, GridSpec
@@ -107,6 +108,7 @@ class Station(Charger):
 
     def _look(self) -> None:
         self._sdm.offered_a = self._evse.offered_a
+        self._sdm.wired = self._charx.wired = 1 if self.grid.supply is Supply.ONE else 3
         self._rcm.measure()
 
     def _inputs_show(self, inputs: range) -> tuple[str, ...]:

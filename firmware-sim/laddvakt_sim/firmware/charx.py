@@ -64,6 +64,7 @@ class Charx(RefusingDevice):
         self.offered_a = 0.0
         self.coil = False
         self.conditions: Conditions = HEALTHY
+        self.wired = 3  # phases
         self._meter = Meter(
             now_s=now_s, update_s=UPDATE_S, start_wh=START_WH, resolution_wh=RESOLUTION_WH, seed=0
         )
@@ -174,7 +175,7 @@ class Charx(RefusingDevice):
         del fc
         found: list[str] = []
         if touches(1232, addr, count, 6):
-            found += voltage_faults(self._meter.shown.voltage_v)
+            found += voltage_faults(self._meter.shown.voltage_v, self.wired)
         if touches(1238, addr, count, 6):
             found += current_faults(self._meter.shown.current_a, self.offered_a, self.conditions)
             welded = self.conditions.welded or self.conditions.weld_shut

@@ -26,6 +26,7 @@ SERIAL = 23_071_972
 _INPUT_SPANS = (range(0, 126), range(224, 226), range(342, 398), range(1280, 1284))
 _IDENTITY = range(0xFC00, 0xFC03)
 _OVER_MARGIN_A = 0.5
+_BACKWARDS_W = 100.0
 
 
 class Sdm72Meter(RefusingDevice):
@@ -38,6 +39,7 @@ class Sdm72Meter(RefusingDevice):
         self.unit = unit
         self.offered_a = 0.0  # what the pilot offers: only to name what a reply shows
         self.conditions: Conditions = HEALTHY
+        self.wired = 3  # phases
         self._meter = meter
         self._config = {18: 0.0, 20: float(unit), 28: 2.0}
 
@@ -59,14 +61,21 @@ class Sdm72Meter(RefusingDevice):
 
     def shows(self, fc: int, addr: int, count: int) -> tuple[str, ...]:
         """Faults visible in this block."""
-        if fc != 4:
+        if not self._meter.answers:
             return ()
+        if fc != 4:
+            other = self.conditions.meter_serial is not None and touches(0xFC00, addr, count, 2)
+            return ("meter_replaced",) if other else ()
         shown = self._meter.shown
         found: list[str] = []
         if touches(0, addr, count, 6):
-            found += voltage_faults(shown.voltage_v)
+            found += voltage_faults(shown.voltage_v, self.wired)
         if touches(6, addr, count, 6):
             found += current_faults(shown.current_a, self.offered_a, self.conditions)
+        if touches(52, addr, count, 2) and sum(shown.power_w) < -_BACKWARDS_W:
+            found.append("meter_reversed")
+        if touches(70, addr, count, 2) and not _usual(shown.frequency_hz):
+            found.append("frequency_out_of_range")
         return tuple(found)
 
     def _inputs(self, shown: Measured) -> dict[int, int]:
@@ -103,10 +112,10 @@ class Sdm72Meter(RefusingDevice):
         return place(rows)
 
 
-def voltage_faults(voltage_v: Phases) -> tuple[str, ...]:
-    """What three voltages let a reader see."""
-    dead = sum(volts < 50.0 for volts in voltage_v)
-    if dead == 3:
+def voltage_faults(voltage_v: Phases, wired: int) -> tuple[str, ...]:
+    """What the voltages of the wired phases let a reader see."""
+    dead = sum(volts < 50.0 for volts in voltage_v[:wired])
+    if dead == wired:
         return ("power_lost",)
     return ("phase_lost",) if dead else ()
 
@@ -126,3 +135,8 @@ def _factors(shown: Measured) -> tuple[float, ...]:
     """Power factor of each phase; 1 where nothing flows."""
     three = zip(shown.power_w, shown.voltage_v, shown.current_a, strict=True)
     return tuple(watts / (volts * amps) if volts * amps else 1.0 for watts, volts, amps in three)
+
+
+def _usual(frequency_hz: float) -> bool:
+    """No frequency at all is another fault."""
+    return frequency_hz == 0.0 or 47.5 <= frequency_hz <= 51.5

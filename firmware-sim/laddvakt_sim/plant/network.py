@@ -110,7 +110,7 @@ def elements(
     if amps <= 0.0:
         return ()
     if spec.supply is not Supply.IT:
-        lines = lines[:1] if spec.supply is Supply.ONE else lines
+        lines = (0,) if spec.supply is Supply.ONE else lines
         found = (Element(line, NEUTRAL, amps) for line in lines if line in closed)
         return tuple(e for e in found if 3 in closed and abs(mains[e.line]) >= LEAST_V)
     alive = tuple(line for line in lines if line in closed and mains[line] != 0j)

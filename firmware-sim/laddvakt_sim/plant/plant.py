@@ -64,6 +64,7 @@ class Plant:
             if at_s > now_s or not due:
                 break
             self._walk_to(to_s)
+            self.watch()  # before anything lets go
             for at, part in due:
                 if at <= at_s:
                     part.fire(self.now_s)
@@ -137,9 +138,14 @@ class Plant:
             return
         self._begun = True
         first = self._solution(from_s, steady=steady)
+        known = {from_s: first}
 
         def look(seen_s: float) -> Solution:
-            return first if steady else self._solution(seen_s, steady=False)
+            if steady:
+                return first
+            if seen_s not in known:
+                known[seen_s] = self._solution(seen_s, steady=False)
+            return known[seen_s]
 
         three = (first, look((from_s + at_s) / 2), look(at_s))
         self.account.add(lambda power: _mean(power, three), at_s - from_s)
@@ -159,9 +165,11 @@ class Plant:
 
 
 def _seen_by(connector: Connector, look: Callable[[float], Solution]) -> Callable[[float], Flow]:
-    return lambda at_s: connector.meter.see(
-        look(at_s).terminals[connector.number], connector.frequency_hz
-    )
+    def at(at_s: float) -> Flow:
+        terminal = look(at_s).terminals[connector.number]
+        return connector.meter.see(terminal, connector.frequency_at(terminal))
+
+    return at
 
 
 def _mean(power: Callable[[Solution], float], three: tuple[Solution, ...]) -> float:

@@ -48,18 +48,18 @@ class Truth:
         self.conditions: Conditions = HEALTHY
         self.enclosure = Body(ClimateSpec().ambient_c, ENCLOSURE_TAU_S)
         self.plug_body = Body(ClimateSpec().ambient_c, PLUG_TAU_S)
-        self._feed: tuple[tuple[object, ...], Three] = ((), NOTHING)
+        self._feed: tuple[object, object, object, Three] = (None, None, None, NOTHING)
         self._at_s = 0.0
 
     @property
     def feed_volts(self) -> Three:
         """What the source puts on this feed while nothing draws."""
-        key = (self.site.grid, self.site.wrong, self.conditions)
-        if self._feed[0] != key:
-            mains = source(self.site.grid, self.site.wrong)
-            dead = self.site.wrong.upstream_tripped
-            self._feed = (key, NOTHING if dead else fed(self.site.grid, mains, self.conditions))
-        return self._feed[1]
+        site, own = self.site, self.conditions
+        known = self._feed
+        if known[0] is not site.grid or known[1] is not site.wrong or known[2] is not own:
+            mains = NOTHING if site.wrong.upstream_tripped else source(site.grid, site.wrong)
+            self._feed = known = (site.grid, site.wrong, own, fed(site.grid, mains, own))
+        return known[3]
 
     def voltage_v(self) -> Phases:
         """Line-side voltages to neutral; on IT to the star point."""
@@ -110,7 +110,11 @@ class Truth:
     @property
     def frequency_hz(self) -> float:
         """Frequency on the line side; 0 without voltage."""
-        if not any(self._terminal().alive):
+        return self.frequency_at(self._terminal())
+
+    def frequency_at(self, terminal: Terminal) -> float:
+        """The same at given terminals."""
+        if not any(terminal.alive):
             return 0.0
         own = self.conditions.frequency_hz or self.site.wrong.frequency_hz
         return self.site.grid.frequency_hz if own is None else own
@@ -251,7 +255,9 @@ class Truth:
         return _through(self.contactor.poles, self.phase_switch.phases)
 
     def _first_line(self) -> int:
-        return 0 if self.vehicle is None else self.vehicle.spec.phase_map[0] - 1
+        if self.vehicle is None or self.site.grid.supply is Supply.ONE:
+            return 0
+        return self.vehicle.spec.phase_map[0] - 1
 
     def _leak(self, now_s: float, mains: Three) -> Leak:
         """The leakage that takes power."""
