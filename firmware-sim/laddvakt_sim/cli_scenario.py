@@ -84,22 +84,23 @@ def run_command(
     """Run scenarios for real, one after the other: board, agent and backend, in real time."""
     elsewhere = _elsewhere(control_url, agent_socket, backend_url)
     stop_on_sigterm()
+    reports: list[Report] = []
     try:
         command = None if elsewhere and agent is None else agent or agent_beside(interpreter())
         scenarios = _loaded(files, _codes(command))
         _refuse(scenarios, elsewhere)
         where = elsewhere or Here(agent_command=command or Path(), keep=keep)
-        reports = [_reported(scenario, where, quiet=as_json_text) for scenario in scenarios]
+        for scenario in scenarios:
+            reports.append(_reported(scenario, where, quiet=as_json_text))
+        code = 0 if all(report.passed for report in reports) else MISSED
     except StageError as error:
-        _fail(TEMPORARY_FAILURE, str(error))
+        click.echo(str(error), err=True)
+        code = TEMPORARY_FAILURE
     except KeyboardInterrupt:
-        _fail(INTERRUPTED, "interrupted; everything that was started has ended")
-    met = sum(report.passed for report in reports)
-    if as_json_text:
-        click.echo(json.dumps(as_json(reports), indent=2, ensure_ascii=False))
-    elif len(reports) > 1:
-        click.echo(f"{met} of {len(reports)} scenarios passed")
-    raise SystemExit(0 if met == len(reports) else MISSED)
+        click.echo("interrupted; everything that was started has ended", err=True)
+        code = INTERRUPTED
+    _summarise(reports, len(files), as_json_text=as_json_text)
+    raise SystemExit(code)
 
 
 @scenario_group.command("check")
@@ -241,6 +242,14 @@ def _told(verdict: Verdict) -> str:
     at_s = "" if verdict.at_s is None else f"{verdict.at_s:.1f} s"
     instead = "" if met else f"; seen: {verdict.seen}"
     return f"  {word:8}{at_s:>8}  line {verdict.line}: {verdict.what}{instead}"
+
+
+def _summarise(reports: list[Report], files: int, *, as_json_text: bool) -> None:
+    """What became of those that came to their end."""
+    if as_json_text:
+        click.echo(json.dumps(as_json(reports), indent=2, ensure_ascii=False))
+    elif files > 1:
+        click.echo(f"{sum(report.passed for report in reports)} of {files} scenarios passed")
 
 
 def _plain(problem: Problem) -> dict[str, object]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -16,6 +19,8 @@ from laddvakt_agent.demo.play import template
 from laddvakt_agent.demo.stage import JsonObject, Stage
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+Runner: TypeAlias = Callable[..., subprocess.Popen[str]]
 
 HEAD = 'schema = 1\nname = "{name}"\nabout = "One sentence."\nduration_s = {duration_s}\n'
 CHARGE = """
@@ -69,17 +74,26 @@ def written(folder: Path, name: str, duration_s: float, story: str) -> Path:
     return path
 
 
-def runner(folder: Path, *args: str | Path) -> subprocess.Popen[str]:
-    """`laddvakt-sim scenario run`, with a folder of its own for what it makes."""
-    scratch = folder / "tmp"
-    scratch.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, "-m", "laddvakt_sim", "scenario", "run", *map(str, args)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(scratch)},
-    )
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[Runner]:
+    """Start `laddvakt-sim scenario run`, with a folder of its own for what it makes."""
+    scratch = tmp_path / "tmp"
+    scratch.mkdir()
+    with contextlib.ExitStack() as ends:
+
+        def start(*args: str | Path) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "laddvakt_sim", "scenario", "run", *map(str, args)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(scratch)},
+            )
+            ends.enter_context(process)
+            ends.callback(process.terminate)  # of no account where it has ended
+            return process
+
+        yield start
 
 
 def ended(process: subprocess.Popen[str], code: int) -> str:
@@ -102,10 +116,10 @@ def left_running(folder: Path) -> list[str]:
     return found
 
 
-def test_a_scenario_on_processes_of_its_own(tmp_path: Path) -> None:
+def test_a_scenario_on_processes_of_its_own(tmp_path: Path, runner: Runner) -> None:
     """What is met and what is missed, each with its line, across a death of the agent."""
     path = written(tmp_path, "killed", 17.0, KILLED)
-    report = json.loads(ended(runner(tmp_path, path, "--json"), 1))
+    report = json.loads(ended(runner(path, "--json"), 1))
     assert report["schema_version"] == 1
     (row,) = report["scenarios"]
     assert (row["name"], row["passed"], row["trouble"]) == ("killed", False, [])
@@ -123,7 +137,9 @@ def test_a_scenario_on_processes_of_its_own(tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_a_scenario_on_a_charger_that_runs_already(scene: Stage, tmp_path: Path) -> None:
+def test_a_scenario_on_a_charger_that_runs_already(
+    scene: Stage, tmp_path: Path, runner: Runner
+) -> None:
     """Nothing is ended, and what the backend had before does not count."""
     scene.start_board()
     scene.start_backend()
@@ -133,7 +149,7 @@ def test_a_scenario_on_a_charger_that_runs_already(scene: Stage, tmp_path: Path)
     path = written(tmp_path, "there", 9.0, CHARGE)
     output = ended(
         runner(
-            tmp_path, path, "--control-url", scene.board.url, "--backend-url", scene.backend.url,
+            path, "--control-url", scene.board.url, "--backend-url", scene.backend.url,
             "--agent-socket", scene.directory / "api.sock",
         ),
         0,
@@ -143,9 +159,11 @@ def test_a_scenario_on_a_charger_that_runs_already(scene: Stage, tmp_path: Path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+def test_interrupted_it_leaves_nothing_behind(
+    tmp_path: Path, runner: Runner, number: signal.Signals
+) -> None:
     path = written(tmp_path, "long", 60.0, CHARGE)
-    process = runner(tmp_path, path, "--keep", tmp_path / "tmp" / "kept")
+    process = runner(path, "--keep", tmp_path / "tmp" / "kept")
     socket = tmp_path / "tmp" / "kept" / "long" / "api.sock"
     until_s = time.monotonic() + 40
     while not socket.exists() and time.monotonic() < until_s:
@@ -157,12 +175,14 @@ def test_interrupted_it_leaves_nothing_behind(tmp_path: Path, number: signal.Sig
     assert left_running(tmp_path) == []
 
 
-def test_an_agent_that_does_not_come_up_is_told_with_its_words(tmp_path: Path) -> None:
+def test_an_agent_that_does_not_come_up_is_told_with_its_words(
+    tmp_path: Path, runner: Runner
+) -> None:
     agent = tmp_path / "laddvakt"
     agent.write_text("#!/bin/sh\necho I would rather not >&2\nexit 78\n")
     agent.chmod(0o755)
     path = written(tmp_path, "never", 10.0, CHARGE)
-    process = runner(tmp_path, path, "--agent", agent)
+    process = runner(path, "--agent", agent)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 75, errors
     assert "the agent ended before it was ready:\nI would rather not" in errors
