@@ -190,6 +190,7 @@ class _Agent:
         except ServiceError as error:
             raise StartError(str(error), EXIT_CONFIG) from error
         stack.push_async_callback(self.uplink.close)
+        self.parts.supervisor.facts.uplink_told = self.uplink.health
 
     async def _publish(self) -> None:
         """Hand every change to the uplink, and look once a second for what time alone changes."""

@@ -14,9 +14,12 @@ from laddvakt_agent.config import Config, ConnectorConfig
 from laddvakt_agent.core import machine
 from laddvakt_agent.core import session as core_session
 from laddvakt_agent.core.catalogue import FaultRule, with_overrides
+from laddvakt_agent.core.health import Motion
+from laddvakt_agent.core.memory_wear import Wear
 from laddvakt_agent.core.model import Latch
 from laddvakt_agent.core.session import settle_after_s
 from laddvakt_agent.core.settings import Settings
+from laddvakt_agent.evidence import Evidence
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.fixed import settings_of
 from laddvakt_agent.guard import FREE_TOKEN_UID, Guard
@@ -28,8 +31,10 @@ from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.published import CdrRecord, TokenRef
 from laddvakt_agent.sessions import Kept, SessionKeeper
 from laddvakt_agent.snapshot import Publisher
+from laddvakt_agent.station_facts import FactsKeeper
 from laddvakt_agent.supervisor import Supervisor
 from laddvakt_agent.wall import Wall
+from laddvakt_agent.wiring import Wiring
 from laddvakt_hal.device import Device
 
 RESUME_WITHIN_S = 30.0  # away for longer, another vehicle may have come: the session is settled
@@ -74,6 +79,7 @@ def put_together(
         wall=workshop.wall,
         clock=clock.now_s,
         alive=workshop.alive,
+        facts=_facts(config, clock, ledger, guards),
         on_change=on_change,
         on_progress=on_progress,
         started_s=clock.now_s(),
@@ -81,6 +87,17 @@ def put_together(
     late.append(supervisor)
     publisher = workshop.publisher(hardware, guards, cdrs)
     return Parts(supervisor=supervisor, publisher=publisher, journal=workshop.journal)
+
+
+def _facts(
+    config: Config, clock: Clock, ledger: Ledger, guards: Mapping[str, Guard]
+) -> FactsKeeper:
+    return FactsKeeper(
+        directory=Path(config.agent.state_directory),
+        clock_state=lambda: clock.state().value,
+        durable=lambda: all(guard.durable for guard in guards.values()),
+        damage=ledger.damage,
+    )
 
 
 def _report(late: list[Supervisor], device: Device) -> None:
@@ -102,6 +119,7 @@ def _workshop(
         now_s=clock.now_s,
         rules=rules,
     )
+    evidence = Evidence(ledger=ledger, thread=thread, wall=wall)
     book = FaultBook(
         rules=rules,
         evse_uids={part.id: part.evse_uid for part in config.connector},
@@ -118,6 +136,9 @@ def _workshop(
         wall=wall,
         rules=rules,
         alive=alive,
+        evidence=evidence,
+        contactors=evidence.contactors(),
+        unclean=ledger.unclean,
         resumes=away_s is not None and away_s <= RESUME_WITHIN_S,
     )
 
@@ -133,6 +154,9 @@ class _Workshop:
     wall: Wall
     rules: Mapping[str, FaultRule]
     alive: AliveFile
+    evidence: Evidence
+    contactors: Mapping[str, tuple[Wear, Motion]]
+    unclean: bool  # the run before this one did not end in good order
     resumes: bool  # the agent was away for so short a time that it is the same vehicle
 
     def furnish(self, hardware: Hardware) -> None:
@@ -173,8 +197,9 @@ class _Workshop:
     def _guard(
         self, part: ConnectorConfig, roles: Roles, latches: tuple[Latch, ...], *, lost: bool
     ) -> Guard:
-        settings = settings_of(self.config, part, roles, self.rules)
+        settings = settings_of(self.config, part, roles, self.rules, unclean_stop=self.unclean)
         inherited = self.journal.inherited_sessions(part.id)
+        wear, motion = self.contactors.get(part.id, (None, None))
         left_open = [kept for kept in inherited if kept.session.ended_s is None]
         running = left_open[-1] if left_open and self.resumes else None
         connector = machine.initial(
@@ -183,6 +208,8 @@ class _Workshop:
             self.clock.now_s(),
             latches_lost=lost,
             session_open=running is not None,
+            wear=wear,
+            motion=motion,
         )
         guard = Guard(
             settings=settings,
@@ -196,6 +223,8 @@ class _Workshop:
                 may_close=self.journal.flushed,
                 core_stepped_s=lambda: guard.stepped_s,
             ),
+            wiring=Wiring(connector=part.id, roles=roles, clock=self.clock.now_s),
+            evidence=self.evidence,
             keeper=self._keeper(part, settings, lambda: guard.connector),
             book=self.book,
             connector=connector,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from laddvakt_agent.care import care
 from laddvakt_agent.config import Config
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.inputs import Pilot, Reset
@@ -99,16 +100,8 @@ class Commands:
                 return f"connector {name}: stopping; the contactor opens within 6 s"
             case "reset":
                 return self._reset(guard, body.get("by", "manual"), privileged=privileged)
-            case "out":
-                guard.in_service = False
-                return _gone_out(guard)
-            case "in":
-                guard.in_service = True
-                return f"connector {name} is in service"
             case _:
-                raise NotPossible(
-                    f"nobody knows the verb '{verb}'", "verbs: start, stop, reset, out, in"
-                )
+                return care(guard, verb, body)
 
     def _start(self, guard: Guard, token_uid: str | None) -> str:
         name = guard.settings.connector
@@ -164,12 +157,6 @@ class Commands:
             f"connector {guard.settings.connector}: {by} reset given; "
             "a fault leaves once its condition has been gone for its clear time"
         )
-
-
-def _gone_out(guard: Guard) -> str:
-    name = guard.settings.connector
-    when = "goes out of service after this session" if guard.keeper.running else "is out of service"
-    return f"connector {name} {when}; put it back with: laddvakt connector {name} in"
 
 
 def _refuse_idle_reset(guard: Guard, reset: Reset, now_s: float) -> None:

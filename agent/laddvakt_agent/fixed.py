@@ -23,7 +23,12 @@ PHASE_MAPS = {  # the site's phase behind each of the connector's
 
 
 def settings_of(
-    config: Config, part: ConnectorConfig, roles: Roles, rules: Mapping[str, FaultRule]
+    config: Config,
+    part: ConnectorConfig,
+    roles: Roles,
+    rules: Mapping[str, FaultRule],
+    *,
+    unclean_stop: bool = False,
 ) -> Settings:
     """What is fixed for one connector: the configuration, and what its devices' profiles say."""
     meter, board = roles.meter, roles.board
@@ -36,7 +41,7 @@ def settings_of(
         fitted=roles.fitted(),
         socket=roles.lock is not None,
         has_phase_switch=roles.phase_switch is not None,
-        state_f_pulse=part.state_f_pulse,
+        state_f_pulse=False,  # no board we have a profile of can be told to show F
         unlock_on_supply_loss=part.unlock_on_supply_loss,
         neutral_rating_a=part.neutral_rating_a,
         unbalance_limit_a=config.station.unbalance_limit_a,
@@ -54,9 +59,13 @@ def settings_of(
         has_feedback=roles.contactor.has_feedback,
         has_emergency_stop=roles.emergency_stop is not None,
         has_residual_monitor=roles.residual_monitor is not None,
+        has_residual_test=part.residual_test is not None,
+        meter_rollover_wh=meter.rollover_wh,
+        meter_three_wire=meter.three_wire,
         state_d_allowed=part.state_d_allowed,
         unattended_current_a=part.unattended_current_a,
         meter_max_age_s=max(MIN_METER_AGE_S, METER_MISSES * config.agent.energy_period_s),
+        unclean_stop=unclean_stop,
         spread=_spread(config),
         rules=rules,
     )

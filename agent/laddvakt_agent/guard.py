@@ -9,7 +9,7 @@ import structlog
 
 from laddvakt_agent.actuator import Actuator
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.inputs import Inputs, Pilot, Reset
+from laddvakt_agent.core.inputs import Inputs, Pilot, Reset, SelfTest
 from laddvakt_agent.core.machine import Connector
 from laddvakt_agent.core.model import (
     ContactorCommanded,
@@ -32,10 +32,12 @@ from laddvakt_agent.core.model import (
 )
 from laddvakt_agent.core.session import held_back
 from laddvakt_agent.core.settings import Settings
+from laddvakt_agent.evidence import Evidence
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.inputs import Roles, Wishes
 from laddvakt_agent.published import TokenRef
 from laddvakt_agent.sessions import SessionKeeper
+from laddvakt_agent.wiring import Wiring
 
 UNUSED_TOKEN_S = 120.0  # whoever was let in and did not begin must show the token again
 
@@ -52,6 +54,8 @@ class Guard:
     evse_uid: str
     roles: Roles
     actuator: Actuator
+    wiring: Wiring
+    evidence: Evidence
     keeper: SessionKeeper
     book: FaultBook
     connector: Connector
@@ -64,6 +68,9 @@ class Guard:
     guarded: bool = False  # armed, or the contactor falls open by itself
     durable: bool = True  # False: no disk takes a session, so none begins
     in_service: bool = True
+    maintenance: bool = False  # a technician works here
+    unlock: bool = False  # somebody wants the plug
+    tests_wanted: frozenset[SelfTest] = frozenset()
     shutting_down: bool = False
     stepped_s: float = 0.0
     steps: int = 0
@@ -86,9 +93,14 @@ class Guard:
     def wishes(self) -> Wishes:
         """What is wanted now; resets count for one step."""
         resets, self.resets = self.resets, frozenset()
+        tests, self.tests_wanted = self.tests_wanted, frozenset()
+        unlock, self.unlock = self.unlock, False
         return Wishes(
             authorised=self._authorised(),
             in_service=self.in_service and self.durable and not self.shutting_down,
+            maintenance=self.maintenance,
+            unlock=unlock,
+            tests_wanted=tests,
             resets=resets,
         )
 
@@ -149,10 +161,11 @@ class Guard:
         match effect:
             case ContactorCommanded() | LimitCommanded() | StateChanged():
                 self._note_move(effect, now_s)
-            case PhasesCommanded() | LockCommanded() | StateFCommanded():
-                log.info("hardware_commanded", connector=self._id, effect=repr(effect))
-            case SelfTestCommanded() | SelfTestEnded() | ReservationDropped():
-                log.info("core_told", connector=self._id, effect=repr(effect))
+            case PhasesCommanded() | LockCommanded() | StateFCommanded() | SelfTestCommanded():
+                log.info("wiring_commanded", connector=self._id, command=repr(effect))
+                self.wiring.tell(effect)
+            case SelfTestEnded() | ReservationDropped():
+                self._note_word(effect, now_s)
             case FaultRaised() | FaultUpdated() | FaultCleared():
                 self._note_fault(effect, now_s)
             case SessionBegun():
@@ -161,6 +174,13 @@ class Guard:
                 self._end_session(reason, now_s)
             case LatchesChanged(latches=latches):
                 self.save_latches(self._id, latches)
+
+    def _note_word(self, effect: SelfTestEnded | ReservationDropped, now_s: float) -> None:
+        match effect:
+            case SelfTestEnded(test=test, passed=passed, detail=detail):
+                self.evidence.self_test(self._id, test, passed, detail, now_s)
+            case ReservationDropped(reason=reason):
+                log.warning("reservation_dropped", connector=self._id, reason=reason)
 
     @property
     def _id(self) -> str:
@@ -175,6 +195,8 @@ class Guard:
                 log.info("contactor_closing", connector=self._id, reason=reason)
             case ContactorCommanded(reason=reason):
                 self.opened_s = now_s
+                memory = self.connector.memory
+                self.evidence.contactor(self._id, memory.wear, memory.motion)
                 log.info("contactor_opening", connector=self._id, reason=reason)
             case LimitCommanded(limit_a=limit_a, reason=reason):
                 log.info("limit_set", connector=self._id, limit_a=limit_a, reason=reason)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from laddvakt_agent.config import Config, ConnectorConfig, LineConfig
 from laddvakt_agent.config.settings import OutputConfig, row_of
 from laddvakt_agent.core.inputs import DeviceHealth, LineHealth, Role
 from laddvakt_agent.inputs import URGENT, Roles
+from laddvakt_agent.line_noise import LineNoise
 from laddvakt_hal import adapters
 from laddvakt_hal.boards import BoardContactor
 from laddvakt_hal.bus import Bus, SerialSettings, TcpSettings
@@ -18,6 +19,7 @@ from laddvakt_hal.poll import Poller
 from laddvakt_hal.profile import load_profile
 from laddvakt_hal.relays import RelayContactor, RelayInput, RelayOutput
 from laddvakt_hal.sensors import RowSensor
+from laddvakt_hal.stats import DeviceStats
 
 HOLD_S = 2.0  # dead-man time of a relay contactor: killed → open within 2.5 s
 
@@ -32,6 +34,7 @@ class Hardware:
     pollers: dict[str, Poller]
     roles: dict[str, Roles]
     role_names: dict[str, dict[Role, str]]
+    noise: dict[str, LineNoise] = field(default_factory=dict)
 
     def line_health(self, connector: str) -> tuple[LineHealth, ...]:
         """The lines one connector depends on."""
@@ -39,21 +42,33 @@ class Hardware:
         return tuple(self._line(name) for name in sorted(names))
 
     def _line(self, name: str) -> LineHealth:
-        bus = self.buses[name]
+        bus, share = self.buses[name], self.noise[name].share() if name in self.noise else None
         if bus.up and getattr(self.pollers[name], "all_silent", False):
-            return LineHealth(name=name, up=False, reason="every device silent")
-        return LineHealth(name=name, up=bus.up, reason="" if bus.up else bus.down_reason)
+            return LineHealth(name=name, up=False, reason="every device silent", error_share=share)
+        reason = "" if bus.up else bus.down_reason
+        return LineHealth(name=name, up=bus.up, reason=reason, error_share=share)
+
+    def note_noise(self, now_s: float) -> None:
+        """Take down how many replies came broken; cheap, to be called about once a second."""
+        for name, bus in self.buses.items():
+            self.noise.setdefault(name, LineNoise()).note(bus.stats.values(), now_s)
 
     def device_health(self, connector: str) -> tuple[DeviceHealth, ...]:
         """Each role of one connector with its device's last sign of life."""
-        return tuple(
-            DeviceHealth(
-                name=name,
-                role=role,
-                line=self.line_of[name],
-                heard_s=self.devices[name].heard_s,
-            )
-            for role, name in self.role_names[connector].items()
+        return tuple(self._device(name, role) for role, name in self.role_names[connector].items())
+
+    def _device(self, name: str, role: Role) -> DeviceHealth:
+        device = self.devices[name]
+        other = device.identity_matches() is False
+        stats = self.buses[self.line_of[name]].stats.get(device.unit)
+        return DeviceHealth(
+            name=name,
+            role=role,
+            line=self.line_of[name],
+            heard_s=device.heard_s,
+            mismatch=f"another model than {device.profile.id} answers" if other else "",
+            replaced=_replaced(device),
+            doubled="" if stats is None else _doubled(stats),
         )
 
     def all_device_health(self) -> tuple[DeviceHealth, ...]:
@@ -76,6 +91,17 @@ class Hardware:
                 for subject in (device, self.line_of[device]):
                     found[subject] = found.get(subject, frozenset()) | {connector}
         return found
+
+
+def _replaced(device: Device) -> str:
+    change = device.changed_identity
+    if change is None:
+        return ""
+    return f"{change.quantity} was {change.before}, is {change.now}"
+
+
+def _doubled(stats: DeviceStats) -> str:
+    return next((text for text in stats.suspects() if "share one address" in text), "")
 
 
 def build(

@@ -14,7 +14,11 @@ from laddvakt_agent.core.inputs import (
     Proximity,
     Reset,
     Sample,
+    SelfTest,
+    SharedBudget,
+    TestReply,
 )
+from laddvakt_agent.station_facts import StationFacts
 from laddvakt_hal.adapters import Adapter
 from laddvakt_hal.boards import BoardContactor, ProfiledBoard
 from laddvakt_hal.meters import ProfiledMeter
@@ -54,6 +58,8 @@ _COUNTS = frozenset({"board_boots"})
 _AMPERES = frozenset({"proximity"})  # the cable's rating as the board tells it
 SENSORS = _TRUTHS | _NUMBERS | _COUNTS | _AMPERES
 URGENT = _TRUTHS - {"latch_broken", "cable_cut"} | {"residual_ac_a"}
+
+_NO_FACTS = StationFacts()
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -110,6 +116,13 @@ class Wishes:
 
     authorised: bool = False
     in_service: bool = True
+    reserved: bool = False
+    maintenance: bool = False
+    phases_wanted: int | None = None
+    profile_limit_a: float | None = None
+    load_limit_a: float | None = None
+    unlock: bool = False
+    tests_wanted: frozenset[SelfTest] = frozenset()
     resets: frozenset[Reset] = frozenset()
 
 
@@ -127,6 +140,9 @@ def assemble(
     guarded: bool,
     devices: Iterable[DeviceHealth],
     lines: Iterable[LineHealth],
+    facts: StationFacts = _NO_FACTS,
+    tests: Iterable[TestReply] = (),
+    shared: tuple[SharedBudget, ...] = (),
 ) -> Inputs:
     """One connector's inputs as the hardware layer knows them at this moment."""
     monitor = roles.residual_monitor
@@ -150,8 +166,22 @@ def assemble(
         devices=tuple(devices),
         lines=tuple(lines),
         guarded=guarded,
+        uplink=facts.uplink,
+        store=facts.store,
+        clock=facts.clock,
+        clock_step_s=facts.clock_step_s,
+        round_late_s=facts.round_late_s,
+        tests=tuple(tests),
+        shared=shared,
         authorised=wishes.authorised,
         in_service=wishes.in_service,
+        reserved=wishes.reserved,
+        maintenance=wishes.maintenance,
+        phases_wanted=wishes.phases_wanted,
+        profile_limit_a=wishes.profile_limit_a,
+        load_limit_a=wishes.load_limit_a,
+        unlock=wishes.unlock,
+        tests_wanted=wishes.tests_wanted,
         resets=wishes.resets,
     )
     optional = _optional(roles)

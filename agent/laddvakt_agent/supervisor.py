@@ -10,11 +10,14 @@ import structlog
 
 from laddvakt_agent.alive import AliveFile
 from laddvakt_agent.config import Config
+from laddvakt_agent.core.budgets import shared
+from laddvakt_agent.core.inputs import SharedBudget
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.hardware import Hardware
 from laddvakt_agent.inputs import assemble
 from laddvakt_agent.journal import Journal
+from laddvakt_agent.station_facts import FactsKeeper
 from laddvakt_agent.wall import Wall
 from laddvakt_hal.device import Device
 from laddvakt_hal.errors import HalError, NotObeyed
@@ -40,6 +43,7 @@ class Supervisor:
     wall: Wall
     clock: Callable[[], float]
     alive: AliveFile
+    facts: FactsKeeper
     on_change: Callable[[], None]  # something others should know has changed
     on_progress: Callable[[str], None]  # a line or the core has advanced
     started_s: float
@@ -69,6 +73,9 @@ class Supervisor:
             guarded=guard.guarded and not _disarmed(guard),
             devices=self.hardware.device_health(name),
             lines=self.hardware.line_health(name),
+            facts=self.facts.now,
+            tests=guard.wiring.replies.values(),
+            shared=self._shared(guard),
         )
         before = guard.connector
         changed = guard.step(inputs, now_s)
@@ -92,6 +99,7 @@ class Supervisor:
                 group.create_task(guard.actuator.run_contactor(), name="contactor")
                 group.create_task(guard.actuator.run_limit(), name="limit")
                 group.create_task(guard.actuator.run_heartbeat(), name="heartbeat")
+                group.create_task(guard.wiring.run(), name="wiring")
                 group.create_task(self._keep_prepared(guard), name="prepare")
             group.create_task(self._upkeep(), name="upkeep")
             group.create_task(self._fail_with_alarms(), name="alarms")
@@ -137,6 +145,16 @@ class Supervisor:
             await asyncio.sleep(0.05)
         log.error("contactor_not_confirmed_open", connector=guard.settings.connector)
         return await guard.actuator.open_now(1.0)
+
+    def _shared(self, guard: Guard) -> tuple[SharedBudget, ...]:
+        """What the other connectors have used up of the station's own budgets."""
+        others = [other for other in self.guards.values() if other is not guard]
+        return tuple(
+            budget
+            for other in others
+            if other.connector.tracks
+            for budget in shared(other.connector.tracks)
+        )
 
     def _set_alarm(self, guard: Guard, now_s: float) -> None:
         name = guard.settings.connector
@@ -209,9 +227,13 @@ class Supervisor:
         """Heartbeat, clock steps, what is left over from before the start."""
         beaten_s = self.clock()
         while True:
+            due_s = self.clock() + UPKEEP_S
             await asyncio.sleep(UPKEEP_S)
             now_s = self.clock()
-            if self.wall.follow():
+            stepped = self.wall.follow()
+            self.facts.look(now_s, step_s=self.wall.stepped_s if stepped else 0.0, due_s=due_s)
+            self.hardware.note_noise(now_s)
+            if stepped:
                 log.warning("clock_stepped", wall=self.wall.at(now_s).isoformat())
                 self.on_change()
             if now_s - self.started_s > INHERITED_S:

@@ -14,6 +14,7 @@ class Wall:
     """Maps boot seconds to wall time by one offset, renewed only when the wall clock moved."""
 
     wall_at: Callable[[float], datetime]
+    stepped_s: float = field(default=0.0, init=False)  # by how much, the last time it was
     _zero: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -29,5 +30,6 @@ class Wall:
         zero = self.wall_at(0.0)
         if abs((zero - self._zero).total_seconds()) <= CORRECTION_S:
             return False
+        self.stepped_s = (zero - self._zero).total_seconds()
         self._zero = zero
         return True

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from laddvakt_hal.board_limit import BoardLimit, fetch_whole
+from laddvakt_hal.board_test import ResidualTest
 from laddvakt_hal.board_watchdog import BoardWatchdog, ensure
 from laddvakt_hal.combine import derive, number, together, whole
 from laddvakt_hal.errors import ProfileError
@@ -50,6 +51,8 @@ class ProfiledBoard:
         self._map = _board_map(device)
         self._limit = BoardLimit(device, self._map)
         self._watchdog = BoardWatchdog(device)
+        test = self._map.residual_test
+        self.residual_test = None if test is None else ResidualTest(self, test)
         self.name = device.name
         self.apply_s = self._map.apply_s
         self.limit_resolution_a = self._map.resolution_a  # `prepare` may find another one

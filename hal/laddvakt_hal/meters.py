@@ -39,6 +39,8 @@ class ProfiledMeter:
         self.resolution_wh = self._map.resolution_wh
         self.load_side = self._map.load_side
         self.measures_neutral = self._map.measures_neutral
+        self.rollover_wh = self._map.rollover_wh
+        self.three_wire = self._map.three_wire
 
     @property
     def wanted(self) -> Mapping[str, ReadClass]:

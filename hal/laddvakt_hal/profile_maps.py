@@ -42,6 +42,16 @@ class FineLimit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestMap:
+    """A test the board makes when a bit is set; the bit falls when it is over."""
+
+    quantity: str
+    bit: int
+    seconds: float  # it has ended by then
+    errors: frozenset[str]  # names of the board's errors that say it failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoardMap:
     """How the board role is made of rows."""
 
@@ -62,6 +72,7 @@ class BoardMap:
     autoreclose_bits: tuple[int, ...]
     set_at_start: tuple[tuple[str, float], ...]
     release: str | None  # register that opens the contactor under load when 0
+    residual_test: SelfTestMap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,15 @@ import itertools
 from typing import TYPE_CHECKING
 
 from laddvakt_hal.frame import Function
-from laddvakt_hal.profile_maps import COIL_ON, BoardMap, FineLimit, MeterMap, RelayMap, ResidualMap
+from laddvakt_hal.profile_maps import (
+    COIL_ON,
+    BoardMap,
+    FineLimit,
+    MeterMap,
+    RelayMap,
+    ResidualMap,
+    SelfTestMap,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -84,6 +92,7 @@ def board_map(table: Table | None, rows: Mapping[str, Row]) -> BoardMap | None:
         autoreclose_bits=table.wholes("autoreclose_bits"),
         set_at_start=tuple((q, float(v)) for q, v in _settings(table, "set_at_start", rows)),
         release=table.text("release"),
+        residual_test=_self_test(table.table("residual_test"), rows),
     )
     _check_board(table, found, rows)
     table.done()
@@ -126,6 +135,23 @@ def _relay_bit(table: Table | None) -> tuple[str, int] | None:
     if table is None:
         return None
     found = (table.need_text("quantity"), table.whole("bit", 0, 31))
+    table.done()
+    return found
+
+
+def _self_test(table: Table | None, rows: Mapping[str, Row]) -> SelfTestMap | None:
+    if table is None:
+        return None
+    found = SelfTestMap(
+        quantity=table.need_text("quantity"),
+        bit=table.whole("bit", 0, 15),
+        seconds=table.need_number("seconds"),
+        errors=frozenset(table.texts("errors")),
+    )
+    if found.quantity not in rows or not rows[found.quantity].writable:
+        raise table.error("quantity", f"row {found.quantity} must be writable")
+    if found.seconds <= 0 or not found.errors:
+        raise table.error("errors", "the names that say it failed, and more than 0 seconds")
     table.done()
     return found
 

@@ -15,6 +15,7 @@ _VERBS = {
     "faults": "laddvakt_agent.cli.show:faults",
     "explain": "laddvakt_agent.cli.explain:explain",
     "connector": "laddvakt_agent.cli.connector:connector",
+    "test": "laddvakt_agent.cli.connector:test",
     "bus": "laddvakt_agent.cli.bus:bus",
     "demo": "laddvakt_agent.cli.demo:demo",
 }
@@ -28,6 +29,8 @@ def laddvakt() -> None:
     \b
     laddvakt run --config /etc/laddvakt/laddvakt.toml
     laddvakt status
+    laddvakt explain
+    laddvakt faults catalog CODE
     laddvakt connector 1 start --token 04A1B2C3
     laddvakt bus doctor
     laddvakt demo

@@ -61,6 +61,7 @@ def connector_checks(data: Row, profiles: Profiles) -> Iterator[Problem]:
         yield from here.roles()
         yield from here.contactor()
         yield from here.emergency_stop()
+        yield from here.residual_test()
         yield from here.outputs()
         yield from here.readings()
     yield from _site_meter(data, profiles)
@@ -129,6 +130,15 @@ class _Connector:
             )
             return
         yield from self._numbered(profile, profile.relay.contact, "emergency_stop", "input")
+
+    def residual_test(self) -> Iterator[Problem]:
+        """Only some boards test the monitor that hangs on them."""
+        name, profile = self._device(self.part, "board")
+        board = None if profile is None else profile.board
+        if "residual_test" in self.part and board is not None and board.residual_test is None:
+            yield self._problem(
+                ("residual_test",), f"board {name} has no test of a residual monitor: remove it"
+            )
 
     def outputs(self) -> Iterator[Problem]:
         """Lock and phase switch hang on relay outputs; each may have a contact that tells."""

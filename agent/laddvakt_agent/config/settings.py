@@ -121,13 +121,13 @@ class ConnectorConfig(msgspec.Struct, frozen=True, kw_only=True):
     contactor: ContactorConfig | None = None
     emergency_stop: InputConfig | None = None
     residual_monitor: str | None = None
+    residual_test: str | None = None  # "board": it tests the monitor that hangs on it
     readings: dict[str, str] = {}  # name of an input of the core → [not ]device.row
     lock: OutputConfig | None = None
     phase_switch: OutputConfig | None = None  # on: one phase
     phase_map: str = "L1L2L3"
     neutral_rating_a: float | None = None
     safe_current_a: float | None = None
-    state_f_pulse: bool = True
     unlock_on_supply_loss: bool = False
     phases: int = 3
     nominal_voltage_v: float = 230.0

@@ -65,7 +65,7 @@ def fitted(settings: Settings) -> tuple[SelfTest, ...]:
     """The tests this connector can make, in their order."""
     lacks = {
         SelfTest.RESIDUAL: not settings.has_residual_test,
-        SelfTest.LOCK: not settings.socket,
+        SelfTest.LOCK: not (settings.socket and "locked" in settings.fitted),
     }
     return tuple(test for test in _ORDER if not lacks.get(test, False))
 

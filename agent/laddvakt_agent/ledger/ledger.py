@@ -15,9 +15,17 @@ from pathlib import Path
 
 from laddvakt_agent.clock import Boot, Clock, Moment
 from laddvakt_agent.core.model import Latch
-from laddvakt_agent.ledger import files, intervals, tables
+from laddvakt_agent.ledger import evidence, files, intervals, tables
 from laddvakt_agent.ledger.latch_keeper import LatchKeeper
-from laddvakt_agent.ledger.rows import AckRow, CommandRow, FaultRow, IntervalRow, SessionRow
+from laddvakt_agent.ledger.rows import (
+    AckRow,
+    CommandRow,
+    ContactorRow,
+    FaultRow,
+    IntervalRow,
+    SelfTestRow,
+    SessionRow,
+)
 from laddvakt_agent.ledger.salvage import salvage
 from laddvakt_agent.ledger.store import Store
 from laddvakt_agent.published import CdrRecord
@@ -221,6 +229,29 @@ class Ledger:
     def commands(self, limit: int = 100) -> tuple[CommandRow, ...]:
         """The newest commands, newest first."""
         return tables.commands(self._store, limit)
+
+    # Evidence
+
+    def add_self_test(self, row: SelfTestRow) -> None:
+        """Note how a self-test ended."""
+        evidence.add_self_test(self._store, row)
+
+    def self_tests(self, limit: int = 100) -> tuple[SelfTestRow, ...]:
+        """The newest self-tests, newest first."""
+        return evidence.self_tests(self._store, limit)
+
+    def save_contactor(self, row: ContactorRow) -> None:
+        """The history of one contactor as it is now."""
+        evidence.save_contactor(self._store, row)
+
+    def contactors(self) -> tuple[ContactorRow, ...]:
+        """The history of every contactor."""
+        return evidence.contactors(self._store)
+
+    @property
+    def unclean(self) -> bool:
+        """Whether the run before this one did not end in good order; False when there was none."""
+        return self._store.unclean
 
     def save_ack(self, row: AckRow) -> None:
         """Write what the backend has of one object, or was offered."""

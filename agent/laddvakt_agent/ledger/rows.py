@@ -104,6 +104,28 @@ class CommandRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestRow:
+    """How a self-test ended."""
+
+    connector: str
+    test: str
+    passed: bool
+    detail: str
+    at_s: float
+    at_wall: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactorRow:
+    """A contactor's history. `motion` is JSON: its times when it was new and of late."""
+
+    connector: str
+    operations: int
+    load_openings: int
+    motion: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AckRow:
     """What a backend last confirmed of one object, or what was last offered to it."""
 
@@ -115,7 +137,9 @@ class AckRow:
     location_url: str | None = None
 
 
-StoredRow: TypeAlias = SessionRow | FaultRow | IntervalRow | CommandRow | AckRow
+StoredRow: TypeAlias = (
+    SessionRow | FaultRow | IntervalRow | CommandRow | AckRow | SelfTestRow | ContactorRow
+)
 
 
 def columns(row_type: type[StoredRow]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x4C56_4B4C  # "LVKL", in the file's header
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _WRITTEN = """
     w_boot_id TEXT NOT NULL,
@@ -131,7 +131,27 @@ CREATE TABLE latches (
 ) STRICT;
 """
 
-_MIGRATIONS: tuple[str, ...] = (_FIRST,)  # number n leads from version n to n + 1
+_EVIDENCE = f"""
+CREATE TABLE self_tests (
+    number INTEGER PRIMARY KEY,
+    connector TEXT NOT NULL,
+    test TEXT NOT NULL,
+    passed INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    at_s REAL NOT NULL,
+    at_wall TEXT NOT NULL,
+    {_WRITTEN}
+) STRICT;
+CREATE TABLE contactors (
+    connector TEXT PRIMARY KEY,
+    operations INTEGER NOT NULL,
+    load_openings INTEGER NOT NULL,
+    motion TEXT NOT NULL,
+    {_WRITTEN}
+) STRICT;
+"""
+
+_MIGRATIONS: tuple[str, ...] = (_FIRST, _EVIDENCE)  # number n leads from version n to n + 1
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -37,9 +37,12 @@ class Store:
         self.path = path
         self.boot = boot
         self.run = 0
+        self.unclean = False  # the run before this one did not end in good order
 
     def begin_run(self, stamp: Mapping[str, SqlValue]) -> None:
         """Note this start of the agent; inside a `write`."""
+        before = self.execute("SELECT ended FROM runs ORDER BY run DESC LIMIT 1").fetchone()
+        self.unclean = before is not None and not before["ended"]
         (record,) = self.execute(
             "INSERT INTO runs (boot_id, started_s, started_wall, clock_state, last_s, last_wall)"
             " VALUES (:boot_id, :started_s, :started_wall, :clock_state, :w_s, :w_wall)"

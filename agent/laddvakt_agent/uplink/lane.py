@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from laddvakt_agent.uplink.errors import Missing, Rejected, Unauthorised, Unreachable, UplinkError
+from laddvakt_agent.uplink.errors import (
+    CHECK_TLS,
+    Missing,
+    Rejected,
+    Unauthorised,
+    Unreachable,
+    UplinkError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +38,7 @@ class Link:
     """The way to one host."""
 
     backoff: Backoff  # no connection
+    untrusted: bool = False  # … because its certificate could not be verified
     refused: set[str] = field(default_factory=set)  # endpoints that answer HTTP 401 or 403
 
 
@@ -138,6 +146,7 @@ class Lane:
     def _lost(self, error: UplinkError) -> None:
         if not self._link.backoff.failing:
             _log.warning("uplink_lost", reason=str(error), remedy=error.remedy)
+        self._link.untrusted = error.remedy == CHECK_TLS
         self._link.backoff.failed(self._now_s())
         self._report(Outcome(answered=False, confirmed=False))
 
@@ -175,6 +184,7 @@ class Lane:
     def _heard(self, *, confirmed: bool) -> None:
         if self._link.backoff.failing or self._backoff.failing:
             _log.info("uplink_restored", endpoint=self._name)
+        self._link.untrusted = False
         self._link.backoff.succeeded()
         self._link.refused.discard(self._name)
         self._backoff.succeeded()

@@ -49,6 +49,7 @@ class UplinkHealth:
     reachable: bool  # the last request got a usable answer
     last_success_s: float | None  # CLOCK_BOOTTIME of the last confirmed object
     refused: bool  # the credentials (401, 403) or an object are refused
+    untrusted: bool  # the last trouble was its certificate
     pending: int  # objects the backend is not known to have
     pushed: int  # objects confirmed since the start
 
@@ -95,6 +96,7 @@ class Synchroniser:
             refused=any(link.refused for link in self._links.values())
             or any(entry.refusals.failing for entry in entries)
             or bool(self._unbuildable),
+            untrusted=any(link.untrusted for link in self._links.values()),
             pending=sum(entry.pending for entry in entries) + len(self._unbuildable) + unread,
             pushed=self._pushed,
         )

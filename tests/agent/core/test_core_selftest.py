@@ -14,7 +14,7 @@ from laddvakt_agent.core.model import ContactorCommanded, SelfTestCommanded, Sel
 from laddvakt_agent.core.selftest import RETRY_S, TIMEOUT_S, Outcome, Tests
 
 TESTABLE = replace(ONE, has_residual_test=True)
-SOCKET = replace(TESTABLE, socket=True)
+SOCKET = replace(TESTABLE, socket=True, fitted=frozenset({"locked"}))
 REPLY_AFTER_S = 30.0
 
 
