@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,7 @@ from laddvakt_sim.plant_kinds import PLANT_KINDS
 from sim.asking import Bench
 from sim.test_plant_grid import IT, TN, charging
 
+README = (Path(__file__).parents[2] / "firmware-sim" / "README.md").read_text("utf-8")
 # What has to happen, beside the fault, before anything can be seen of it.
 _SWITCHES = {
     "contactor_slow",
@@ -57,6 +60,15 @@ def test_every_fault_of_the_plant_can_be_seen(name: str) -> None:
     """With nothing but its name it changes the truth; twice without it is twice the same."""
     assert seen(name, injected=False) == seen(name, injected=False)
     assert seen(name, injected=True) != seen(name, injected=False)
+
+
+def test_every_fault_and_parameter_is_in_the_readme() -> None:
+    """The table of the board's faults names all of them with their parameters."""
+    rows = [line for line in README.splitlines() if line.startswith("| ")]
+    for name, kind in KINDS.items():
+        row = next((row for row in rows if name in re.findall(r"\w+", row.split("|")[1])), "")
+        assert row, name
+        assert [key for key in kind.parameters if f"`{key}`" not in row] == [], name
 
 
 def test_a_slow_meter_renews_at_its_own_rhythm() -> None:

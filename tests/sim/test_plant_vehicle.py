@@ -120,6 +120,17 @@ def test_a_taper_is_smooth_and_ends_with_the_demand() -> None:
     assert connector.pilot() is Pilot.B
 
 
+def test_a_demand_is_met_whatever_is_offered_meanwhile() -> None:
+    """A higher limit brings the taper nearer: it is not missed."""
+    charger = with_pwm(demand_wh=2000.0, max_current_a=32.0)
+    pwm(charger, 1.0, 6.0)
+    pwm(charger, 60.0, 32.0)
+    charger.advance(7200.0)
+    vehicle = charger.connectors["1"].vehicle
+    assert vehicle is not None
+    assert vehicle.energy_wh == pytest.approx(2000.0, abs=1.0)
+
+
 @pytest.mark.parametrize(
     ("fault", "seen"),
     [
