@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -16,7 +15,7 @@ from typing import TypeAlias
 import pytest
 
 from laddvakt_agent.demo.play import template
-from laddvakt_agent.demo.stage import JsonObject, Stage
+from laddvakt_agent.demo.stage import JsonObject, Stage, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -158,21 +157,21 @@ def test_a_scenario_on_a_charger_that_runs_already(
     assert {process.poll() for process in scene.processes.values()} == {None}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_leaves_nothing_behind(
-    tmp_path: Path, runner: Runner, number: signal.Signals
+ENDS = {"Ctrl-C": (signal.SIGINT, 130), "asked to": (signal.SIGTERM, 130), "killed": (9, -9)}
+
+
+@pytest.mark.parametrize(("number", "code"), ENDS.values(), ids=ENDS)
+def test_ended_early_it_leaves_nothing_running(
+    tmp_path: Path, runner: Runner, number: int, code: int
 ) -> None:
     path = written(tmp_path, "long", 60.0, CHARGE)
     process = runner(path, "--keep", tmp_path / "tmp" / "kept")
     socket = tmp_path / "tmp" / "kept" / "long" / "api.sock"
-    until_s = time.monotonic() + 40
-    while not socket.exists() and time.monotonic() < until_s:
-        time.sleep(0.05)
+    wait_for("the agent answers", 40, socket.exists)
     assert left_running(tmp_path)
     process.send_signal(number)
-    output = ended(process, 130)
-    assert "long: One sentence. (60 s)" in output
-    assert left_running(tmp_path) == []
+    ended(process, code)
+    wait_for("everything has ended", 5, lambda: not left_running(tmp_path))
 
 
 def test_an_agent_that_does_not_come_up_is_told_with_its_words(
