@@ -6,7 +6,7 @@ import pytest
 
 from laddvakt_sim.charger import Charger, LockedError
 from laddvakt_sim.plant.words import VehicleSpec
-from sim.test_plant_grid import charging
+from sim.test_plant_grid import IT, charging
 from sim.test_plant_vehicle import with_pwm
 
 
@@ -35,6 +35,24 @@ def test_welded_poles(
     charger.clear(None, None, 21.0)
     charger.advance(22.0)
     assert connector.contactor.poles == (False,) * 4
+
+
+@pytest.mark.parametrize(
+    ("poles", "current"),
+    [
+        pytest.param([1], (0, 0, 0), id="one line: no way back"),
+        pytest.param([1, 4], (0, 0, 0), id="the neutral's pole is no way back"),
+        pytest.param([1, 2], (16, 16, 0), id="two lines"),
+    ],
+)
+def test_welded_poles_without_neutral(poles: list[int], current: tuple[float, ...]) -> None:
+    """On 3×230 V current needs two welded lines."""
+    charger = charging(IT, phases=1, obeys_pwm_off=False)
+    charger.inject({"name": "contactor_welded", "connector": "1", "poles": poles}, 10.0)
+    charger.board("1").close = False
+    charger.settle()
+    charger.advance(20.0)
+    assert charger.connectors["1"].current_a() == pytest.approx(current)
 
 
 @pytest.mark.parametrize(

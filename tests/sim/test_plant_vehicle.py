@@ -120,6 +120,19 @@ def test_a_taper_is_smooth_and_ends_with_the_demand() -> None:
     assert connector.pilot() is Pilot.B
 
 
+def test_the_end_of_a_demand_does_not_depend_on_looking() -> None:
+    """A vehicle looks at what is left at its own times, not when somebody asks."""
+    ends = []
+    for look_s in (0.083, 200.0):
+        charger = with_pwm(demand_wh=100.0)
+        for step in range(1, round(200 / look_s) + 1):
+            charger.advance(step * look_s)
+            charger.settle()
+        charger.advance(201.0)
+        ends.append(charger.connectors["1"].energy_wh)
+    assert ends[0] == pytest.approx(ends[1], rel=1e-9)
+
+
 def test_a_demand_is_met_whatever_is_offered_meanwhile() -> None:
     """A higher limit brings the taper nearer: it is not missed."""
     charger = with_pwm(demand_wh=2000.0, max_current_a=32.0)

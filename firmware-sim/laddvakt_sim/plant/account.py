@@ -33,10 +33,6 @@ class Account:
         hours = span_s / S_PER_H
         self.grid_wh += hours * mean(lambda site: site.grid_w)
         self.house_wh += hours * mean(lambda site: site.house_w)
-        self.vehicle_wh += hours * mean(lambda site: sum(t.vehicle_w for t in site.terminals))
-        self.leak_wh += hours * mean(lambda site: sum(t.leak_w for t in site.terminals))
-        self.loss_wh += hours * mean(_loss_w)
-
-
-def _loss_w(site: Solution) -> float:
-    return site.feed_loss_w + sum(t.station_loss_w + t.plug_loss_w for t in site.terminals)
+        self.vehicle_wh += hours * mean(lambda site: site.vehicle_w)
+        self.loss_wh += hours * mean(lambda site: site.loss_w)
+        self.leak_wh += hours * mean(lambda site: site.leak_w)

@@ -150,7 +150,7 @@ class Connector(Truth):
         span_s, self._at_s = to_s - self._at_s, to_s
         if span_s > 0.0:
             hours = span_s / 3600.0
-            self.energy_wh += hours * _mean(self._metered_w, three)
+            self.energy_wh += hours * _mean(_metered_w, three)
             if self.vehicle is not None:
                 self.vehicle.energy_wh += hours * _mean(_vehicle_w, three)
             self._warm(span_s, three)
@@ -207,16 +207,19 @@ class Connector(Truth):
         return (self.vehicle.spec.contact_mohm if own is None else own) / 1000.0
 
     def _warm(self, span_s: float, three: tuple[Terminal, Terminal, Terminal]) -> None:
-        climate, ohm = self.site.climate, self._contact_ohm()
-        around_c = climate.ambient_c + SUN_C_PER_W * climate.sun_w
-        around_c += ENCLOSURE_C_PER_W * self.conditions.extra_heat_w
-        first, middle, last = (around_c + ENCLOSURE_C_PER_W * t.station_loss_w for t in three)
-        self.enclosure.follow(span_s, (first, middle, last))
-        first, middle, last = (
-            climate.ambient_c + PLUG_C_PER_W * ohm * max(abs(amps) for amps in t.amps) ** 2
-            for t in three
-        )
-        self.plug_body.follow(span_s, (first, middle, last))
+        climate, per_a2 = self.site.climate, PLUG_C_PER_W * self._contact_ohm()
+        inside_c = climate.ambient_c + SUN_C_PER_W * climate.sun_w
+        inside_c += ENCLOSURE_C_PER_W * self.conditions.extra_heat_w
+
+        def goals_c(terminal: Terminal) -> tuple[float, float]:
+            losses_c = ENCLOSURE_C_PER_W * terminal.station_loss_w
+            return inside_c + losses_c, climate.ambient_c + per_a2 * terminal.most_a**2
+
+        first = last = middle = goals_c(three[0])
+        if three[0] is not three[2]:
+            middle, last = goals_c(three[1]), goals_c(three[2])
+        self.enclosure.follow(span_s, (first[0], middle[0], last[0]))
+        self.plug_body.follow(span_s, (first[1], middle[1], last[1]))
 
     def _signature(self) -> tuple[object, ...]:
         board = self.board
@@ -234,6 +237,10 @@ class Connector(Truth):
 def _first_fed(found: tuple[Element, ...], line: int) -> bool:
     """Whether the vehicle's first phase has its voltage; on IT any pair of lines will do."""
     return any(e.line == line or e.other != NEUTRAL for e in found)
+
+
+def _metered_w(terminal: Terminal) -> float:
+    return terminal.metered_w
 
 
 def _vehicle_w(terminal: Terminal) -> float:

@@ -58,7 +58,9 @@ def solve(spec: GridSpec, wrong: Conditions, loads: tuple[Load, ...]) -> Solutio
             ((v - d - neutral_v) * i.conjugate()).real
             for v, d, i in zip(mains, drop, house_i, strict=True)
         ),
-        feed_loss_w=loss_w,
+        vehicle_w=sum(t.vehicle_w for t in terminals),
+        loss_w=loss_w + sum(t.station_loss_w + t.plug_loss_w for t in terminals),
+        leak_w=sum(t.leak_w for t in terminals),
     )
 
 
@@ -155,6 +157,8 @@ def _terminal(
         station_loss_w=CHARGER_OHM * squares,
         plug_loss_w=load.contact_ohm * squares,
         leak_w=_power(volts, branch.leak),
+        metered_w=_power(_less(volts, (neutral_v, neutral_v, neutral_v)), branch.amps),
+        most_a=max(abs(amps) for amps in branch.amps),
     )
 
 

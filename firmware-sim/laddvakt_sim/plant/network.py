@@ -60,6 +60,8 @@ class Terminal:
     station_loss_w: float = 0.0  # in the enclosure
     plug_loss_w: float = 0.0
     leak_w: float = 0.0
+    metered_w: float = 0.0  # through the meter's place
+    most_a: float = 0.0  # in any line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,9 @@ class Solution:
     bus: Terminal  # where the site meter sits
     grid_w: float
     house_w: float
-    feed_loss_w: float
+    vehicle_w: float
+    loss_w: float  # feeds, chargers, plug contacts
+    leak_w: float
 
 
 def source(spec: GridSpec, wrong: Conditions = HEALTHY) -> Three:

@@ -105,7 +105,7 @@ class Truth:
 
     def power_w(self) -> float:
         """Power now, through the meter's place."""
-        return self._metered_w(self._terminal())
+        return self._terminal().metered_w
 
     @property
     def frequency_hz(self) -> float:
@@ -243,12 +243,6 @@ class Truth:
 
     def _terminal(self) -> Terminal:
         return self.site.terminal(self.number)
-
-    def _metered_w(self, terminal: Terminal) -> float:
-        return sum(
-            ((volts - terminal.neutral_v) * amps.conjugate()).real
-            for volts, amps in zip(terminal.volts, terminal.amps, strict=True)
-        )
 
     def _connected(self) -> frozenset[int]:
         """Conductors closed up to the plug: 0 to 2 the lines, 3 the neutral."""
