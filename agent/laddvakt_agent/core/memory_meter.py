@@ -88,9 +88,15 @@ def remember_meter(
         last_s=before.last_s,
         steady=before.steady,
         doubt=doubt,
-        doubt_since_s=before.doubt_since_s if before.doubt else now_s if doubt else 0.0,
+        doubt_since_s=_since_s(before, doubt, now_s),
         spell=_spell(settings, life, before.spell, inputs, measured, now_s),
     )
+
+
+def _since_s(before: MeterMemory, doubt: str, now_s: float) -> float:
+    if not doubt:
+        return 0.0
+    return before.doubt_since_s if before.doubt else now_s
 
 
 def moved_since(settings: Settings, memory: MeterMemory, at_s: float) -> bool:

@@ -12,7 +12,7 @@ from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.catalogue import rule_for
 from laddvakt_agent.core.inputs import Pilot, Reset, Sample
-from laddvakt_agent.core.model import FaultRaised
+from laddvakt_agent.core.model import FaultRaised, State
 from laddvakt_agent.core.rules import Act
 from laddvakt_agent.core.scene import OPTIONAL_INPUTS
 from laddvakt_agent.core.settings import Settings
@@ -33,7 +33,6 @@ class Case:
     evidence: str
     below: tuple[Readings, ...] = ()  # close, and no fault
     limit_a: float | None = None
-    charging: bool = False
     subject: str = "1"
     settings: Settings = ONE
     knobs: Readings = field(default_factory=dict)  # of the world, from the start
@@ -49,9 +48,9 @@ class Case:
         return rule_for(self.settings.rules, self.code).confirm_s
 
     def world(self) -> World:
-        """Calm, idle or charging."""
+        """Calm and idle."""
         world = World(settings=self.fitted, gear=dict(self.calm), **self.knobs)  # type: ignore[arg-type]  # names of knobs
-        return world.charge() if self.charging else world.run(6.0)
+        return brisk(world, 6.0, 0.5)
 
     def turned(self, world: World, readings: Readings) -> None:
         """From the next step on."""
@@ -64,19 +63,39 @@ class Case:
         )
 
 
+def brisk(world: World, seconds: float, period_s: float = PERIOD_S) -> World:
+    """As `World.run`, each step taken once: that another changes nothing is proved elsewhere."""
+    until_s = world.now_s + seconds
+    while world.now_s + period_s <= until_s + 1e-9:
+        world.advance(period_s)
+        world.resets = frozenset()
+    return world
+
+
+def charging(world: World) -> World:
+    """As `World.charge`, in fewer steps."""
+    brisk(world, 6.0, 0.5)
+    world.pilot, world.authorised = Pilot.B, True
+    brisk(world, 6.0, 0.5)
+    world.pilot = Pilot.C
+    brisk(world, 3.0)
+    assert world.at(State.CHARGING), (world.connector.life, world.faults)
+    return world
+
+
 def raised_on_time(case: Case) -> World:
     """Not just before its time, then at once, with its act and evidence."""
     world = case.world()
     assert not case.standing(world)
     case.turned(world, case.bad)
-    world.step(PERIOD_S)
+    world.advance(PERIOD_S)
     first_s = world.now_s
     while world.now_s + PERIOD_S < first_s + case.confirm_s:
         assert not case.standing(world)
-        world.step(PERIOD_S)
+        world.advance(PERIOD_S)
     if case.confirm_s > 0.0:
         assert not case.standing(world)
-        world.step(PERIOD_S)
+        world.advance(PERIOD_S)
     fault = next(f for f in machine.active_faults(world.connector) if f.code == case.code)
     assert fault.subject == case.subject
     assert fault.act is case.act
@@ -91,7 +110,7 @@ def not_close_to_it(case: Case) -> None:
     for readings in case.below:
         world = case.world()
         case.turned(world, readings)
-        world.run(case.confirm_s + 10.0, 1.0)
+        brisk(world, case.confirm_s + 10.0, 1.0)
         assert not ever(world, case.code), readings
 
 
@@ -100,10 +119,10 @@ def not_for_a_moment(case: Case) -> None:
     world = case.world()
     for _ in range(3):
         case.turned(world, case.bad)
-        world.step(PERIOD_S)
-        world.run(min(case.confirm_s - PERIOD_S, 10.0) - PERIOD_S)
+        world.advance(PERIOD_S)
+        brisk(world, min(case.confirm_s - PERIOD_S, 10.0) - PERIOD_S)
         case.turned(world, {})
-        world.step(PERIOD_S)
+        world.advance(PERIOD_S)
     assert not ever(world, case.code)
 
 
@@ -114,7 +133,7 @@ def not_on_stale_readings(case: Case) -> None:
     world.override = {
         name: Sample(value=value, taken_s=world.now_s - age_s) for name, value in case.bad.items()
     }
-    world.run(case.confirm_s + 5.0, 1.0)
+    brisk(world, case.confirm_s + 5.0, 1.0)
     assert not ever(world, case.code)
 
 
@@ -124,10 +143,10 @@ def stands_when_nothing_is_read(case: Case) -> None:
     for blind in (_silent, _missing, _ahead):
         world = raised_on_time(case)
         blind(world, case)
-        world.run(3.0)
+        brisk(world, 3.0)
         for _ in range(4):
             world.resets = frozenset({Reset.SERVICE})
-            world.step(1000.0)
+            world.advance(1000.0)
         assert case.standing(world), blind.__name__
 
 
@@ -136,9 +155,9 @@ def cleared_by_its_readings(case: Case) -> None:
     world = raised_on_time(case)
     case.turned(world, {} if "pilot" in case.calm else {"pilot": Pilot.A})
     world.authorised = False
-    for _ in range(100):
+    for doubled in range(13):
         world.resets = frozenset({Reset.SERVICE})
-        world.step(20.0)
+        world.advance(2.0**doubled)
         if not case.standing(world):
             return
     raise AssertionError(world.faults)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agent.core import core_detect
-from agent.core.core_detect import Case, Check, ever
+from agent.core.core_detect import Case, Check, brisk, charging, ever
 from agent.core.core_world import ONE, TWO, World
 from laddvakt_agent.core.inputs import Inputs, Pilot, Reset, Sample
 from laddvakt_agent.core.life import Life
@@ -33,7 +33,7 @@ def test_errors(check: Check, case: Case) -> None:
 
 
 def test_a_board_that_reports_no_errors_at_all() -> None:
-    world = World(missing={"board_errors"}).charge().run(10.0)
+    world = brisk(charging(World(missing={"board_errors"})), 10.0)
     assert world.faults == {}
 
 
@@ -43,17 +43,17 @@ def test_a_board_that_reports_no_errors_at_all() -> None:
 @pytest.mark.parametrize(("late_s", "raised"), [(0.75, False), (1.25, True)])
 def test_left_closed_after_the_vehicle_let_go(late_s: float, *, raised: bool) -> None:
     """The board has 1 s for what the norm asks of it in 0.1 s."""
-    world = World().charge()
+    world = charging(World())
     world.pilot, world.mirror = Pilot.B, True
-    world.run(0.25 + late_s)
+    brisk(world, 0.25 + late_s)
     world.mirror = None
-    world.run(1.0)
+    brisk(world, 1.0)
     assert ever(world, "board_error") is raised
     if raised:
         assert "still closed 1 s after" in world.faults["board_error"].evidence
-        world.run(31.0)
+        brisk(world, 31.0)
         world.resets = SERVICE
-        world.run(300.0, 1.0)
+        brisk(world, 300.0, 1.0)
         assert "board_error" not in world.faults
 
 
@@ -62,19 +62,19 @@ def test_left_closed_needs_a_fresh_mirror() -> None:
     for settings, silent, missing in ((ONE, {"feedback_closed"}, set[str]()),
                                       (ONE, set[str](), {"feedback_closed"}),
                                       (TWO, set[str](), set[str]())):  # fmt: skip
-        world = World(settings=settings).charge()
+        world = charging(World(settings=settings))
         world.pilot, world.mirror = Pilot.B, True
         world.silent, world.missing = silent, missing
-        world.run(6.0)
+        brisk(world, 6.0)
         assert not ever(world, "board_error")
 
 
 @pytest.mark.parametrize("pilot", [Pilot.C, Pilot.E])
 def test_a_vehicle_that_asks_explains_closed_contacts(pilot: Pilot) -> None:
     """Only letting go binds the board; what else is wrong has its own fault."""
-    world = World().charge()
+    world = charging(World())
     world.pilot, world.mirror = pilot, True
-    world.run(6.0)
+    brisk(world, 6.0)
     assert not ever(world, "board_error")
 
 
@@ -82,9 +82,9 @@ def test_a_vehicle_that_asks_explains_closed_contacts(pilot: Pilot) -> None:
 def test_closed_again_untold(settings: object) -> None:
     """Seen open, then closed without a command: no new session, until service has looked."""
     assert isinstance(settings, type(ONE))
-    world = World(settings=settings).charge()
+    world = charging(World(settings=settings))
     world.pilot = Pilot.B
-    world.run(4.0)
+    brisk(world, 4.0)
     assert world.connector.memory.gear.board.seen_open
     world.mirror = True
     world.step(0.25)
@@ -92,7 +92,7 @@ def test_closed_again_untold(settings: object) -> None:
     assert world.faults["board_recloses"].locked_out
     assert world.connector.memory.gear.board.reclosed_s == world.now_s
     world.mirror = False
-    world.run(60.0, 1.0)
+    brisk(world, 60.0, 1.0)
     assert "board_recloses" in world.faults
     for _ in range(20):
         world.resets = SERVICE
@@ -102,32 +102,32 @@ def test_closed_again_untold(settings: object) -> None:
 
 def test_a_weld_is_no_reclosure() -> None:
     """It was never seen open."""
-    world = World().charge()
+    world = charging(World())
     world.pilot, world.mirror = Pilot.B, True
-    world.run(10.0)
+    brisk(world, 10.0)
     assert "contactor_welded" in world.faults
     assert not ever(world, "board_recloses")
 
 
 def test_bouncing_while_it_opens() -> None:
     """Within the settling time nothing counts; a command to close is none of the board's doing."""
-    world = World().charge()
+    world = charging(World())
     world.pilot = Pilot.B
     world.step(0.25)
     for closed in (False, True, False):
         world.override = {"feedback_closed": Sample(value=closed, taken_s=world.now_s + 0.05)}
         world.step(0.05)
     world.override = {}
-    world.run(6.0)
+    brisk(world, 6.0)
     world.pilot = Pilot.C
-    world.run(6.0)
+    brisk(world, 6.0)
     assert world.at(State.CHARGING)
     assert world.since(FaultRaised) == []
 
 
 def test_reclosing_cannot_be_judged_blindly() -> None:
     """A standing fault stays while the contacts cannot be read."""
-    world = World().run(6.0)
+    world = brisk(World(), 6.0)
     world.mirror = True
     world.step(0.25)
     world.silent.add("feedback_closed")
@@ -139,17 +139,17 @@ def test_reclosing_cannot_be_judged_blindly() -> None:
 
 def test_a_profile_that_says_so() -> None:
     """It stands from the start, and service cannot argue it away."""
-    world = World(settings=replace(TWO, board_recloses=True)).run(6.0)
+    world = brisk(World(settings=replace(TWO, board_recloses=True)), 6.0)
     assert world.faults["board_recloses"].act is Act.FINISH
     world.resets = SERVICE
-    world.run(6.0)
+    brisk(world, 6.0)
     assert "board_recloses" in world.faults
 
 
 def test_no_witness_no_reclosure() -> None:
-    world = World(settings=TWO).run(6.0)
+    world = brisk(World(settings=TWO), 6.0)
     world.mirror = True
-    world.run(6.0)
+    brisk(world, 6.0)
     assert not ever(world, "board_recloses")
 
 
@@ -166,7 +166,7 @@ def _uptime(world: World, from_s: float, seconds: float) -> float:
 
 def test_uptime_went_back() -> None:
     """Ramped at once, led again after it was armed anew, and never sooner than 10 s."""
-    world = World(settings=UPTIME, gear={"board_uptime_s": 500.0}).charge()
+    world = charging(World(settings=UPTIME, gear={"board_uptime_s": 500.0}))
     _uptime(world, 500.0, 10.0)
     assert world.faults == {}
     _uptime(world, 0.0, 0.25)
@@ -180,7 +180,7 @@ def test_uptime_went_back() -> None:
 
 def test_a_restarted_board_must_be_armed_again() -> None:
     """What guarded it before must guard it again; who was never guarded is not waited for."""
-    world = World(settings=UPTIME, gear={"board_uptime_s": 500.0}).run(6.0)
+    world = brisk(World(settings=UPTIME, gear={"board_uptime_s": 500.0}), 6.0)
     world.guarded = False
     _uptime(world, 0.0, 30.0)
     assert "board_restarted" in world.faults
@@ -188,7 +188,7 @@ def test_a_restarted_board_must_be_armed_again() -> None:
     _uptime(world, 30.0, 1.0)
     assert "board_restarted" not in world.faults
     settings = replace(UPTIME, unattended_current_a=8.0)
-    bare = World(settings=settings, guarded=False, gear={"board_uptime_s": 500.0}).run(6.0)
+    bare = brisk(World(settings=settings, guarded=False, gear={"board_uptime_s": 500.0}), 6.0)
     _uptime(bare, 0.0, 12.0)
     assert ever(bare, "board_restarted")
     assert "board_restarted" not in bare.faults
@@ -196,28 +196,28 @@ def test_a_restarted_board_must_be_armed_again() -> None:
 
 @pytest.mark.parametrize("boots", [8, 6], ids=["counted up", "began anew"])
 def test_boot_counter(boots: int) -> None:
-    world = World(settings=BOOTS, gear={"board_boots": 7}).run(6.0)
+    world = brisk(World(settings=BOOTS, gear={"board_boots": 7}), 6.0)
     assert world.faults == {}
     world.gear = {"board_boots": boots}
     world.step(0.25)
     assert f"{boots} starts" in world.faults["board_restarted"].evidence
-    world.run(11.0)
+    brisk(world, 11.0)
     assert world.faults == {}
 
 
 def test_silence_is_no_restart_and_no_end_of_one() -> None:
     """Unread for long, then where it should be: nothing. Unread after a restart: it stands."""
-    world = World(settings=BOOTS, gear={"board_boots": 7}).run(6.0)
+    world = brisk(World(settings=BOOTS, gear={"board_boots": 7}), 6.0)
     world.silent.add("board_boots")
-    world.run(120.0, 5.0)
+    brisk(world, 120.0, 5.0)
     world.silent.clear()
-    world.run(6.0)
+    brisk(world, 6.0)
     assert world.faults == {}
     world.gear = {"board_boots": 8}
     world.step(0.25)
     world.silent.add("board_boots")
     world.step(40.0)
-    world.run(20.0)
+    brisk(world, 20.0)
     assert "board_restarted" in world.faults
 
 
@@ -254,32 +254,32 @@ def test_counters_that_roll_over(
 
 def test_another_board() -> None:
     """At once, and until a person has looked and it is the right one."""
-    world = World().charge()
+    world = charging(World())
     wrong = replace(world.inputs.devices[0], mismatch="firmware 2.1, configured 1.x")
     world.override = {"devices": (wrong, *world.inputs.devices[1:])}
     world.step(0.25)
     assert world.faults["board_mismatch"].act is Act.TRIP
     assert world.faults["board_mismatch"].evidence == "evse1: firmware 2.1, configured 1.x"
     world.resets = frozenset({Reset.MANUAL})
-    world.run(2.0)
+    brisk(world, 2.0)
     assert "board_mismatch" in world.faults
     world.override = {}
-    world.run(2.0)
+    brisk(world, 2.0)
     assert "board_mismatch" in world.faults
     world.resets = frozenset({Reset.MANUAL})
-    world.run(2.0)
+    brisk(world, 2.0)
     assert "board_mismatch" not in world.faults
 
 
 def test_an_unheard_device_is_not_the_right_one() -> None:
-    world = World().run(6.0)
+    world = brisk(World(), 6.0)
     wrong = tuple(replace(device, mismatch="other vendor") for device in world.inputs.devices)
     world.override = {"devices": wrong}
     world.step(0.25)
     world.override = {"devices": tuple(replace(d, heard_s=None, mismatch="") for d in wrong)}
     for reset in (Reset.MANUAL, Reset.SERVICE):
         world.resets = frozenset({reset})
-        world.run(2.0)
+        brisk(world, 2.0)
     assert "board_mismatch" in world.faults
 
 
@@ -290,12 +290,12 @@ def test_an_unheard_device_is_not_the_right_one() -> None:
 def test_unguarded(settings: object, act: Act, *, derate: bool) -> None:
     """5 s; not while the board was never heard."""
     assert isinstance(settings, type(ONE))
-    world = World(settings=settings, guarded=False, missing={"pilot"}).run(8.0)
+    world = brisk(World(settings=settings, guarded=False, missing={"pilot"}), 8.0)
     assert "unguarded_board" not in world.faults
     world.missing.clear()
-    world.run(5.0)
+    brisk(world, 5.0)
     assert "unguarded_board" not in world.faults
-    world.run(0.5)
+    brisk(world, 0.5)
     assert world.faults["unguarded_board"].act is act
     assert world.connector.summary.derate is derate
 
@@ -307,33 +307,33 @@ def test_unguarded(settings: object, act: Act, *, derate: bool) -> None:
 )
 def test_limit(readback_a: float, *, raised: bool) -> None:
     """More than told and the resolution, 10 s after it was told, for 3 s; less is explained."""
-    world = World().charge()
+    world = charging(World())
     offered_s = world.connector.life.limit_changed_s
     world.readback_a = readback_a
     while world.now_s < offered_s + 13.0 - 0.25:
         world.step(0.25)
         assert not ever(world, "limit_not_obeyed")
-    world.run(0.75)
+    brisk(world, 0.75)
     assert ever(world, "limit_not_obeyed") is raised
 
 
 def test_a_slow_board_and_a_write_only_one() -> None:
     """It may take its 10 s; a board that never says its limit is not asked."""
-    slow = World(readback_a=32.0).run(6.0)
+    slow = brisk(World(readback_a=32.0), 6.0)
     slow.readback_a = None
-    slow.charge().run(6.0)
-    mute = World(missing={"limit_readback_a"}).charge().run(20.0)
+    brisk(charging(slow), 6.0)
+    mute = brisk(charging(World(missing={"limit_readback_a"})), 20.0)
     assert slow.since(FaultRaised) == mute.since(FaultRaised) == []
 
 
 def test_a_limit_that_is_not_read_any_longer() -> None:
     """Neither raised by what was read too early, nor cleared by silence."""
-    world = World().charge().run(12.0)
+    world = brisk(charging(World()), 12.0)
     world.readback_a = 32.0
-    world.run(4.0)
+    brisk(world, 4.0)
     assert "limit_not_obeyed" in world.faults
     world.readback_a = None
     world.missing.add("limit_readback_a")
     world.override = {"limit_readback_a": None}
-    world.run(120.0, 1.0)
+    brisk(world, 120.0, 1.0)
     assert "limit_not_obeyed" in world.faults

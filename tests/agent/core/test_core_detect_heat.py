@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.core import core_detect
-from agent.core.core_detect import Case, Check, ever
+from agent.core.core_detect import Case, Check, brisk, ever
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core.catalogue import CATALOGUE, with_overrides
 from laddvakt_agent.core.detect_heat import derated_a
@@ -43,7 +43,7 @@ BOTH = replace(ONE, fitted=frozenset({"enclosure_temp_c", "plug_temp_c"}))
 
 def _world(enclosure_c: float = 30.0, plug_c: float = 30.0) -> World:
     gear = {"enclosure_temp_c": enclosure_c, "plug_temp_c": plug_c}
-    return World(settings=BOTH, gear=gear).run(6.0)
+    return brisk(World(settings=BOTH, gear=gear), 6.0)
 
 
 def _warm(world: World, name: str, to_c: float, seconds: float) -> None:
@@ -87,15 +87,15 @@ def test_strange_settings(limits: dict[str, float], step_a: float, limit_a: floa
 def test_the_limit_follows_the_heat_and_the_fault_stays_down_to_55() -> None:
     world = _world(enclosure_c=58.0)
     _warm(world, "enclosure_temp_c", 66.0, 20.0)
-    world.run(12.0)
+    brisk(world, 12.0)
     assert world.connector.summary.limit_a == 8.0
     _warm(world, "enclosure_temp_c", 62.0, 20.0)
     assert world.connector.summary.limit_a == 13.0
     _warm(world, "enclosure_temp_c", 55.0, 20.0)
-    world.run(600.0, 10.0)
+    brisk(world, 600.0, 10.0)
     assert "temperature_derate" in world.faults
     _warm(world, "enclosure_temp_c", 54.9, 1.0)
-    world.run(11.0)
+    brisk(world, 11.0)
     assert world.faults == {}
 
 
@@ -105,7 +105,7 @@ def test_a_hot_day_is_no_jump() -> None:
     for temp_c in range(-10, 72, 3):
         world.gear = {"enclosure_temp_c": float(temp_c), "plug_temp_c": float(temp_c)}
         world.step(10.0)
-    world.run(6.0)
+    brisk(world, 6.0)
     assert not ever(world, "sensor_implausible")
     assert "temperature_stop" in world.faults
 
@@ -114,10 +114,10 @@ def test_slow_readings_may_move_far() -> None:
     """Unread for 25 s, 100 °C away: 4 °C/s is no jump."""
     world = _world(plug_c=0.0)
     world.silent.add("plug_temp_c")
-    world.run(25.0, 5.0)
+    brisk(world, 25.0, 5.0)
     world.silent.clear()
     world.gear = {**world.gear, "plug_temp_c": 100.0}
-    world.run(6.0)
+    brisk(world, 6.0)
     assert not ever(world, "sensor_implausible")
     assert "cable_temperature_stop" in world.faults
 
@@ -126,13 +126,13 @@ def test_doubted_heat_stops_nothing_until_it_is_believed() -> None:
     """A level that was jumped to derates; after 15 s there it is believed, and then it is hot."""
     world = _world()
     world.gear = {**world.gear, "plug_temp_c": 95.0}
-    world.run(15.0)
+    brisk(world, 15.0)
     assert set(world.faults) == {"sensor_implausible"}
-    world.run(6.0)
+    brisk(world, 6.0)
     assert set(world.faults) == {
         "sensor_implausible", "cable_temperature_derate", "cable_temperature_stop",
     }  # fmt: skip
-    world.run(30.0)
+    brisk(world, 30.0)
     assert "sensor_implausible" not in world.faults
 
 
@@ -152,7 +152,7 @@ def test_a_single_wild_reading() -> None:
     for temp_c in (120.0, 30.0, 200.0, 31.0, float("nan"), 30.5):
         world.gear = {**world.gear, "plug_temp_c": temp_c}
         world.step(1.0)
-        world.run(2.0)
+        brisk(world, 2.0)
     assert world.since(FaultRaised) == []
 
 
@@ -160,16 +160,16 @@ def test_either_of_two_sensors_is_enough() -> None:
     """The other is unread: the doubt stands; both names are told; unread alone is not away."""
     world = _world()
     world.gear = {"enclosure_temp_c": 126.0, "plug_temp_c": -41.0}
-    world.run(6.0)
+    brisk(world, 6.0)
     shown = world.faults["sensor_implausible"].evidence
     assert shown.startswith("enclosure 126 °C")
     assert "plug -41 °C" in shown
     world.gear = {"enclosure_temp_c": 30.0, "plug_temp_c": 30.0}
     world.missing.add("plug_temp_c")
     world.override = {"plug_temp_c": None}
-    world.run(60.0, 1.0)
+    brisk(world, 60.0, 1.0)
     assert "sensor_implausible" in world.faults
     world.missing.clear()
     world.override = {}
-    world.run(32.0, 1.0)
+    brisk(world, 32.0, 1.0)
     assert world.faults == {}

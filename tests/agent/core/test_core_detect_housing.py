@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.core import core_detect
-from agent.core.core_detect import Case, Check, ever
+from agent.core.core_detect import Case, Check, brisk, charging, ever
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core.model import State
 from laddvakt_agent.core.rules import Act
@@ -31,26 +31,26 @@ def test_contacts(check: Check, case: Case) -> None:
 def test_a_technician_opens_the_door() -> None:
     """In maintenance an open door is none; it is one as soon as that is over."""
     world = World(settings=DOOR, gear={"enclosure_open": True}, override={"maintenance": True})
-    world.charge().run(5.0)
+    brisk(charging(world), 5.0)
     assert world.at(State.CHARGING)
     assert not ever(world, "enclosure_open")
     world.override = {}
-    world.run(1.5)
+    brisk(world, 1.5)
     assert "enclosure_open" in world.faults
     assert not world.closed
 
 
 def test_maintenance_ends_what_the_door_began() -> None:
     """The technician says so after opening: the fault goes after its clear time."""
-    world = World(settings=DOOR, gear={"enclosure_open": True}).run(6.0)
+    world = brisk(World(settings=DOOR, gear={"enclosure_open": True}), 6.0)
     world.override = {"maintenance": True}
-    world.run(9.75)
+    brisk(world, 9.75)
     assert "enclosure_open" in world.faults
-    world.run(0.5)
+    brisk(world, 0.5)
     assert "enclosure_open" not in world.faults
 
 
 def test_contacts_that_are_not_fitted() -> None:
     """A reading nobody said is there is not looked at."""
-    world = World(gear={"enclosure_open": True, "tilted": True, "water_inside": True}).charge()
+    world = charging(World(gear={"enclosure_open": True, "tilted": True, "water_inside": True}))
     assert world.faults == {}

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent.core.core_detect import brisk, charging
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.detect_lines import troubles
@@ -72,11 +73,11 @@ def _lines(world: World, **changes: float | str) -> None:
 
 def test_noise_for_five_minutes() -> None:
     """Not a moment sooner; it does nothing, and is over half an hour after it was quiet."""
-    world = World().run(6.0)
+    world = brisk(World(), 6.0)
     _lines(world, error_share=0.03)
-    world.run(299.0, 13.0)
+    brisk(world, 299.0, 13.0)
     assert world.faults == {}
-    world.run(26.0, 13.0)
+    brisk(world, 26.0, 13.0)
     assert world.faults["bus_noisy"].act is Act.NONE
     assert world.faults["bus_noisy"].subject == "line1"
     assert "3.0%" in world.faults["bus_noisy"].evidence
@@ -91,20 +92,20 @@ def test_noise_for_five_minutes() -> None:
 
 def test_single_broken_replies() -> None:
     """A burst that fills a minute's window again and again, and leaves it: normal."""
-    world = World().run(6.0)
+    world = brisk(World(), 6.0)
     for _ in range(10):
         _lines(world, error_share=0.05)
-        world.run(60.0, 10.0)
+        brisk(world, 60.0, 10.0)
         _lines(world, error_share=0.01)
-        world.run(30.0, 10.0)
+        brisk(world, 30.0, 10.0)
     assert world.since(FaultRaised) == []
 
 
 def test_an_unknown_share_begins_the_time_anew() -> None:
-    world = World().run(6.0)
+    world = brisk(World(), 6.0)
     for _ in range(3):
         _lines(world, error_share=0.5)
-        world.run(250.0, 5.0)
+        brisk(world, 250.0, 5.0)
         world.override = {}
         world.step(1.0)
     assert world.faults == {}
@@ -112,7 +113,7 @@ def test_an_unknown_share_begins_the_time_anew() -> None:
 
 def test_two_at_one_address() -> None:
     """10 s, then ramped; it stays until a person has looked, and until the replies are clean."""
-    world = World().charge()
+    world = charging(World())
     world.step(0.25)
     devices = world.inputs.devices
     doubled = tuple(replace(device, doubled="two identities alternate") for device in devices[:1])
@@ -139,8 +140,8 @@ def test_two_at_one_address() -> None:
 @pytest.mark.parametrize("reason", ["port missing", ""])
 def test_a_line_down(reason: str) -> None:
     """The reason is told; without one, that it is down."""
-    world = World().run(6.0)
+    world = brisk(World(), 6.0)
     down = tuple(replace(line, up=False, reason=reason) for line in world.inputs.lines)
     world.override = {"lines": down}
-    world.run(3.5)
+    brisk(world, 3.5)
     assert world.faults["bus_down"].evidence == (reason or "line is down")

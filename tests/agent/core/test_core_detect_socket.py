@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.core import core_detect
-from agent.core.core_detect import Case, Check, ever
+from agent.core.core_detect import Case, Check, brisk, charging, ever
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.detect_socket import lock_failed
@@ -111,13 +111,13 @@ def test_lock_lost_under_load() -> None:
             _follow(world, 1.0)
     assert world.faults["lock_failed"].act is Act.RAMP
     assert "under load" in world.faults["lock_failed"].evidence
-    world.run(6.0)
+    brisk(world, 6.0)
     assert not world.closed
 
 
 def test_does_not_lock() -> None:
     """Told, not there: nothing closes, before and after the fault is raised."""
-    world = World(settings=SOCKET, gear={"locked": False}).run(6.0)
+    world = brisk(World(settings=SOCKET, gear={"locked": False}), 6.0)
     world.pilot, world.authorised = Pilot.C, True
     for _ in range(80):
         world.step(0.25)
@@ -129,17 +129,17 @@ def test_stuck() -> None:
     """Still locked after three tries: no new session; let go later, it clears with the plug."""
     world = _charging()
     world.authorised, world.pilot, world.gear = False, Pilot.B, {"locked": True}
-    world.run(8.0)
+    brisk(world, 8.0)
     assert not ever(world, "lock_failed")
-    world.run(8.0)
+    brisk(world, 8.0)
     assert world.faults["lock_failed"].act is Act.FINISH
     world.gear, world.pilot = {"locked": False}, Pilot.A
-    world.run(6.0)
+    brisk(world, 6.0)
     assert world.faults == {}
 
 
 def test_an_empty_socket_and_a_fixed_cable() -> None:
     """Nothing is plugged and nothing locked; a fixed cable has no lock to judge."""
-    assert World(settings=SOCKET, gear={"locked": False}).run(20.0).since(FaultRaised) == []
+    assert brisk(World(settings=SOCKET, gear={"locked": False}), 20.0).since(FaultRaised) == []
     fixed = World(settings=replace(SOCKET, socket=False), gear={"locked": True})
-    assert fixed.charge().since(FaultRaised) == []
+    assert charging(fixed).since(FaultRaised) == []

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.core import core_detect
-from agent.core.core_detect import Case, Check, ever
+from agent.core.core_detect import Case, Check, brisk, charging, ever
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core.inputs import Pilot, Sample
 from laddvakt_agent.core.model import FaultRaised, State
@@ -45,53 +45,53 @@ def test_signals(check: Check, case: Case) -> None:
 
 def test_ventilation_ends_the_session() -> None:
     """Not provided: ramped, and over until the plug is pulled; the pause before is no fault yet."""
-    world = World(draw_a=(0.5, 0.5, 0.5)).charge()
+    world = charging(World(draw_a=(0.5, 0.5, 0.5)))
     world.pilot = Pilot.D
     world.step(0.25)
     assert world.at(State.SUSPENDED_STATION)
-    world.run(1.0)
+    brisk(world, 1.0)
     assert world.at(State.FAULTED)
     assert not world.connector.life.session
     world.pilot = Pilot.B
-    world.run(30.0)
+    brisk(world, 30.0)
     assert world.at(State.FAULTED)
     world.pilot = Pilot.A
-    world.run(6.0)
+    brisk(world, 6.0)
     assert world.at(State.AVAILABLE)
 
 
 def test_ventilation_provided() -> None:
-    world = World(settings=replace(ONE, state_d_allowed=True)).charge()
+    world = charging(World(settings=replace(ONE, state_d_allowed=True)))
     world.pilot = Pilot.D
-    world.run(10.0)
+    brisk(world, 10.0)
     assert world.faults == {}
 
 
 def test_our_own_f_is_no_fault() -> None:
     """A trip puts F on the pilot for a moment: reading it then says nothing. F for longer does."""
-    world = World().charge()
+    world = charging(World())
     world.stop_pressed = True
     world.step(0.25)
     assert world.connector.life.state_f
     world.pilot = Pilot.F
     while world.connector.life.state_f:
         world.step(0.25)
-    world.run(1.0)
+    brisk(world, 1.0)
     assert not ever(world, "pilot_fault")
-    world.run(2.0)
+    brisk(world, 2.0)
     assert "pilot_fault" in world.faults
 
 
 def test_a_board_that_shows_f_although_opted_out() -> None:
-    world = World(settings=replace(ONE, state_f_pulse=False)).charge()
+    world = charging(World(settings=replace(ONE, state_f_pulse=False)))
     world.stop_pressed, world.pilot = True, Pilot.F
-    world.run(1.0)
+    brisk(world, 1.0)
     assert "pilot_fault" in world.faults
 
 
 def test_c_at_once_after_power_returned() -> None:
     """The vehicle kept asking through the outage: plugged and asking in one reading is normal."""
-    world = World(pilot=Pilot.C, authorised=True).run(12.0)
+    world = brisk(World(pilot=Pilot.C, authorised=True), 12.0)
     assert world.at(State.CHARGING)
     assert world.since(FaultRaised) == []
 
@@ -109,11 +109,11 @@ def test_c_at_once_after_power_returned() -> None:
 )
 def test_keeps_drawing(pilot: Pilot, draw_a: float, *, raised: bool) -> None:
     """6 s after the offer ended, and only with a pilot that still asks and a current."""
-    world = World(settings=replace(ONE, state_d_allowed=True)).charge()
+    world = charging(World(settings=replace(ONE, state_d_allowed=True)))
     world.authorised = False
     world.step(0.25)
     world.override = {"current_a": None}
-    world.run(5.75)
+    brisk(world, 5.75)
     assert not ever(world, "vehicle_keeps_drawing")
     now_s = world.now_s + 0.25
     world.override = {
@@ -128,20 +128,20 @@ def test_keeps_drawing(pilot: Pilot, draw_a: float, *, raised: bool) -> None:
 @pytest.mark.parametrize("name", ["current_a", "pilot"])
 def test_nobody_is_blamed_blindly(name: str) -> None:
     """Without a fresh current or pilot the ramp ends, and no vehicle is accused."""
-    world = World().charge()
+    world = charging(World())
     world.authorised = False
-    world.run(2.5)
+    brisk(world, 2.5)
     world.silent.add(name)
-    world.run(4.0)
+    brisk(world, 4.0)
     assert not world.closed
     assert not ever(world, "vehicle_keeps_drawing")
 
 
 def test_a_vehicle_that_taps_out_late() -> None:
     """It goes on for 5 s and lets go: that is what it may do."""
-    world = World().charge()
+    world = charging(World())
     world.authorised = False
-    world.run(5.0)
+    brisk(world, 5.0)
     world.pilot = Pilot.B
-    world.run(20.0)
+    brisk(world, 20.0)
     assert world.since(FaultRaised) == []
