@@ -136,7 +136,7 @@ def test_the_end_of_a_demand_does_not_depend_on_looking() -> None:
 def test_a_demand_is_met_whatever_is_offered_meanwhile() -> None:
     """A higher limit brings the taper nearer: it is not missed."""
     charger = with_pwm(demand_wh=2000.0, max_current_a=32.0)
-    pwm(charger, 1.0, 6.0)
+    pwm(charger, 0.1, 6.0)  # before it asks
     pwm(charger, 60.0, 32.0)
     charger.advance(7200.0)
     vehicle = charger.connectors["1"].vehicle
