@@ -75,7 +75,9 @@ def pairs(states: Mapping[str, Mapping[Key, Track]], dice: Random) -> Iterator[s
         two = replace(dice.choice(standing[second]), subject="two")
         found = [_finding(one, dice), _finding(two, dice)]
         around = _around(dice)
-        alone = [_tracked((track,), [f], around) for track, f in zip((one, two), found, strict=True)]
+        alone = [
+            _tracked((track,), [f], around) for track, f in zip((one, two), found, strict=True)
+        ]
         both = _tracked((one, two), found, around)
         if both != (*alone[0], *alone[1]):
             yield f"{first} and {second} see each other: {one} {two}"

@@ -37,9 +37,7 @@ AROUND_DOMAINS: dict[str, tuple[object, ...]] = {
     "closed_since_s": (None, NOW_S),  # long ago is as good as open
     "resets": (frozenset(), *(frozenset({reset}) for reset in Reset)),
     "reclosed_s": (None, NOW_S),
-    "passed_s": tuple(
-        tuple((test, at_s) for test in ALL_TESTS) for at_s in (OLD_S, NOW_S)
-    ),
+    "passed_s": tuple(tuple((test, at_s) for test in ALL_TESTS) for at_s in (OLD_S, NOW_S)),
     "spread": (0.5,),
     "flap_raises": (FLAP_RAISES,),
     "flap_window_s": (FLAP_WINDOW_S,),
@@ -57,11 +55,12 @@ def shape(rule: FaultRule) -> Shape:
     acts = (*(act for _, act in rule.stages), *_asked_acts(rule))
     waits = [0.0, rule.clear_s, rule.clear_s + 0.5 * rule.spread_s, FLAP_WINDOW_S]
     backoffs = [rule.backoff_s, rule.backoff_max_s or rule.backoff_s]
+    stages = [at_s for at_s, _ in rule.stages]
     return (
         (rule.recovery, rule.lockout, rule.retries is None, min(rule.retries or 0, 2)),
         (rule.window_s is None, rule.per_vehicle, rule.early_trip_s > 0.0, is_shared(rule)),
         (rule.confirm_s > 0.0, rule.spread_s > 0.0, bool(rule.tests), acts),
-        (_ranks(waits), _ranks([0.0, *(at_s for at_s, _ in rule.stages), *backoffs])),
+        _ranks([*waits, *stages, *backoffs]),
     )
 
 

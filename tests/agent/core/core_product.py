@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TypeAlias
 
 from agent.core import core_explore_connector, core_explore_tracks
 from agent.core.core_explore import Count
+from agent.core.core_inject import CALM, FULL, SOCKET, world_for
 from agent.core.core_world import ONE, TWO, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.catalogue import CATALOGUE, rule_for, with_overrides
 from laddvakt_agent.core.freshness import guards, meter_guards
-from laddvakt_agent.core.inputs import Inputs, Pilot, Reset
+from laddvakt_agent.core.inputs import Inputs, Pilot, Proximity, Reset
 from laddvakt_agent.core.life import Power
 from laddvakt_agent.core.model import (
     ContactorCommanded,
@@ -23,12 +24,13 @@ from laddvakt_agent.core.model import (
     LatchesChanged,
     State,
 )
-from laddvakt_agent.core.overrides import reclosing
 from laddvakt_agent.core.rules import Act, FaultRule, Recovery
 from laddvakt_agent.core.settings import Settings
+from laddvakt_agent.core.status import EvseStatus, ocpi_status
+from laddvakt_agent.core.tracks import Track
 
 Known: TypeAlias = tuple[
-    set[core_explore_connector.Key], Mapping[str, set[core_explore_tracks.Key]]
+    set[core_explore_connector.Key], Mapping[str, Mapping[core_explore_tracks.Key, Track]]
 ]
 
 SHORT_RULES = with_overrides(
@@ -45,15 +47,12 @@ SHORT_RULES = with_overrides(
 
 
 def explored() -> tuple[Known, dict[str, Count]]:
-    """Every state of the tables and of each row's track, found by exploration."""
+    """Every state of the tables, and of the track of each shape of row, found by exploration."""
     lives, count = core_explore_connector.explore()
-    counts = {"connector": count}
-    tracks: dict[str, set[core_explore_tracks.Key]] = {}
-    rows: dict[str, FaultRule] = dict(CATALOGUE)
-    rows["residual_current_dc, reclosing"] = reclosing(CATALOGUE["residual_current_dc"])
-    rows["unknown"] = rule_for({}, "unknown")
-    for name, rule in rows.items():
-        tracks[name], counts[name] = core_explore_tracks.explore(rule)
+    counts, tracks = {"connector": count}, dict[str, Mapping[core_explore_tracks.Key, Track]]()
+    for names in core_explore_tracks.shapes().values():
+        states, counts[names[0]] = core_explore_tracks.explore(core_explore_tracks.ROWS[names[0]])
+        tracks |= dict.fromkeys(names, states)
     return (lives, tracks), counts
 
 
@@ -72,14 +71,48 @@ def broken(
     """
     life, acts = after.life, [t.act for t in after.tracks if t.standing]
     act = max(acts, default=Act.NONE)
+    yield from _broken_limits(settings, inputs, after)
     if machine.outputs(after).closed:
         yield from _broken_closed(settings, inputs, after, act, now_s)
         yield from _broken_freshness(settings, good or inputs, life.power, now_s, slack_s)
     if (life.state is State.FAULTED) is not (act >= Act.RAMP):
         yield "FAULTED if and only if a fault blocks"
+
+
+def restless(
+    settings: Settings, inputs: Inputs, after: machine.Connector, now_s: float
+) -> Iterator[str]:
+    """What is dear to look at: the second step, the next deadline, the status."""
+    if machine.step(settings, after, inputs, now_s) != (after, ()):
+        yield "equal inputs again change nothing"
     deadline_s = machine.next_deadline_s(settings, after, inputs, now_s)
     if deadline_s is not None and not deadline_s > now_s:
         yield "the next deadline lies ahead"
+    if not isinstance(ocpi_status(after, now_s), EvseStatus):
+        yield "every state has a status"
+
+
+def freed(before: machine.Connector, after: machine.Connector, inputs: Inputs) -> Iterator[str]:
+    """Lock-outs, and what needs a person at the charger, that ended without one."""
+    rank = max((reset.value for reset in inputs.resets), default=0)
+    now = {(t.rule.code, t.subject): t for t in after.tracks if t.standing}
+    for track in before.tracks:
+        # What a person has acknowledged may still wait for its clear time.
+        if not track.standing or track.acknowledged or (track.rule.code, track.subject) in now:
+            continue
+        least = {Recovery.SERVICE: 3, Recovery.LOCAL: 2, Recovery.MANUAL: 1}.get(track.needs, 0)
+        if rank < least:
+            yield f"{track.rule.code} is left without its person"
+
+
+def _broken_limits(settings: Settings, inputs: Inputs, after: machine.Connector) -> Iterator[str]:
+    limit_a, summary = machine.outputs(after).limit_a, after.summary
+    ceilings = [settings.max_current_a, inputs.load_limit_a, inputs.profile_limit_a]
+    ceilings += [t.limit_a for t in after.tracks if t.standing and t.act is Act.DERATE]
+    if summary.derate:
+        ceilings.append(settings.unattended_current_a)
+    if limit_a > min(a for a in ceilings if a is not None):
+        yield "the offer is above a limit"
 
 
 def _broken_closed(
@@ -127,13 +160,15 @@ def _broken_readings(settings: Settings, inputs: Inputs, now_s: float) -> Iterat
 def strange(known: Known, after: machine.Connector, now_s: float) -> Iterator[str]:
     """States of the whole that the separate explorations never saw."""
     lives, tracks = known
-    if core_explore_connector.key(after.life) not in lives:
+    # The tables were explored with a current below the full one; any other is as good.
+    full_a = core_explore_connector.SETTINGS.max_current_a
+    offered_a = after.life.limit_a
+    life = replace(after.life, limit_a=8.0) if 0.0 < offered_a < full_a else after.life
+    if core_explore_connector.key(life) not in lives:
         yield f"unexplored: {after.life}"
     for track in after.tracks:
-        name = track.rule.code
-        if name == "residual_current_dc" and track.rule.recovery is Recovery.AUTO:
-            name += ", reclosing"
-        if core_explore_tracks.key(track, now_s) not in tracks.get(name, tracks["unknown"]):
+        name = core_explore_tracks.name_of(track)
+        if core_explore_tracks.key(track, now_s) not in tracks[name]:
             yield f"unexplored: {track}"
 
 
@@ -206,6 +241,32 @@ def _miss(world: World, dice: Random) -> None:
     world.missing = set(dice.sample(_READ, dice.choice((0, 0, 1, 1, 2, 5))))
 
 
+_UNWELL: tuple[tuple[str, tuple[object, ...]], ...] = (
+    ("residual_ac_tripped", (False, True)),
+    ("earth_missing", (False, True)),
+    ("diode_missing", (False, True)),
+    ("proximity", (Proximity.INVALID, Proximity.CABLE_13_A)),
+    ("plug_partly_inserted", (False, True)),
+    ("enclosure_open", (False, True)),
+    ("tilted", (False, True)),
+    ("latch_broken", (False, True)),
+    ("brown_out", (False, True)),
+    ("enclosure_temp_c", (30.0, 64.0, 75.0, 140.0)),
+    ("plug_temp_c", (30.0, 80.0, 95.0)),
+    ("neutral_a", (0.5, 20.0)),
+    ("frequency_hz", (50.0, 47.0)),
+    ("site_current_a", ((20.0, 20.0, 20.0), (70.0, 60.0, 60.0))),
+    ("board_boots", (1, 2, 3)),
+)
+
+
+def _gear(world: World, dice: Random) -> None:
+    """One reading of the equipment changes."""
+    name, values = dice.choice(_UNWELL)
+    if name in world.settings.fitted:
+        world.gear = {**world.gear, name: dice.choice(values)}
+
+
 def _set(name: str, *values: object) -> Callable[[World, Random], None]:
     return lambda world, dice: setattr(world, name, dice.choice(values))
 
@@ -216,6 +277,7 @@ def _health(world: World, dice: Random) -> None:
     world.stop_pressed = world.residual = False
     world.errors, world.readback_a, world.follows = (), None, True
     world.draw_a, world.voltage_v = (15.0, 15.1, 15.2), (230.0, 231.0, 229.0)
+    world.gear = {name: CALM[name] for name in world.settings.fitted if name in CALM}
     world.count_energy = world.guarded = world.in_service = True
     world.resets = frozenset({dice.choice((Reset.LOCAL, Reset.SERVICE))})
 
@@ -250,6 +312,7 @@ _KNOBS: tuple[Callable[[World, Random], None], ...] = (
     _set("count_energy", True, False),
     _set("lines_down", set(), set(), {"line1"}, {"line2"}),
     _set("resets", frozenset(), *(frozenset({reset}) for reset in Reset)),
+    *(_gear,) * 4,
     _silence,
     _silence,
     _miss,
@@ -264,7 +327,7 @@ class Day:
     """Random steps with everything checked after each."""
 
     seed: int
-    known: Known
+    known: Known | None  # `None`: only the properties are looked at, not which states are met
     slack_s: float = 0.0
     steps: int = 0
     closings: int = 0
@@ -274,25 +337,16 @@ class Day:
         """Take this many steps, or fewer when `limit` violations were found."""
         dice = Random(self.seed)
         while self.steps < steps and len(self.violations) < limit:
-            shape = dice.choice((ONE, TWO))
-            rules = dice.choice((CATALOGUE, SHORT_RULES))
-            settings = Settings(
-                **{
-                    name: getattr(shape, name)
-                    for name in (
-                        "connector",
-                        "max_current_a",
-                        "meter_name",
-                        "has_feedback",
-                        "has_residual_monitor",
-                    )
-                },
-                rules=rules,
+            shape = dice.choice((ONE, TWO, FULL, SOCKET))
+            settings = replace(
+                shape,
+                rules=dice.choice((CATALOGUE, SHORT_RULES)),
                 spread=dice.random(),
                 voltage_load_side=dice.random() < 0.3,
                 unattended_current_a=dice.choice((None, 8.0)),
+                residual_reclose=dice.random() < 0.3,
             )
-            world = World(settings=settings)
+            world = world_for(settings)
             if dice.random() < 0.1:
                 world.lose_latches()
             self._life(world, dice, min(400, steps - self.steps))
@@ -310,17 +364,20 @@ class Day:
 
     def _step(self, world: World, wait_s: float, reclosures: Reclosures, *, again: bool) -> None:
         self.steps += 1
+        before = world.connector
         effects = world.advance(wait_s)
         now_s, after = world.now_s, world.connector
         names = [
             *broken(world.settings, world.inputs, after, now_s, self.slack_s, world.good),
-            *strange(self.known, after, now_s),
+            *(strange(self.known, after, now_s) if self.known else ()),
             *reclosures.note(effects, world),
             *_disordered(effects),
             *_unready(world, effects),
         ]
-        if again and machine.step(world.settings, after, world.inputs, now_s) != (after, ()):
-            names.append("equal inputs again change nothing")
+        if after.tracks is not before.tracks:
+            names += freed(before, after, world.inputs)
+        if again:
+            names += restless(world.settings, world.inputs, after, now_s)
         self.closings += sum(e == "close" for e in map(_kind, effects))
         self.violations += [f"{name} (seed {self.seed}, step {self.steps})" for name in names]
 

@@ -86,14 +86,18 @@ def _broken_raise(
             yield "a fault acts in the step that raises it"
         if counts and not after.locked and not budget_left(before, NOW_S):
             yield "a spent budget locks out"
-        if len(before.raises_s) + 1 >= around.flap_raises and not after.flaps:
-            yield "what was raised too often of late flaps"
-        if not 0.0 <= after.spread_s <= rule.spread_s:
-            yield "the random delay lies within the row's"
+        yield from _broken_history(before, around, after)
     elif finding.present and rule.confirm_s == 0.0:
         yield "what needs no confirmation is raised at once"
     elif finding.present and finding.since_s == OLD_S:
         yield "what was seen for its confirm time is raised"
+
+
+def _broken_history(before: Track, around: Surroundings, after: Track) -> Iterator[str]:
+    if len(before.raises_s) + 1 >= around.flap_raises and not after.flaps:
+        yield "what was raised too often of late flaps"
+    if not 0.0 <= after.spread_s <= before.rule.spread_s:
+        yield "the random delay lies within the row's"
 
 
 def _broken_standing(
@@ -102,9 +106,9 @@ def _broken_standing(
     rule = before.rule
     if after.act < before.act:
         yield "an act never weakens while its fault stands"
-    if finding.act is None and after.phase is Phase.ACTIVE:
-        if after.act < rule.act_at(before.raised_s, NOW_S):
-            yield "an act follows its stages"
+    staged = finding.act is None and after.phase is Phase.ACTIVE
+    if staged and after.act < rule.act_at(before.raised_s, NOW_S):
+        yield "an act follows its stages"
     if before.locked and not after.locked:
         yield "a lock-out never ends while its fault stands"
     if (after.phase is Phase.CLEARING) is not (finding.present is False):
@@ -113,9 +117,12 @@ def _broken_standing(
         yield "what nothing watches is left by a reset at once"
     if after.raised_s != before.raised_s or after.spread_s != before.spread_s:
         yield "a standing fault is not raised again, nor its delay drawn again"
-    if _reclosed(before, around) and budget_left(after, NOW_S) and (rule.retries or 0) <= 1:
-        yield "a reclosure by the board uses up the budget"
-    if _reclosed(before, around) and around.reclosed_s not in after.spent_s and rule.retries:
+    yield from _broken_charge(before, around, after)
+
+
+def _broken_charge(before: Track, around: Surroundings, after: Track) -> Iterator[str]:
+    charged = _reclosed(before, around) and before.rule.retries
+    if charged and around.reclosed_s not in after.spent_s:
         yield "a reclosure by the board uses up the budget"
     if not after.locked and not budget_left(after, NOW_S):
         yield "a spent budget locks out"
@@ -147,13 +154,17 @@ def _broken_leave(
     if not _proved(before, around, away_s):
         yield "the self-tests pass first"
     yield from _broken_patience(before, needs, around)
+    yield from _broken_word(before, needs, around)
+    if needs is Recovery.AUTO and rule.retries is not None:
+        yield from _broken_budget(before, around, after, rule.retries)
+
+
+def _broken_word(before: Track, needs: Recovery, around: Surroundings) -> Iterator[str]:
     rank = _rank(around)
     if needs in _RANK and not before.acknowledged and rank < _RANK[needs]:
         yield "a person of the right role resets"
     if needs is Recovery.UNPLUG and not (before.acknowledged or around.vehicle_gone or rank >= 2):
         yield "the vehicle leaves first"
-    if needs is Recovery.AUTO and rule.retries is not None:
-        yield from _broken_budget(before, around, after, rule.retries)
 
 
 def _broken_patience(before: Track, needs: Recovery, around: Surroundings) -> Iterator[str]:

@@ -1,43 +1,46 @@
-"""Every reachable state of the core, and proof that the exploration would notice a mistake.
+"""Every reachable state of the core, by parts, and each step of the argument that parts it.
 
-The chain: each track answers its finding within its times (tracks explored alone); the connector
-obeys every join of tracks (tables explored against every summary); silence of a guard is a finding
-with the time of its last reading. The whole machine with real readings then confirms, over all
-pairs of faults and random days, that it never leaves the states the separate explorations saw.
+The chain: each track answers its finding within its times (one of each shape of row explored
+alone); tracks do not see each other, and the tables see of them no more than their join; the
+connector obeys every join (tables explored against every summary); silence of a guard is a finding
+with the time of its last reading. The whole machine with real readings then confirms, over every
+fault and random days, that it never leaves the states the separate explorations saw. That mistakes
+would be noticed is shown in `test_core_mutants`.
 """
 
 from __future__ import annotations
 
+import ast
 import copy
-import itertools
+import inspect
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+import typing
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from random import Random
 
 import pytest
 
-from agent.core import core_explore_connector, core_explore_tracks
+import laddvakt_agent.core
+from agent.core import core_explore_connector, core_explore_parts, core_explore_tracks
 from agent.core.core_explore import Count
-from agent.core.core_product import Day, Known, broken, explored, strange
+from agent.core.core_inject import INJECT, Injection, world_for
+from agent.core.core_product import Day, Known, broken, explored, restless, strange
 from agent.core.core_world import ONE, TWO, World
 from laddvakt_agent.core import connector as tables
-from laddvakt_agent.core import freshness, liveness, memory, recovery, transitions
 from laddvakt_agent.core.catalogue import CATALOGUE
-from laddvakt_agent.core.freshness import guards, meter_guards
-from laddvakt_agent.core.inputs import Inputs, Pilot
-from laddvakt_agent.core.life import Context, Life, Power
-from laddvakt_agent.core.model import FaultRaised, State
-from laddvakt_agent.core.overrides import reclosing
-from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.tracks import Finding, Surroundings, Track, spent_in_window
+from laddvakt_agent.core.inputs import Pilot
+from laddvakt_agent.core.life import Context
+from laddvakt_agent.core.model import FaultRaised
+from laddvakt_agent.core.rules import FaultRule, Recovery
+from laddvakt_agent.core.tracks import Summary
 
 STEPS_SHORT = 60_000
 STEPS = int(os.environ.get("LADDVAKT_EXPLORE_STEPS", STEPS_SHORT))  # 1000000 for the long form
-LIMITED = {
-    **{code: rule for code, rule in CATALOGUE.items() if rule.retries is not None},
-    "residual_current_dc, reclosing": reclosing(CATALOGUE["residual_current_dc"]),
-}
-
+LONG = STEPS > STEPS_SHORT
+ROWS = core_explore_tracks.ROWS
+LIMITED = {name: rule for name, rule in ROWS.items() if rule.retries is not None}
 
 # One worker: the exploration is done once and shared.
 pytestmark = pytest.mark.xdist_group("exploration")
@@ -48,21 +51,22 @@ def exploration() -> tuple[Known, dict[str, Count]]:
     return explored()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_every_reachable_state(
     exploration: tuple[Known, dict[str, Count]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Tables against every summary, each track against every finding: no property breaks."""
-    _, counts = exploration
+    (_, tracks), counts = exploration
     with capsys.disabled():
         states = sum(count.states for count in counts.values())
         runs = sum(count.runs for count in counts.values())
         covered = sum(count.covered for count in counts.values())
-        print(f"\ncore: {states} states, {runs} runs standing for {covered} steps")  # noqa: T201 – the figure CI shows
+        shapes = f"{len(counts) - 1} shapes of {len(ROWS)} rows and the connector"
+        print(f"\ncore: {states} states, {runs} runs standing for {covered} steps: {shapes}")  # noqa: T201 – the figure CI shows
     assert [v for count in counts.values() for v in count.violations] == []
     assert counts["connector"].states > 50
-    assert len(counts) == len(CATALOGUE) + 3
+    assert tracks.keys() == ROWS.keys()
 
 
 @pytest.mark.parametrize("name", LIMITED)
@@ -73,79 +77,165 @@ def test_budget_counter(name: str) -> None:
     assert count.states > 3
 
 
-def _open_alone(world: World) -> None:
-    world.mirror = False
+# Why one track may stand for all of its shape.
+
+TOLD_BY_SHAPE = {  # what tracks read of a row; the acts by role or asked for are inputs as well
+    "act_by_role", "backoff_max_s", "backoff_s", "clear_s", "confirm_s", "early_trip_s",
+    "found_acts", "lockout", "per_vehicle", "recovery", "retries", "spread_s", "stages",
+    "subject_kind", "tests", "window_s",
+}  # fmt: skip
+ONLY_DRAWN_FROM = {"code"}  # it seeds the random delay
 
 
-def _weld(world: World) -> None:
-    world.pilot, world.mirror, world.follows = Pilot.B, True, False
+def test_tracks_read_no_more_of_a_row_than_its_shape_tells() -> None:
+    """Rows that differ elsewhere, in thresholds, texts or codes, have tracks that move alike."""
+    some = ("contactor_welded", "vehicle_keeps_drawing", "device_lost")
+    read = core_explore_parts.fields_read({name: ROWS[name] for name in some})
+    assert read == TOLD_BY_SHAPE | ONLY_DRAWN_FROM
 
 
-def _no_close(world: World) -> None:
-    world.pilot = Pilot.B
-    world.step(3.0)
-    world.pilot, world.follows = Pilot.C, False
+@pytest.mark.parametrize("name", sorted(TOLD_BY_SHAPE))
+def test_each_of_these_tells_shapes_apart(name: str) -> None:
+    """A row that differs in one of them has another shape, or is a row of the same length."""
+    shapes = core_explore_tracks.shape
+    changed = [
+        shapes(replace(rule, **{name: getattr(other, name)})) != shapes(rule)
+        for rule in CATALOGUE.values()
+        for other in CATALOGUE.values()
+        if getattr(other, name) != getattr(rule, name)
+    ] or [
+        shapes(replace(rule, **{name: getattr(other, name)})) != shapes(rule)
+        for rule in ROWS.values()
+        for other in ROWS.values()
+        if getattr(other, name) != getattr(rule, name)
+    ]
+    assert any(changed)
 
 
-INJECT: dict[str, Callable[[World], None]] = {
-    "residual_current_dc": lambda w: setattr(w, "residual", True),
-    "contactor_welded": _weld,
-    "contactor_did_not_close": _no_close,
-    "contactor_opened_alone": _open_alone,
-    "over_current": lambda w: setattr(w, "draw_a", (19.0, 15.0, 15.0)),
-    "over_current_gross": lambda w: setattr(w, "draw_a", (40.0, 0.0, 0.0)),
-    "phase_lost": lambda w: setattr(w, "voltage_v", (230.0, 3.0, 230.0)),
-    "power_lost": lambda w: setattr(w, "voltage_v", (0.0, 0.0, 0.0)),
-    "pilot_fault": lambda w: setattr(w, "pilot", Pilot.INVALID),
-    "vehicle_keeps_drawing": lambda w: setattr(w, "readback_a", 32.0),
-    "meter_lost": lambda w: w.silent.update(("current_a", "energy_wh")),
-    "meter_frozen": lambda w: setattr(w, "count_energy", False),
-    "device_lost": lambda w: w.silent.update(("pilot",)),
-    "bus_down": lambda w: w.lines_down.update(("line1",)),
-    "emergency_stop": lambda w: setattr(w, "stop_pressed", True),
-    "board_error": lambda w: setattr(w, "errors", ("bit7",)),
-    "limit_not_obeyed": lambda w: setattr(w, "readback_a", 32.0),
-    "unguarded_board": lambda w: setattr(w, "guarded", False),
-    "latches_lost": lambda w: setattr(w, "connector", w.lose_latches().connector),
-}
-WAITS_S = (0.25, 0.25, 0.5, 0.5, 1.0, 1.0, 1.5, 2.0, 3.0, 3.0, 61.0, 7.0)
+@pytest.mark.timeout(600)
+def test_rows_of_one_shape_move_alike(exploration: tuple[Known, dict[str, Count]]) -> None:
+    """Each row steps beside the explored one of its shape; the long form explores it whole."""
+    (_, tracks), _ = exploration
+    for first, *others in core_explore_tracks.shapes().values():
+        for name in others:
+            found = core_explore_parts.unlike(tracks[first], ROWS[name], Random(name), 150)
+            assert list(found) == []
+            if LONG:
+                states, count = core_explore_tracks.explore(ROWS[name])
+                assert states.keys() == tracks[first].keys()
+                assert count.violations == []
+
+
+# Why tracks and tables may be explored apart.
+
+
+def test_all_pairs_of_tracks(exploration: tuple[Known, dict[str, Count]]) -> None:
+    """Together they move as alone, and their join says what both demand."""
+    (_, tracks), _ = exploration
+    found = core_explore_parts.pairs(tracks, Random(2))
+    assert list(found) == []
+
+
+def test_the_tables_are_given_nothing_but_the_summary() -> None:
+    """By their types: no track, finding or fault row reaches a guard."""
+    told = typing.get_type_hints(Context)
+    assert told["faults"] is Summary
+    assert {f.name for f in fields(Context)} == {"settings", "life", "view", "faults", "now_s"}
+    told = typing.get_type_hints(tables.settle)
+    assert told["faults"] is Summary
+    names = set(inspect.signature(tables.settle).parameters)
+    assert names == {"settings", "life", "view", "faults", "now_s"}
+
+
+@pytest.mark.parametrize("name", ["connector", "transitions", "life"])
+def test_the_tables_know_no_track(name: str) -> None:
+    path = Path(laddvakt_agent.core.__file__).parent / f"{name}.py"
+    known = {
+        alias.name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert not known & {"Track", "Finding", "Phase", "recovery", "detect", "machine", "as_fault"}
+
+
+def test_no_field_of_the_summary_is_unexplored() -> None:
+    """What the exploration does not vary, the tables do not read: asking for it would raise."""
+    explored_fields = set(core_explore_connector.DOMAINS) | set(core_explore_connector._FIXED)
+    told = {f.name for f in fields(Summary)}
+    assert {"act", "derate", "hold_s"} <= told & explored_fields
+
+
+# The whole machine.
+
+
+@pytest.mark.parametrize("code", INJECT)
+def test_each_injection_raises_its_fault(
+    code: str, exploration: tuple[Known, dict[str, Count]]
+) -> None:
+    """From readings to the fault, safe at each step, in states that the parts have seen."""
+    known, _ = exploration
+    injection = INJECT[code]
+    world = _healthy(injection)
+    assert code not in world.faults
+    injection.turn(world)
+    world.run(min(injection.wait_s, 3.0), injection.period_s)
+    found = list(_watched(world, injection, known))
+    raised = {e.fault.code for _, e in world.effects if isinstance(e, FaultRaised)}
+    assert code in raised | world.faults.keys()
+    assert found == []
+
+
+def _healthy(injection: Injection) -> World:
+    world = world_for(injection.settings)
+    if injection.idle:
+        return world.run(6.0)
+    return world.charge().run(12.0)
+
+
+def _watched(world: World, injection: Injection, known: Known) -> Iterator[str]:
+    until_s = world.now_s + injection.wait_s
+    while world.now_s < until_s:
+        world.advance(injection.period_s)
+        yield from broken(
+            world.settings, world.inputs, world.connector, world.now_s, 1e9, world.good
+        )
+        yield from strange(known, world.connector, world.now_s)
+    yield from restless(world.settings, world.inputs, world.connector, world.now_s)
 
 
 def test_all_faults_are_injected() -> None:
     assert INJECT.keys() == CATALOGUE.keys()
 
 
-@pytest.mark.parametrize("code", INJECT)
-def test_each_injection_raises_its_fault(code: str) -> None:
-    world = World().charge()
-    world.run(12.0)
-    INJECT[code](world)
-    world.run(75.0)
-    raised = {e.fault.code for _, e in world.effects if isinstance(e, FaultRaised)}
-    assert code in raised | world.faults.keys()
+WAITS_S = (0.25, 0.5, 1.0, 1.5, 3.0, 3.0, 61.0, 7.0)
 
 
-@pytest.mark.timeout(120)
-def test_all_pairs_of_faults(
-    exploration: tuple[Known, dict[str, Count]],
-) -> None:
-    """One fault into another, and both away again: safe, and no state unexplored."""
+@pytest.mark.timeout(3600)
+def test_one_fault_into_another(exploration: tuple[Known, dict[str, Count]]) -> None:
+    """Every fault meets others while it stands; the long form tries all pairs."""
     known, _ = exploration
-    charging = World().charge()
+    codes = sorted(code for code, i in INJECT.items() if not i.idle and i.wait_s <= 90.0)
+    ready = {
+        (settings.phases, id(settings)): _healthy(Injection(turn=_nothing, settings=settings))
+        for settings in {id(INJECT[c].settings): INJECT[c].settings for c in codes}.values()
+    }
     found: list[str] = []
-    for first, second in itertools.permutations(INJECT, 2):
-        world = copy.deepcopy(charging)
-        INJECT[first](world)
-        found += _watched(world, WAITS_S[:6], known)
-        INJECT[second](world)
-        found += _watched(world, WAITS_S, known)
-        world.__dict__.update(_well(world))
-        found += _watched(world, (*WAITS_S, 400.0, 2.0, 6.0, 1.0), known)
+    for number, first in enumerate(codes):
+        seconds = codes if LONG else [codes[(number * 7 + 3) % len(codes)]]
+        for second in seconds:
+            settings = INJECT[first].settings
+            world = copy.deepcopy(ready[settings.phases, id(settings)])
+            for code in (first, second):
+                INJECT[code].turn(world)
+                found += _walked(world, known)
+            world.__dict__.update(_well(world))
+            found += _walked(world, known)
     assert found == []
 
 
-def _watched(world: World, waits_s: tuple[float, ...], known: Known) -> Iterator[str]:
-    for wait_s in waits_s:
+def _walked(world: World, known: Known) -> Iterator[str]:
+    for wait_s in WAITS_S:
         world.advance(wait_s)
         yield from broken(
             world.settings, world.inputs, world.connector, world.now_s, 1e9, world.good
@@ -154,14 +244,18 @@ def _watched(world: World, waits_s: tuple[float, ...], known: Known) -> Iterator
 
 
 def _well(world: World) -> dict[str, object]:
-    fresh = World(settings=world.settings)
+    fresh = world_for(world.settings)
     keep = {"connector", "now_s", "effects", "inputs", "good", "energy_wh", "authorised"}
     return {name: value for name, value in vars(fresh).items() if name not in keep} | {
         "pilot": Pilot.C
     }
 
 
-@pytest.mark.timeout(3600)
+def _nothing(_: World) -> None:
+    """Leave it as it is."""
+
+
+@pytest.mark.timeout(7200)
 def test_random_days(
     exploration: tuple[Known, dict[str, Count]],
     capsys: pytest.CaptureFixture[str],
@@ -176,157 +270,17 @@ def test_random_days(
     assert closings > STEPS // 400
 
 
-# The proof of the proof: each mistake below must be noticed.
+def test_never_by_itself() -> None:
+    """No automatic way out of a weld, a failed residual monitor or any service row."""
+    for code in ("contactor_welded", "residual_monitor_failed", "contactor_disputed"):
+        assert CATALOGUE[code].recovery is Recovery.SERVICE
+        assert CATALOGUE[code].lockout is Recovery.SERVICE
+    for rule in CATALOGUE.values():
+        if rule.recovery is Recovery.SERVICE:
+            assert rule.lockout is Recovery.SERVICE, rule.code
 
 
-def _tables_without(
-    row: str, state: State | None = None, power: Power | None = None
-) -> Callable[[pytest.MonkeyPatch], None]:
-    def apply(patch: pytest.MonkeyPatch) -> None:
-        if state is not None:
-            rows = tuple(r for r in transitions.LIFE_ROWS[state] if r[0] != row)
-            patch.setattr(tables, "LIFE_ROWS", {**transitions.LIFE_ROWS, state: rows})
-        if power is not None:
-            kept = tuple(r for r in transitions.POWER_ROWS[power] if r[0] != row)
-            patch.setattr(tables, "POWER_ROWS", {**transitions.POWER_ROWS, power: kept})
-
-    return apply
-
-
-def _close_if(guard: Callable[[Context], bool]) -> Callable[[pytest.MonkeyPatch], None]:
-    def apply(patch: pytest.MonkeyPatch) -> None:
-        state = State.SUSPENDED_VEHICLE
-        rows = tuple(
-            (name, guard, target) if name == "vehicle asks" else (name, given, target)
-            for name, given, target in transitions.LIFE_ROWS[state]
-        )
-        patch.setattr(tables, "LIFE_ROWS", {**transitions.LIFE_ROWS, state: rows})
-
-    return apply
-
-
-def _asks_and_offered(c: Context) -> bool:
-    return c.life.session and c.life.power is Power.OFFERED and c.view.vehicle.value == "asking"
-
-
-TABLE_MUTANTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
-    "ramp lasts 60 s": (
-        lambda patch: patch.setattr(transitions, "RAMP_MAX_S", 60.0),
-        "no ramp older than 6 s",
-    ),
-    "trip ignored while ramping": (
-        _tables_without("trip", power=Power.RAMPING),
-        "a tripping fault opens in the same step",
-    ),
-    "fault ignored while suspended": (
-        _tables_without("fault", state=State.SUSPENDED_VEHICLE),
-        "FAULTED if and only if a fault blocks",
-    ),
-    "fault ignored while charging": (
-        _tables_without("fault", state=State.CHARGING),
-        "a ramping fault ends the offer in the same step",
-    ),
-    "unplugging ignored while ramping": (
-        _tables_without("vehicle let go", power=Power.RAMPING),
-        "closed only while the vehicle asks",
-    ),
-    "closes without looking at the guards": (
-        _close_if(_asks_and_offered),
-        "closing needs every guard fresh and a vehicle that asks",
-    ),
-    "offers without spacing": (
-        lambda patch: patch.setattr(transitions, "PWM_SPACING_S", 0.0),
-        "offers rise 5 s after the last change at the earliest",
-    ),
-    "sessions survive their fault": (
-        lambda patch: patch.setattr(tables, "_end_reason", lambda _: None),
-        "a session ends with its authorisation or a fault that ends it",
-    ),
-}
-
-
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize("name", TABLE_MUTANTS)
-def test_exploration_notices_wrong_tables(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    mutate, expected = TABLE_MUTANTS[name]
-    mutate(monkeypatch)
-    _, count = core_explore_connector.explore(until=expected)
-    assert expected in {violation.split(":")[0] for violation in count.violations}
-
-
-def _budget_off_by_one(track: Track, now_s: float) -> bool:
-    retries = track.rule.retries
-    return retries is None or len(spent_in_window(track, now_s)) <= retries
-
-
-def test_exploration_notices_a_budget_off_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "budget_left", _budget_off_by_one)
-    rule = CATALOGUE["over_current"]
-    assert core_explore_tracks.budget_counter(rule).violations
-    assert core_explore_tracks.explore(rule)[1].violations
-
-
-def test_exploration_notices_clearing_on_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    advance = recovery.advance
-
-    def forgiving(track: Track, finding: Finding, around: Surroundings, now_s: float) -> Track:
-        return advance(track, Finding(present=bool(finding.present)), around, now_s)
-
-    monkeypatch.setattr(recovery, "advance", forgiving)
-    assert core_explore_tracks.explore(CATALOGUE["board_error"])[1].violations
-
-
-def _none_is_heard(
-    settings: Settings, before: memory.Memory, inputs: Inputs, now_s: float
-) -> tuple[float | None, ...]:
-    heard = _HEARD_S(settings, before, inputs, now_s)
-    samples = [*(sample for _, sample in guards(settings, inputs)), *meter_guards(inputs)]
-    pairs = zip(samples, heard, strict=True)
-    return tuple(now_s if sample is None else heard_s for sample, heard_s in pairs)
-
-
-_HEARD_S = memory._heard_s
-
-
-def _see_guarded(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> freshness.Seen:
-    return _SEE(settings, life, replace(inputs, guarded=True), now_s)
-
-
-_SEE = freshness.see
-
-DAY_MUTANTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
-    "silence overlooked": (
-        lambda patch: patch.setattr(liveness, "silences", lambda *_: ()),
-        "closed only with a",
-    ),
-    "no reading taken for a reading": (
-        lambda patch: patch.setattr(memory, "_heard_s", _none_is_heard),
-        "closed only with a",
-    ),
-    "closes unguarded": (
-        lambda patch: patch.setattr(freshness, "see", _see_guarded),
-        "closes only guarded",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", DAY_MUTANTS)
-def test_random_days_notice(
-    name: str, monkeypatch: pytest.MonkeyPatch, exploration: tuple[Known, dict[str, Count]]
-) -> None:
-    known, _ = exploration
-    mutate, expected = DAY_MUTANTS[name]
-    mutate(monkeypatch)
-    days = (Day(seed=seed, known=known).run(20_000, limit=1) for seed in range(4))
-    assert any(v.startswith(expected) for day in days for v in day.violations)
-
-
-def test_exploration_notices_a_reset_of_any_rank(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "_lifted", lambda _, around: bool(around.resets))
-    assert core_explore_tracks.explore(CATALOGUE["contactor_welded"])[1].violations
-
-
-def test_shapes_differ() -> None:
-    """Connector 2 has no witness beside its meter."""
+def test_rules_are_rows() -> None:
+    assert all(isinstance(rule, FaultRule) for rule in ROWS.values())
     assert ONE.has_feedback
-    assert not TWO.has_feedback
+    assert not TWO.has_feedback  # no witness beside its meter
