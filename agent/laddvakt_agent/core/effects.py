@@ -118,7 +118,8 @@ def _faults(before: tuple[Track, ...], after: tuple[Track, ...]) -> Iterator[Eff
 
 
 def _told(fault: ActiveFault) -> tuple[object, ...]:
-    return fault.act, fault.locked_out, fault.retries_used, fault.since_s
+    counted = (fault.retries_used, fault.since_s)
+    return fault.act, fault.locked_out, fault.flapping, fault.evidence, *counted
 
 
 def _standing(tracks: tuple[Track, ...]) -> dict[tuple[str, str], ActiveFault]:

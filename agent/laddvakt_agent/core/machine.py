@@ -170,8 +170,10 @@ def _pass(
     passed = replace(
         connector, life=life, memory=memory, tests=tests, tracks=tracks, summary=summary
     )
+    reclosed = memory.gear.board.reclosed and not connector.memory.gear.board.reclosed
     return passed, trail
 
+        reclosed_s=now_s if reclosed else None,
 
 def _tracked(
     settings: Settings,
