@@ -49,15 +49,14 @@ def uplink_certificate(s: Scene) -> Finding:
 
 def clock_unset(s: Scene) -> Finding:
     """Wall time was never synchronised since the controller started."""
-    match s.inputs.clock:
-        case None:
-            return UNKNOWN
-        case ClockState.UNSET:
-            return found(True, "never synchronised since the start, and nothing to restore from")
-        case ClockState.RESTORED:
-            return found(True, "never synchronised since the start, restored from what was written")
-        case ClockState.SYNCED:
-            return AWAY
+    clock = s.inputs.clock
+    if clock is None:
+        return UNKNOWN
+    if clock is ClockState.SYNCED:
+        return AWAY
+    restored = clock is ClockState.RESTORED
+    source = "restored from what was written" if restored else "and nothing to restore from"
+    return found(True, f"never synchronised since the start, {source}")
 
 
 def clock_jumped(s: Scene) -> Finding:

@@ -48,6 +48,11 @@ def load_limit_unknown(s: Scene) -> Finding:
     )
 
 
+def _stale_due_s(s: Scene) -> Iterator[float]:
+    if s.inputs.site_current_a is not None:
+        yield s.inputs.site_current_a.taken_s + s.settings.site_max_age_s
+
+
 def _turn_due_s(s: Scene) -> Iterator[float]:
     over_since_s = s.memory.gear.service.over_since_s
     if over_since_s is not None:
@@ -74,5 +79,6 @@ DETECTORS: tuple[Detector, ...] = (
         needs=("site_current_a",),
         look=load_limit_unknown,
         fitted=_managed,
+        due_s=_stale_due_s,
     ),
 )

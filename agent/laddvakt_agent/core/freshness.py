@@ -240,23 +240,40 @@ def _measured_since_ramp(settings: Settings, life: Life, inputs: Inputs) -> bool
 
 def deadlines_s(settings: Settings, inputs: Inputs) -> Iterator[float]:
     """When readings begin or cease to count."""
-    age_s = settings.sample_max_age_s
-    safety = (sample for _, sample in guards(settings, inputs))
-    others = (inputs.pwm_on, inputs.board_errors, inputs.limit_readback_a, inputs.residual_dc_a)
-    gear = (inputs.locked, inputs.phases_closed, inputs.proximity, inputs.brown_out)
-    for sample in (*safety, *others, *gear):
-        if sample is not None:
-            yield sample.taken_s - AHEAD_MAX_S
-            yield sample.taken_s + age_s
-    for sample in (inputs.voltage_v, inputs.power_w, *meter_guards(inputs)):
-        if sample is not None:
-            yield sample.taken_s - AHEAD_MAX_S
-            yield sample.taken_s + settings.meter_max_age_s
+    for age_s, samples in _aging(settings, inputs):
+        for sample in samples:
+            if sample is not None:
+                yield sample.taken_s - AHEAD_MAX_S
+                yield sample.taken_s + age_s
 
 
 def known_time(at_s: float | None) -> float:
     """A time as a number: before everything when it is missing or no number."""
     return -math.inf if at_s is None or math.isnan(at_s) else at_s
+
+
+def _aging(
+    settings: Settings, inputs: Inputs
+) -> Iterator[tuple[float, tuple[Sample[object] | None, ...]]]:
+    """Every reading that a detector judges by, with the age at which it ceases to count."""
+    i = inputs
+    board = (
+        i.pwm_on, i.limit_readback_a, i.board_errors, i.diode_missing, i.proximity,
+        i.plug_partly_inserted, i.locked, i.latch_broken, i.cable_cut,
+    )  # fmt: skip
+    guard = (
+        i.phases_closed, i.residual_dc_a, i.residual_ac_a, i.residual_ac_tripped, i.earth_missing,
+        i.insulation_fault, i.brown_out, i.enclosure_open, i.tilted, i.water_inside,
+    )  # fmt: skip
+    meter = (
+        i.voltage_v, i.earth_voltage_v, i.neutral_a, i.power_w, i.frequency_hz, *meter_guards(i),
+    )  # fmt: skip
+    slow = (i.board_boots, i.board_uptime_s, i.enclosure_temp_c, i.plug_temp_c)
+    safety = tuple(sample for _, sample in guards(settings, i))
+    yield settings.sample_max_age_s, (*safety, *board, *guard)
+    yield settings.meter_max_age_s, meter
+    yield settings.slow_max_age_s, slow
+    yield settings.site_max_age_s, (i.site_voltage_v, i.site_current_a)
 
 
 def _vehicle(settings: Settings, state: Pilot | None) -> Vehicle:

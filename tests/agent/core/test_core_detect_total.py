@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.core.core_detect import charging
 from agent.core.core_world import ONE, World
-from laddvakt_agent.core import machine
+from laddvakt_agent.core import freshness, machine
 from laddvakt_agent.core.inputs import (
     ClockState,
     DeviceHealth,
@@ -22,7 +25,7 @@ from laddvakt_agent.core.inputs import (
     StoreHealth,
     UplinkHealth,
 )
-from laddvakt_agent.core.scene import OPTIONAL_INPUTS
+from laddvakt_agent.core.scene import OPTIONAL_INPUTS, Scene
 from laddvakt_agent.core.settings import Settings
 
 ALL = replace(
@@ -142,3 +145,75 @@ def test_nothing_is_judged_by_what_is_old(shape: Settings, inputs: Inputs, late_
         "uplink_down", "uplink_refused", "uplink_certificate", "device_lost", "meter_lost",
         "load_limit_unknown",
     }  # fmt: skip
+
+
+def _due(world: World, code: str) -> list[float]:
+    scene = Scene(
+        world.settings,
+        world.connector.life,
+        world.connector.memory,
+        world.inputs,
+        world.now_s,
+    )
+    (detector,) = (d for d in world.connector.detectors if d.code == code)
+    return [at_s - world.now_s for at_s in detector.due_s(scene)]
+
+
+def _ramping() -> World:
+    world = charging(World())
+    world.authorised = False
+    world.advance(0.25)
+    return world
+
+
+def _told(name: str, value: object) -> World:
+    world = World(settings=ALL, gear={name: value})
+    world.advance(0.25)
+    return world
+
+
+def _restarted() -> World:
+    world = _told("board_boots", 1)
+    world.gear = {"board_boots": 2}
+    world.advance(0.25)
+    return world
+
+
+def _recovered() -> World:
+    world = World()
+    world.connector = machine.initial(ONE, (), world.now_s, session_open=True)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "due_s"),
+    [
+        (_ramping, "vehicle_keeps_drawing", [6.0]),
+        (World, "vehicle_keeps_drawing", []),
+        (_restarted, "board_restarted", [5.0]),
+        (lambda: World(settings=ALL), "board_restarted", []),
+        (World, "limit_not_obeyed", [10.0]),
+        (lambda: _told("clock_step_s", 3.0), "clock_jumped", [1.5]),
+        (World, "clock_jumped", []),
+        (lambda: _told("round_late_s", 2.0), "control_loop_late", [1.5, 60.0]),
+        (lambda: _told("round_late_s", 1.0), "control_loop_late", [1.5]),
+        (_recovered, "session_recovered", [60.0]),
+        (World, "session_recovered", []),
+        (lambda: _told("site_current_a", (40.0, 0.0, 0.0)), "site_overload", [15.0]),
+        (lambda: _told("site_current_a", (10.0, 0.0, 0.0)), "site_overload", []),
+        (lambda: _told("site_current_a", (10.0, 0.0, 0.0)), "load_limit_unknown", [10.0]),
+        (lambda: World(settings=ALL), "load_limit_unknown", []),
+    ],
+)
+def test_due_without_new_readings(make: Callable[[], World], code: str, due_s: list[float]) -> None:
+    """When a detector will say something else although nothing new is read."""
+    assert _due(make(), code) == pytest.approx(due_s)
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONAL_INPUTS))
+def test_readings_grow_old_on_time(name: str) -> None:
+    """Every optional reading has a deadline at which it ceases to count."""
+    values: dict[str, Any] = {name: Sample(value=0.0, taken_s=1000.0)}
+    due_s = set(freshness.deadlines_s(ALL, Inputs(**values)))
+    assert due_s <= {999.5, 1001.5, 1003.0, 1010.0, 1030.0}
+    assert len(due_s) == 2
