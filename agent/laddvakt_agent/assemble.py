@@ -14,6 +14,7 @@ from laddvakt_agent.config import Config, ConnectorConfig
 from laddvakt_agent.core import machine
 from laddvakt_agent.core import session as core_session
 from laddvakt_agent.core.catalogue import FaultRule, with_overrides
+from laddvakt_agent.core.diagnose_picture import Beside
 from laddvakt_agent.core.health import Motion
 from laddvakt_agent.core.memory_wear import Wear
 from laddvakt_agent.core.model import Latch
@@ -161,8 +162,11 @@ class _Workshop:
 
     def furnish(self, hardware: Hardware) -> None:
         """Tell the book where everything is, and what stood when the agent last stopped."""
-        self.book.devices = hardware.all_device_health()
         self.book.owners = hardware.owners()
+        self.book.beside = {
+            name: Beside(devices=hardware.device_health(name), lines=hardware.line_health(name))
+            for name in hardware.roles
+        }
         self.book.inherit(self.journal.inherited_faults())
 
     def publisher(

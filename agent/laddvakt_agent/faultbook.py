@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from laddvakt_agent.core.catalogue import FaultRule, SubjectKind, rule_for
-from laddvakt_agent.core.diagnose import causes
-from laddvakt_agent.core.inputs import DeviceHealth
+from laddvakt_agent.core.diagnose import Cause, diagnose
+from laddvakt_agent.core.diagnose_picture import Beside, Past, Picture, follow
+from laddvakt_agent.core.inputs import Inputs
+from laddvakt_agent.core.life import Life
 from laddvakt_agent.core.model import ActiveFault
+from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.published import FaultReport
 
 Identity = tuple[str, str]  # (code, subject)
+LOOK_AGAIN_S = 5.0  # what time alone changes in a diagnosis is seen after so long at the latest
+PAST_KEPT = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,8 @@ class Entry:
     changed_at: datetime
     cause: str
     symptoms: tuple[str, ...] = ()
+    because: str = ""  # why its cause explains it; empty where it is the cause itself
+    suspected: str = ""  # what its diagnosis is not sure of
     cleared_at: datetime | None = None
 
 
@@ -37,19 +44,36 @@ class FaultBook:
     rules: Mapping[str, FaultRule]
     evse_uids: Mapping[str, str]  # connector id → EVSE uid
     save: Callable[[Entry], None]
-    devices: tuple[DeviceHealth, ...] = ()  # which device sits on which line
     owners: Mapping[str, frozenset[str]] = field(default_factory=dict)  # device, line → connectors
     entries: dict[Identity, Entry] = field(default_factory=dict)
     recent: list[Entry] = field(default_factory=list)  # cleared ones, newest last
+    beside: dict[str, Beside] = field(default_factory=dict)  # what each connector did
+    past: tuple[Past, ...] = ()  # faults that have cleared, the newest last
+    causes: tuple[Cause, ...] = ()  # of what stands now, the one to name first
+    now_s: float = 0.0
+    looked_s: float = 0.0
 
     def inherit(self, entries: Iterable[Entry]) -> None:
         """Take over what stood when the agent last stopped, so that a fault keeps its id."""
         for entry in entries:
             self.entries[entry.fault.code, entry.fault.subject] = entry
 
+    def watch(
+        self, settings: Settings, life: Life, inputs: Inputs, now_s: float, at: datetime
+    ) -> None:
+        """What a connector does and sees at this moment; to be called each round, before faults."""
+        name = settings.connector
+        before = self.beside.get(name, Beside())
+        self.beside[name] = follow(settings, life, before, inputs, now_s)
+        self.now_s = max(self.now_s, now_s)
+        moved = self.beside[name].switchings != before.switchings
+        if self.entries and (moved or now_s >= self.looked_s + LOOK_AGAIN_S):
+            self._diagnose(at, touched=None)
+
     def raised(self, connector: str, fault: ActiveFault, at: datetime) -> None:
         """`connector` sees this fault now, or sees it changed."""
         identity = (fault.code, fault.subject)
+        self.now_s = max(self.now_s, fault.since_s)
         known = self.entries.get(identity)
         if known is None:
             entry = Entry(
@@ -89,9 +113,20 @@ class FaultBook:
 
     def first_cause(self, connector: str | None) -> str:
         """The cause to name first, of a connector or of the station; "none" where none stands."""
-        entries = self.of(connector) if connector else tuple(self.entries.values())
-        oldest = min(entries, key=lambda entry: entry.started_at, default=None)
-        return "none" if oldest is None else oldest.cause
+        mine = {(entry.fault.code, entry.fault.subject) for entry in self.of(connector or "")}
+        for cause in self.causes:
+            faults = {(fault.code, fault.subject) for fault in (cause.fault, *cause.symptoms)}
+            if connector is None or mine & faults:
+                return cause.fault.code
+        return "none"
+
+    def cause_of(self, entry: Entry) -> tuple[int, str | None]:
+        """The place of a standing fault's cause among all, and its id where it stands itself."""
+        for place, cause in enumerate(self.causes):
+            if entry.fault in (cause.fault, *cause.symptoms):
+                named = self.entries.get((cause.fault.code, cause.fault.subject))
+                return place, None if named is None else named.id
+        return len(self.causes), None
 
     def reports(self) -> tuple[FaultReport, ...]:
         """Standing faults and the latest cleared ones, for backend and pages."""
@@ -100,6 +135,7 @@ class FaultBook:
     def _end(self, entry: Entry, at: datetime) -> None:
         identity = (entry.fault.code, entry.fault.subject)
         del self.entries[identity]
+        self.past = (*self.past, Past(fault=entry.fault, cleared_s=self.now_s))[-PAST_KEPT:]
         ended = replace(entry, cleared_at=at, changed_at=at)
         self.save(ended)
         self.recent = [*self.recent, ended][-50:]
@@ -107,23 +143,35 @@ class FaultBook:
 
     def _diagnose(self, at: datetime, touched: Identity | None) -> None:
         """Name causes anew: one fault can turn others into its symptoms, or free them."""
-        active = tuple(entry.fault for entry in self.entries.values())
-        causes_of: dict[Identity, str] = {}
-        symptoms_of: dict[Identity, tuple[str, ...]] = {}
-        for cause in causes(active, self.devices):
-            for fault in (cause.fault, *cause.symptoms):
-                causes_of[fault.code, fault.subject] = cause.fault.code
-            codes = tuple(symptom.code for symptom in cause.symptoms)
-            symptoms_of[cause.fault.code, cause.fault.subject] = codes
-        for identity, entry in tuple(self.entries.items()):
-            cause_code, symptoms = causes_of[identity], symptoms_of.get(identity, ())
-            if (cause_code, symptoms) != (entry.cause, entry.symptoms):
-                self.entries[identity] = replace(
-                    entry, cause=cause_code, symptoms=symptoms, changed_at=at
-                )
+        self.looked_s = self.now_s
+        self.causes = diagnose(
+            Picture(
+                now_s=self.now_s,
+                standing=tuple(entry.fault for entry in self.entries.values()),
+                past=self.past,
+                connectors=self.beside,
+                rules=self.rules,
+            )
+        )
+        for entry in [told for cause in self.causes for told in self._told(cause)]:
+            identity = (entry.fault.code, entry.fault.subject)
+            if entry != self.entries[identity]:
+                self.entries[identity] = replace(entry, changed_at=at)
             elif identity != touched:
                 continue
             self.save(self.entries[identity])
+
+    def _told(self, cause: Cause) -> Iterator[Entry]:
+        """The entries of one cause with what is now known of them."""
+        codes, code = tuple(symptom.code for symptom in cause.symptoms), cause.fault.code
+        for fault, because in zip(cause.symptoms, cause.because, strict=True):
+            entry = self.entries[fault.code, fault.subject]
+            yield replace(
+                entry, cause=code, symptoms=(), because=because, suspected=cause.suspected
+            )
+        if cause.stands:
+            entry = self.entries[code, cause.fault.subject]
+            yield replace(entry, cause=code, symptoms=codes, because="", suspected=cause.suspected)
 
     def _report(self, entry: Entry) -> FaultReport:
         rule = rule_for(self.rules, entry.fault.code)

@@ -109,6 +109,8 @@ class Guard:
         self.inputs = inputs
         self.connector, effects = machine.step(self.settings, self.connector, inputs, now_s)
         self.stepped_s, self.steps = now_s, self.steps + 1
+        wall = self.keeper.wall_at(now_s)
+        self.book.watch(self.settings, self.connector.life, inputs, now_s, wall)
         self.actuator.want(machine.outputs(self.connector))
         for effect in effects:
             self._apply(effect, inputs, now_s)

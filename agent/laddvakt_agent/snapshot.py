@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from laddvakt_agent import __version__
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.catalogue import rule_for
-from laddvakt_agent.core.diagnose import causes
 from laddvakt_agent.core.status import ocpi_status
 from laddvakt_agent.faultbook import Entry, FaultBook
 from laddvakt_agent.guard import Guard
@@ -97,21 +96,7 @@ class Publisher:
 
     def faults(self) -> list[JsonObject]:
         """Standing faults and the latest cleared ones, newest last."""
-        caused_by = self._cause_ids()
-        return [
-            self._fault(entry) | {"cause_id": caused_by.get(entry.id)}
-            for entry in (*self.book.recent, *self.book.entries.values())
-        ]
-
-    def _cause_ids(self) -> dict[str, str]:
-        """The id of the fault each standing one comes from: its own where it is the cause."""
-        ids = {identity: entry.id for identity, entry in self.book.entries.items()}
-        standing = tuple(entry.fault for entry in self.book.entries.values())
-        return {
-            ids[fault.code, fault.subject]: ids[cause.fault.code, cause.fault.subject]
-            for cause in causes(standing, self.book.devices)
-            for fault in (cause.fault, *cause.symptoms)
-        }
+        return [self._fault(entry) for entry in (*self.book.recent, *self.book.entries.values())]
 
     def _connector(self, guard: Guard, now_s: float) -> JsonObject:
         outputs = machine.outputs(guard.connector)
@@ -179,6 +164,7 @@ class Publisher:
 
     def _fault(self, entry: Entry) -> JsonObject:
         rule, fault = rule_for(self.book.rules, entry.fault.code), entry.fault
+        rank, cause_id = self.book.cause_of(entry)
         return {
             "id": entry.id,
             "code": fault.code,
@@ -190,6 +176,10 @@ class Publisher:
             "evidence": fault.evidence,
             "act": fault.act.name.lower(),
             "cause": entry.cause,
+            "cause_id": cause_id,
+            "cause_rank": rank,  # 0: this cause is named first
+            "because": entry.because,
+            "suspected": entry.suspected,
             "symptoms": list(entry.symptoms),
             "locked_out": fault.locked_out,
             "retries": f"{fault.retries_used} of {fault.retries_allowed} used",

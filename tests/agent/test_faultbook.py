@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from laddvakt_agent.core.catalogue import CATALOGUE, Act
-from laddvakt_agent.core.inputs import DeviceHealth, Role
+from laddvakt_agent.core.diagnose_picture import Beside
+from laddvakt_agent.core.inputs import DeviceHealth, Inputs, Role
+from laddvakt_agent.core.life import Life
 from laddvakt_agent.core.model import ActiveFault
+from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.faultbook import Entry, FaultBook
 
 T0 = datetime(2027, 1, 1, tzinfo=UTC)
@@ -25,7 +28,10 @@ def fault(code: str, subject: str, evidence: str = "") -> ActiveFault:
 def book() -> tuple[FaultBook, list[Entry]]:
     saved: list[Entry] = []
     made = FaultBook(
-        rules=CATALOGUE, evse_uids={"1": "E1", "2": "E2"}, save=saved.append, devices=DEVICES
+        rules=CATALOGUE,
+        evse_uids={"1": "E1", "2": "E2"},
+        save=saved.append,
+        beside={"1": Beside(devices=DEVICES), "2": Beside()},
     )
     return made, saved
 
@@ -66,9 +72,12 @@ def test_a_dead_line_takes_its_silent_devices_as_symptoms_and_lets_them_go() -> 
     assert reports["meter_lost"].cause == "bus_down"
     assert set(reports["bus_down"].symptoms) == {"device_lost", "meter_lost"}
     made.cleared("1", "bus_down", "line1", at(3))
+    assert made.first_cause("1") == "bus_down"  # a device needs a moment before it answers again
+    still = Settings(connector="1", max_current_a=16.0)
+    made.watch(still, Life(), Inputs(devices=DEVICES), 20.0, at(20))
     left = {report.code: report for report in made.reports() if report.cleared_at is None}
     assert left["device_lost"].cause == "device_lost"
-    assert left["device_lost"].changed_at == at(3)
+    assert left["device_lost"].changed_at == at(20)
     assert saved[-1].cause == saved[-1].fault.code
 
 

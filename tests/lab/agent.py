@@ -74,6 +74,7 @@ class Keeper:
         self.resets = frozenset()
         self.inputs = self.reader.read(now_s, wishes)
         self.connector, effects = machine.step(self.settings, self.connector, self.inputs, now_s)
+        self.book.watch(self.settings, self.connector.life, self.inputs, now_s, wall(now_s))
         self.reader.command(now_s, machine.outputs(self.connector))
         for effect in effects:
             if self.tells is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lab.acts import afflict
@@ -11,7 +11,7 @@ from lab.fitting import DEVICES, settings
 from lab.readings import Reader
 from lab.wires import Wires
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.inputs import DeviceHealth, Reset
+from laddvakt_agent.core.inputs import Reset
 from laddvakt_agent.core.session import totals
 from laddvakt_agent.core.status import ocpi_status
 from laddvakt_agent.core.tracks import Phase
@@ -164,14 +164,9 @@ class Lab:
         for keeper in self.keepers.values():
             did |= keeper.step(self.now_s)
             self.steps += 1
-        self.book.devices = tuple(dict.fromkeys(self._devices()))
         if did:
             self.lively_s = self.now_s
         return did
-
-    def _devices(self) -> Iterator[DeviceHealth]:
-        for keeper in self.keepers.values():
-            yield from keeper.inputs.devices
 
     def _ask(self, action: Action) -> str | None:
         """What the agent is asked."""

@@ -114,6 +114,7 @@ class Wires:
                 up=not down,
                 reason="every device silent" if down else "",
                 error_share=0.0 if share is None else share,
+                broken_s=() if counts is None else counts.bursts_s,
             )
 
     def _learn(self) -> None:

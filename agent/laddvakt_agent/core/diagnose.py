@@ -1,78 +1,217 @@
-"""Root cause first: many symptoms, one fault to name. Changes what is shown, never what is done."""
+"""Root cause first: many symptoms, one fault to name. Changes what is shown, never what is done.
+
+Three steps, each a pure function of the picture: conclude what no single detector can see, link
+every symptom to the cause that explains it best, and say of each cause why and how surely. Equal
+pictures give equal answers, in whatever order their faults are listed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
-from laddvakt_agent.core.inputs import DeviceHealth, Role
+from laddvakt_agent.core.diagnose_conclude import Conclusion, conclusions
+from laddvakt_agent.core.diagnose_links import (
+    LINKS,
+    RETURN_S,
+    SITE_CODES,
+    TOGETHER_S,
+    TWIN_FOLD_S,
+    Link,
+    Scope,
+)
+from laddvakt_agent.core.diagnose_notes import blamed, notes
+from laddvakt_agent.core.diagnose_picture import Picture
 from laddvakt_agent.core.model import ActiveFault
+from laddvakt_agent.core.rules import Act, CauseClass
 
-# What each cause explains about the same subject.
-_EXPLAINS: Mapping[str, frozenset[str]] = {
-    "power_lost": frozenset({"phase_lost", "contactor_did_not_close", "contactor_opened_alone"}),
-    "phase_lost": frozenset({"contactor_did_not_close", "contactor_opened_alone"}),
-    "over_current_gross": frozenset({"over_current"}),
-    "board_error": frozenset({"limit_not_obeyed"}),
-}
-# What a cause about the whole station explains on every connector.
-_EXPLAINS_ALL: Mapping[str, frozenset[str]] = {
-    # The loop often cuts the coil as well: the mirror contact then opens by itself.
-    "emergency_stop": frozenset({"contactor_did_not_close", "contactor_opened_alone"}),
-}
-_SILENT = frozenset({"device_lost", "meter_lost"})
+TAIL_S = 60.0  # a symptom may be raised so long after its cause has cleared
+
+Key = tuple[float, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """One fault to name, with the faults it explains."""
+    """One fault to name, with the faults it explains.
+
+    `because` has one line for each symptom. `stands` False: it has cleared a while ago, or was
+    concluded from its symptoms; no fault of that name stands now.
+    """
 
     fault: ActiveFault
     symptoms: tuple[ActiveFault, ...] = ()
+    because: tuple[str, ...] = ()
+    stands: bool = True
+    suspected: str = ""  # what it is not sure of; empty while it is
+    also: tuple[str, ...] = ()  # what else is known of it
+    cause_class: CauseClass = CauseClass.OWN  # vehicle and grid only with evidence
 
 
-def causes(faults: Sequence[ActiveFault], devices: Sequence[DeviceHealth]) -> tuple[Cause, ...]:
-    """Every fault once: as a cause, or as a symptom of the first cause that explains it.
+@dataclass(frozen=True, slots=True)
+class _Node:
+    fault: ActiveFault
+    cleared_s: float | None = None  # it stood until then
+    concluded: Conclusion | None = None
 
-    `devices` says which device sits on which line. Order of raising is kept.
+    @property
+    def stands(self) -> bool:
+        return self.cleared_s is None and self.concluded is None
+
+    @property
+    def key(self) -> Key:
+        return _key(self.fault)
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    cause: _Node
+    why: str
+
+
+@dataclass(slots=True)
+class _Tree:
+    """Each symptom with its cause; no circle can arise."""
+
+    above: dict[_Node, _Edge] = field(default_factory=dict)
+
+    def root(self, node: _Node) -> _Node:
+        while node in self.above:
+            node = self.above[node].cause
+        return node
+
+    def hang(self, symptom: _Node, edges: Sequence[_Edge]) -> None:
+        """Under the first of these causes that is not itself below the symptom."""
+        for edge in edges:
+            if self.root(edge.cause) is not symptom:
+                self.above[symptom] = edge
+                return
+
+
+def diagnose(picture: Picture) -> tuple[Cause, ...]:
+    """Every standing fault once: as a cause, or as a symptom of one. The cause to name comes first.
+
+    First are those that stop charging, then those that reduce it, then the others; the earliest of
+    each first.
     """
-    explained_by = {
-        id(symptom): cause
-        for symptom in faults
-        for cause in reversed(faults)
-        if cause is not symptom and _explains(cause, symptom, devices)
-    }
-    return tuple(
-        Cause(
-            fault=cause,
-            symptoms=tuple(s for s in faults if _root(s, explained_by) is cause and s is not cause),
-        )
-        for cause in faults
-        if id(cause) not in explained_by
-    )
+    nodes = _nodes(picture)
+    tree = _Tree()
+    for symptom in nodes:
+        if symptom.concluded is None:
+            tree.hang(symptom, _explaining(symptom, nodes, picture))
+    found = [_cause(root, nodes, tree, picture) for root in _roots(nodes, tree)]
+    return tuple(sorted(found, key=lambda cause: _rank(cause, picture)))
 
 
-def _root(fault: ActiveFault, explained_by: Mapping[int, ActiveFault]) -> ActiveFault:
-    while id(fault) in explained_by:  # causes rank strictly above symptoms, so this ends
-        fault = explained_by[id(fault)]
-    return fault
+def _key(fault: ActiveFault) -> Key:
+    return fault.since_s, fault.code, fault.subject
 
 
-def _explains(cause: ActiveFault, symptom: ActiveFault, devices: Sequence[DeviceHealth]) -> bool:
-    same = cause.subject == symptom.subject
-    if symptom.code in _EXPLAINS_ALL.get(cause.code, frozenset()):
-        return True
-    if same and symptom.code in _EXPLAINS.get(cause.code, frozenset()):
-        return True
-    return symptom.code in _SILENT and _silences(cause, symptom, devices)
+def _rank(cause: Cause, picture: Picture) -> tuple[int, float, Key]:
+    faults = (cause.fault, *cause.symptoms)
+    act = max(fault.act for fault in faults)
+    urgency = 0 if act >= Act.FINISH else 1 if act is Act.DERATE else 2
+    return urgency, min(picture.onset_s(fault) for fault in faults), _key(cause.fault)
 
 
-def _silences(cause: ActiveFault, symptom: ActiveFault, devices: Sequence[DeviceHealth]) -> bool:
-    if cause.code == "bus_down":
-        return any(d.name == symptom.subject and d.line == cause.subject for d in devices)
-    if symptom.code != "meter_lost":
+def _nodes(picture: Picture) -> tuple[_Node, ...]:
+    """Everything that can explain or be explained, in one order whatever order it came in."""
+    standing = {(fault.code, fault.subject) for fault in picture.standing}
+    kept = [
+        _Node(past.fault, past.cleared_s)
+        for past in picture.past
+        if picture.now_s <= past.cleared_s + RETURN_S
+        and (past.fault.code, past.fault.subject) not in standing
+    ]
+    concluded = [_Node(made.fault, None, made) for made in conclusions(picture)]
+    nodes = {*(_Node(fault) for fault in picture.standing), *kept, *concluded}
+    return tuple(sorted(nodes, key=lambda node: (node.key, node.cleared_s or 0.0)))
+
+
+def _explaining(symptom: _Node, nodes: Sequence[_Node], picture: Picture) -> list[_Edge]:
+    """Every cause for it, the best first: a conclusion, what stands, then the earliest."""
+    edges = [
+        _Edge(cause, why)
+        for cause in nodes
+        if cause is not symptom and (why := _why(cause, symptom, picture))
+    ]
+    return sorted(edges, key=lambda e: (e.cause.concluded is None, not e.cause.stands, e.cause.key))
+
+
+def _why(cause: _Node, symptom: _Node, picture: Picture) -> str:
+    """Why the one explains the other; empty when it does not."""
+    one, other = cause.fault, symptom.fault
+    if cause.concluded is not None:
+        return cause.concluded.explains(other)
+    if one.code == other.code:
+        return _twin(cause, symptom, picture)
+    for link in LINKS.get(one.code, ()):
+        if other.code not in link.symptoms or not _timely(link, cause, symptom, picture):
+            continue
+        if _near(link.scope, one, other, picture):
+            return f"{link.why} ({_told_s(other.since_s - one.since_s)})"
+    return ""
+
+
+def _twin(cause: _Node, symptom: _Node, picture: Picture) -> str:
+    """The same supply symptom at two places within two seconds has one cause before both."""
+    one, other = cause.fault, symptom.fault
+    if one.code not in SITE_CODES or cause.key >= symptom.key:
+        return ""
+    apart_s = other.since_s - one.since_s
+    folded = cause.cleared_s is None or picture.now_s <= cause.cleared_s + TWIN_FOLD_S
+    if apart_s > TOGETHER_S or not folded or _near(Scope.PLACE, one, other, picture):
+        return ""
+    return f"the same at {one.subject}, {apart_s:.1f} s apart: one cause, before both"
+
+
+def _timely(link: Link, cause: _Node, symptom: _Node, picture: Picture) -> bool:
+    after_s = symptom.fault.since_s - cause.fault.since_s
+    ended_s = cause.cleared_s
+    if ended_s is not None and (
+        symptom.fault.since_s > ended_s + TAIL_S or picture.now_s > ended_s + link.fold_s
+    ):
         return False
-    if cause.code == "power_lost":
-        # Nothing here says whose meter it is: only a station's single meter is beyond doubt.
-        return {d.name for d in devices if d.role is Role.METER} == {symptom.subject}
-    return cause.code == "device_lost" and cause.subject == symptom.subject
+    return -link.lead_s <= after_s <= link.within_s
+
+
+def _near(scope: Scope, one: ActiveFault, other: ActiveFault, picture: Picture) -> bool:
+    if one.subject == other.subject:
+        return True
+    match scope:
+        case Scope.DEVICE:
+            return False
+        case Scope.LINE:
+            line = picture.line_of(one.subject)
+            own = picture.line_of(other.subject)
+            if own is not None:
+                return own == line
+            return bool(picture.places(one.subject) & picture.places(other.subject))
+        case Scope.PLACE:
+            return bool(picture.places(one.subject) & picture.places(other.subject))
+
+
+def _told_s(after_s: float) -> str:
+    return f"{abs(after_s):.1f} s {'later' if after_s >= 0.0 else 'before it was certain'}"
+
+
+def _roots(nodes: Sequence[_Node], tree: _Tree) -> Iterator[_Node]:
+    """Causes that explain something standing, or stand themselves."""
+    yield from dict.fromkeys(tree.root(node) for node in nodes if node.stands)
+
+
+def _cause(root: _Node, nodes: Sequence[_Node], tree: _Tree, picture: Picture) -> Cause:
+    symptoms = [n for n in nodes if n.stands and n is not root and tree.root(n) is root]
+    suspected, also = notes(root.fault, picture)
+    if root.concluded is not None:
+        suspected, also = root.concluded.suspected, (root.concluded.told, *also)
+    elif root.cleared_s is not None:
+        also = (f"it cleared {picture.now_s - root.cleared_s:.0f} s ago", *also)
+    return Cause(
+        fault=root.fault,
+        symptoms=tuple(node.fault for node in symptoms),
+        because=tuple(tree.above[node].why for node in symptoms),
+        stands=root.stands,
+        suspected=suspected,
+        also=also,
+        cause_class=blamed(root.fault, picture),
+    )

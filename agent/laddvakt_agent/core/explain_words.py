@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from laddvakt_agent.core.catalogue import rule_for
-from laddvakt_agent.core.diagnose import Cause, causes
+from laddvakt_agent.core.diagnose import Cause, diagnose
+from laddvakt_agent.core.diagnose_picture import alone
 from laddvakt_agent.core.freshness import Seen, currents_a
 from laddvakt_agent.core.inputs import Inputs
 from laddvakt_agent.core.life import Life, Power
@@ -55,7 +56,8 @@ class Case:
 def faults(case: Case, least: Act) -> Iterator[Link]:
     """The root causes of what stands, the strongest act first, each with its symptoms."""
     standing = active_faults(case.connector)
-    told = [cause for cause in causes(standing, case.inputs.devices) if _act(cause) >= least]
+    picture = alone(case.settings, standing, case.inputs, case.now_s)
+    told = [cause for cause in diagnose(picture) if _act(cause) >= least]
     for cause in sorted(told, key=lambda cause: (-_act(cause), cause.fault.since_s)):
         yield _told(case, cause)
         for symptom in cause.symptoms:

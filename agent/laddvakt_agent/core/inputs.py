@@ -110,6 +110,7 @@ class LineHealth:
     up: bool
     reason: str = ""  # "port missing", "every device silent"
     error_share: float | None = None  # broken replies in the last 5 minutes, 0…1
+    broken_s: tuple[float, ...] = ()  # when bursts of broken replies began, the newest last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

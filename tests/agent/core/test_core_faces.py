@@ -1,4 +1,4 @@
-"""What others see of the core: the OCPI status, and the root cause."""
+"""What others see of the core: the OCPI status."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ import pytest
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.catalogue import with_overrides
-from laddvakt_agent.core.diagnose import causes
-from laddvakt_agent.core.inputs import DeviceHealth, Pilot, Reset, Role
-from laddvakt_agent.core.model import ActiveFault
-from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.inputs import Pilot, Reset
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.status import EvseStatus, ocpi_status
 from laddvakt_agent.published import EvseStatus as PublishedStatus
@@ -100,91 +97,3 @@ def test_the_status_changes_at_a_deadline() -> None:
         deadline = machine.next_deadline_s(world.settings, world.connector, None, world.now_s)
         deadlines.add(deadline)
     assert raised_s + 60.0 in deadlines
-
-
-def fault(code: str, subject: str = "1") -> ActiveFault:
-    return ActiveFault(
-        code=code, subject=subject, since_s=1.0, act=Act.TRIP, locked_out=False, evidence=""
-    )
-
-
-DEVICES = tuple(
-    DeviceHealth(name=name, role=role, line=line, heard_s=None)
-    for name, role, line in (
-        ("evse1", Role.BOARD, "line1"),
-        ("meter1", Role.METER, "line1"),
-        ("rcm1", Role.RESIDUAL_MONITOR, "line2"),
-        ("charx1", Role.BOARD, "tcp1"),
-        ("charx1", Role.METER, "tcp1"),
-    )
-)
-
-
-@pytest.mark.parametrize(
-    ("faults", "expected"),
-    [
-        ([], {}),
-        ([fault("pilot_fault")], {"pilot_fault": []}),
-        (
-            [
-                fault("device_lost", "evse1"),
-                fault("bus_down", "line1"),
-                fault("meter_lost", "meter1"),
-                fault("device_lost", "rcm1"),
-            ],
-            {"bus_down": ["evse1", "meter1"], "device_lost": []},
-        ),
-        ([fault("phase_lost"), fault("power_lost")], {"power_lost": ["1"]}),
-        (
-            [fault("meter_lost", "charx1"), fault("device_lost", "charx1")],
-            {"device_lost": ["charx1"]},
-        ),
-        (
-            [fault("meter_lost", "meter1"), fault("device_lost", "evse1")],
-            {"meter_lost": [], "device_lost": []},
-        ),
-        (
-            [
-                fault("contactor_did_not_close"),
-                fault("phase_lost"),
-                fault("power_lost"),
-            ],
-            {"power_lost": ["1", "1"]},
-        ),
-        (
-            [
-                fault("bus_down", "tcp1"),
-                fault("device_lost", "charx1"),
-                fault("meter_lost", "charx1"),
-            ],
-            {"bus_down": ["charx1", "charx1"]},
-        ),
-        (
-            [fault("power_lost"), fault("contactor_opened_alone", "2")],
-            {"power_lost": [], "contactor_opened_alone": []},
-        ),
-        (
-            [fault("board_error", "2"), fault("limit_not_obeyed", "1")],
-            {"board_error": [], "limit_not_obeyed": []},
-        ),
-        (
-            [fault("emergency_stop", "station"), fault("contactor_opened_alone", "2")],
-            {"emergency_stop": ["2"]},
-        ),
-        (
-            [fault("power_lost"), fault("meter_lost", "meter1")],
-            {"power_lost": [], "meter_lost": []},
-        ),
-    ],
-    ids=["none", "one", "line", "supply", "one device", "two devices", "chain", "both ways",
-         "other connector", "other board", "station", "whose meter"],
-)  # fmt: skip
-def test_causes(faults: list[ActiveFault], expected: dict[str, list[str]]) -> None:
-    found = causes(faults, DEVICES)
-    assert {c.fault.code: [s.subject for s in c.symptoms] for c in found} == expected
-    assert sum(1 + len(c.symptoms) for c in found) == len(faults)
-
-
-def test_the_only_meter_falls_silent_with_the_supply() -> None:
-    found = causes([fault("power_lost"), fault("meter_lost", "meter1")], DEVICES[:3])
-    assert [(c.fault.code, len(c.symptoms)) for c in found] == [("power_lost", 1)]

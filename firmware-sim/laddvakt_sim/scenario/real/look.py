@@ -92,12 +92,12 @@ def _codes(faults: list[JsonObject]) -> list[str]:
 
 
 def _cause(faults: list[JsonObject], connector: str | None) -> str:
-    """What the agent names as the cause of the oldest fault, of a connector or of the station."""
+    """The cause that the agent names first, of a connector or of the station."""
     concerned = [
         fault for fault in faults if connector is None or connector in texts(fault, "connectors")
     ]
-    oldest = min(concerned, key=lambda fault: str(fault.get("started_at")), default=None)
-    return "none" if oldest is None else str(oldest.get("cause"))
+    first = min(concerned, key=lambda fault: number(fault, "cause_rank") or 0.0, default=None)
+    return "none" if first is None else str(first.get("cause"))
 
 
 def _ocpi(
