@@ -158,6 +158,7 @@ EFFECTS: Mapping[str, Effect] = {
     "tilted": _flag("tilted"),
     "water_inside": _flag("water_inside"),
     "meter_frozen": _flag("meter_frozen"),
+    "meter_lost": _flag("meter_silent"),
     "meter_drift": lambda fault: {"meter_factor": fault.number("factor")},
     "meter_implausible": lambda f: {"meter_jumps": ((f.injected_at_s, f.number("wh") or 0.0),)},
     "meter_replaced": _copy(meter_serial="serial", meter_start_wh="start_wh"),

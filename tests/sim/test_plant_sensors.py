@@ -165,6 +165,19 @@ def test_miswired_meters(
     assert shown.power_w == pytest.approx(watts, abs=30.0)
 
 
+def test_a_lost_meter_counts_on() -> None:
+    """It answers nobody, and has counted all the same when it comes back."""
+    charger = charging()
+    meter = charger.connectors["1"].meter
+    before_wh = meter.shown.energy_wh
+    charger.inject({"name": "meter_lost", "connector": "1"}, 10.0)
+    charger.advance(3610.0)
+    answered = [meter.answers]
+    charger.clear(None, None, 3610.0)
+    assert [*answered, meter.answers] == [False, True]
+    assert meter.shown.energy_wh == pytest.approx(before_wh + 11_040, abs=2.0)
+
+
 def test_meter_spec_is_kept() -> None:
     """Serial number, rhythm and steps as it was built in."""
     meter = MeterSpec(update_s=2.0, start_wh=5000.0, resolution_wh=10.0, serial=77)

@@ -82,7 +82,9 @@ class Meter:
 
     @property
     def answers(self) -> bool:
-        """False while it has no supply, and until it has booted."""
+        """False while it has no supply, until it has booted, and while it is dead."""
+        if self._wrong.meter_silent:
+            return False
         return self._up_s is not None and self._at_s >= self._up_s - 1e-9
 
     @property

@@ -169,6 +169,7 @@ class Conditions:
     water_inside: bool = False
     # meter
     meter_frozen: bool = False
+    meter_silent: bool = False
     meter_factor: float = 1.0
     meter_jumps: tuple[tuple[float, float], ...] = ()  # (when, Wh): each happens once
     meter_serial: int | None = None  # another meter …
