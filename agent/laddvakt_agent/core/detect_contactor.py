@@ -67,10 +67,8 @@ def contactor_did_not_close(s: Scene) -> Finding:
     if live or settling(s, s.settings.feedback_settle_s if mirrored else rule["settle_s"]):
         return AWAY
     closed = _mirror(s) if mirrored else live
-    if closed is None:
-        return UNKNOWN
-    if closed:
-        return AWAY
+    if closed is not False:
+        return UNKNOWN  # a mirror contact that follows was seen to do so above
     return _DID_NOT_FOLLOW if mirrored else _DARK
 
 

@@ -27,7 +27,7 @@ OPEN = Life(commanded_since_s=START_S - 100.0, limit_changed_s=START_S - 100.0)
 CHARGING = replace(
     OPEN, power=Power.CLOSED, plugged=True, session=True, read_once=True, limit_a=16.0
 )
-WELL: Mapping[str, object] = {
+WELL: Mapping[str, Any] = {
     "pilot": Pilot.C,
     "pwm_on": True,
     "limit_readback_a": 16.0,
@@ -38,7 +38,7 @@ WELL: Mapping[str, object] = {
     "current_a": (15.5, 15.5, 15.5),
     "power_w": 10_700.0,
 }
-IDLE: Mapping[str, object] = {
+IDLE: Mapping[str, Any] = {
     **WELL,
     "pilot": Pilot.A,
     "pwm_on": False,
@@ -56,7 +56,7 @@ class Bench:
     code: str
     settings: Settings = ONE
     life: Life = CHARGING
-    read: dict[str, object] = field(default_factory=lambda: dict(WELL))
+    read: dict[str, Any] = field(default_factory=lambda: dict(WELL))
     now_s: float = START_S
     update_s: float = 0.0  # 0: with each step
     energy_wh: float | None = 5000.0
@@ -127,6 +127,10 @@ class Bench:
             self.beside[code] = Track(rule=rule_for(self.settings.rules, code), subject="1")
         return self
 
+    def says(self) -> bool | None:
+        """Whether the detector sees the fault now."""
+        return self.finding.present
+
     def run(self, seconds: float, period_s: float = 0.25, **changes: object) -> Bench:
         """Step through this long with these readings from now on."""
         self.read.update(changes)
@@ -153,7 +157,7 @@ class Bench:
         if self.update_s and self.now_s < self.newest_s + self.update_s:
             return replace(self.inputs, resets=self.resets, **self.whole)
         self.newest_s = self.now_s
-        values: dict[str, object] = dict(self.read)
+        values: dict[str, Any] = dict(self.read)
         if self.energy_wh is not None:
             values["energy_wh"] = self.energy_wh
         changes: dict[str, Any] = {
@@ -170,10 +174,10 @@ class Case:
 
     id: str
     code: str
-    bad: Mapping[str, object]
+    bad: Mapping[str, Any]
     after_s: float  # from the first bad reading to the raise
-    calm: Mapping[str, object] = field(default_factory=lambda: WELL)
-    near: tuple[Mapping[str, object], ...] = ()
+    calm: Mapping[str, Any] = field(default_factory=lambda: WELL)
+    near: tuple[Mapping[str, Any], ...] = ()
     act: Act = Act.RAMP
     limit_a: float | None = None
     evidence: str = ""
