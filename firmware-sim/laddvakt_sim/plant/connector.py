@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Protocol
 
 from laddvakt_sim.plant import residual
@@ -66,6 +67,7 @@ class Connector(Truth):
         self.energy_wh = 0.0
         self._coil = coil
         self._at_s = now_s
+        self._wired: tuple[tuple[object, ...], tuple[Element, ...]] = ((), ())
         self._marks: tuple[float, ...] = ()
         self._pilot_fault: Blinker | None = None
         self.contactor.attach(lambda: max(self.current_a()))
@@ -143,7 +145,8 @@ class Connector(Truth):
         """What this connector takes at `now_s`."""
         leak = self._leak(now_s, self.feed_volts)
         amps = 0.0 if self.vehicle is None else self.vehicle.current_a(now_s)
-        return Load(self._elements(amps), leak, self._contact_ohm(), self.conditions)
+        found = tuple([Element(e.line, e.other, amps) for e in self._wiring()]) if amps else ()
+        return Load(found, leak, self._contact_ohm(), self.conditions)
 
     def flow(self, to_s: float, three: tuple[Terminal, Terminal, Terminal]) -> None:
         """Let energy and heat flow; the terminals are those at start, middle and end."""
@@ -189,16 +192,22 @@ class Connector(Truth):
         return Offer(
             pwm_on=self.board.pwm_on and readable and not self.board.state_f,
             offered_a=self.board.offered_a,
-            supplied=_first_fed(self._elements(1.0), self._first_line()),
+            supplied=_first_fed(self._wiring(), self._first_line()),
             state_f=self.board.state_f and readable,
         )
 
-    def _elements(self, amps: float) -> tuple[Element, ...]:
-        if self.vehicle is None or self.conditions.cable_cut:
-            return ()
-        spec = self.vehicle.spec
-        lines = tuple(phase - 1 for phase in spec.phase_map[: spec.phases])
-        return elements(self.site.grid, self.feed_volts, lines, self._connected(), amps)
+    def _wiring(self) -> tuple[Element, ...]:
+        """Where one ampere per phase would flow; nothing of what decides it is ever changed."""
+        spec = None if self.vehicle is None else self.vehicle.spec
+        closed, mains, grid = self._connected(), self.feed_volts, self.site.grid
+        key = (spec, closed, mains, grid, self.conditions)
+        if len(self._wired[0]) != len(key) or not all(map(operator.is_, self._wired[0], key)):
+            found: tuple[Element, ...] = ()
+            if spec is not None and not self.conditions.cable_cut:
+                lines = tuple(phase - 1 for phase in spec.phase_map[: spec.phases])
+                found = elements(grid, mains, lines, closed, 1.0)
+            self._wired = (key, found)
+        return self._wired[1]
 
     def _contact_ohm(self) -> float:
         if self.vehicle is None:

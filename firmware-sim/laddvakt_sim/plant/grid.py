@@ -158,8 +158,21 @@ def _terminal(
         plug_loss_w=load.contact_ohm * squares,
         leak_w=_power(volts, branch.leak),
         metered_w=_power(_less(volts, (neutral_v, neutral_v, neutral_v)), branch.amps),
+        coil_v=_coil_v(spec, volts, alive, neutral_v),
         most_a=max(abs(amps) for amps in branch.amps),
     )
+
+
+def _coil_v(
+    spec: GridSpec, volts: Three, alive: tuple[bool, bool, bool], neutral_v: complex
+) -> float:
+    """A coil hangs on the best phase, on IT between the best two."""
+    if spec.supply is not Supply.IT:
+        return max(
+            abs(v - neutral_v) if lives else 0.0 for v, lives in zip(volts, alive, strict=True)
+        )
+    pairs = ((0, 1), (1, 2), (2, 0))
+    return max(abs(volts[a] - volts[b]) if alive[a] and alive[b] else 0.0 for a, b in pairs)
 
 
 def _bus(

@@ -62,6 +62,7 @@ class Terminal:
     leak_w: float = 0.0
     metered_w: float = 0.0  # through the meter's place
     most_a: float = 0.0  # in any line
+    coil_v: float = 0.0  # the highest a coil can be fed with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,8 @@ class Plant:
 
     def terminal(self, number: int) -> Terminal:
         """The supply terminals of a connector now."""
+        if self._fresh and self._solved is not None:
+            return self._solved[1].terminals[number]
         return self._solution(self.now_s, steady=self._steady()).terminals[number]
 
     def _due(self) -> list[tuple[float, Timed]]:

@@ -174,14 +174,7 @@ class Truth:
 
     def coil_share_at(self, terminal: Terminal) -> float:
         """The same at given terminals."""
-        volts, alive = terminal.volts, terminal.alive
-        if self.site.grid.supply is Supply.IT:
-            pairs = ((0, 1), (1, 2), (2, 0))
-            found = [abs(volts[a] - volts[b]) for a, b in pairs if alive[a] and alive[b]]
-        else:
-            found = [abs(v - terminal.neutral_v) for v, a in zip(volts, alive, strict=True) if a]
-        nominal_v = self.site.grid.nominal_v
-        return max(found, default=0.0) / nominal_v * self.conditions.coil_share
+        return terminal.coil_v / self.site.grid.nominal_v * self.conditions.coil_share
 
     @property
     def brown_out(self) -> bool:
@@ -256,7 +249,9 @@ class Truth:
     def _leak(self, now_s: float, mains: Three) -> Leak:
         """The leakage that takes power."""
         line = self._first_line()
-        if not self.earth_present:
+        wrong, vehicle = self.conditions, self.vehicle
+        tight = wrong.residual_dc_ma == wrong.residual_ac_ma == 0.0
+        if (tight and (vehicle is None or vehicle.spec.leak_ohm is None)) or not self.earth_present:
             return Leak(line, 0.0)
         line = line if mains[line] != 0j else next((n for n in range(3) if mains[n] != 0j), line)
         ma = 0.0
