@@ -67,6 +67,7 @@ BEYOND = {
     "supply": ('[charger]\nsupply = "it-tt-3x230"\n' + TRUTH, "fed by tn-tt-230-400"),
     "load side": ('[charger]\nvoltage_side = "load"\n' + TRUTH, "line side"),
     "fitted": ('[charger]\nfitted = ["feedback", "door", "tilt"]\n' + TRUTH, "has no door, tilt"),
+    "the clock": ('[[expect]]\nby_s = 1\nfault = "clock_unset"\n', "the clock of this machine"),
 }
 
 
@@ -108,24 +109,15 @@ BOARD = FakePeer(
     }
 )
 FAULTS = [
-    {
-        "code": "device_lost",
-        "cause": "bus_down",
-        "connectors": ["1"],
-        "started_at": "2026-01-01T00:00:02Z",
-    },
-    {
-        "code": "meter_lost",
-        "cause": "meter_lost",
-        "connectors": ["1", "2"],
-        "started_at": "2026-01-01T00:00:03Z",
-    },
-    {
-        "code": "clock_unset",
-        "cause": "clock_unset",
-        "connectors": [],
-        "started_at": "2026-01-01T00:00:01Z",
-    },
+    {"id": "a", "code": "device_lost", "cause": "bus_down", "connectors": ["1"], "cause_rank": 1},
+    {"id": "b", "code": "meter_lost", "cause": "meter_lost", "connectors": ["1", "2"]}
+    | {"cause_rank": 2},
+    {"id": "c", "code": "bus_down", "cause": "bus_down", "connectors": ["1"], "cause_rank": 0},
+    {"id": "d", "code": "meter_frozen", "cause": "meter_frozen", "connectors": ["1", "2"]}
+    | {"cause_rank": 3},
+    {"id": "f", "code": "clock_jumped", "cause": "clock_jumped", "connectors": ["1"]},
+    {"id": "e", "code": "storage_worn", "cause": "storage_worn", "connectors": []}
+    | {"cause_rank": 4},
 ]
 AGENT = FakePeer(
     {
@@ -137,10 +129,9 @@ AGENT = FakePeer(
                     "evse_uid": "E1",
                     "status": "INOPERATIVE",
                     "state": "faulted",
-                    "faults": ["device_lost", "meter_lost"],
                     "limit_a": 0,
                 },
-                {"id": "2", "evse_uid": "E2", "status": "CHARGING", "faults": ["meter_lost"]},
+                {"id": "2", "evse_uid": "E2", "status": "CHARGING"},
             ],
         }
     }
@@ -160,14 +151,16 @@ SILENT = FakePeer({})
 
 
 def test_a_look_brings_truth_word_and_backend_together() -> None:
-    before = Baseline(energy_wh={"1": 100.0}, sessions=1, cdrs=1, cdr_kwh=1.0)
+    before = Baseline(
+        energy_wh={"1": 100.0}, sessions=1, cdrs=1, cdr_kwh=1.0, faults=frozenset({"d"})
+    )
     assert look(BOARD, AGENT, BACKEND, 7.0, before) == Observed(
         at_s=7.0,
         connectors={
             "1": Seen(
                 status="INOPERATIVE",
                 state="faulted",
-                faults=frozenset({"device_lost", "meter_lost"}),
+                faults=frozenset({"device_lost", "meter_lost", "bus_down"}),
                 cause="bus_down",
                 contactor_closed=True,
                 limit_a=0.0,
@@ -181,8 +174,8 @@ def test_a_look_brings_truth_word_and_backend_together() -> None:
                 energy_wh=0.0,
             ),
         },
-        faults=frozenset({"device_lost", "meter_lost", "clock_unset"}),
-        cause="clock_unset",
+        faults=frozenset({"device_lost", "meter_lost", "bus_down", "storage_worn"}),
+        cause="bus_down",
         ocpi=SeenOcpi(statuses={"1": "INOPERATIVE"}, sessions=2, cdrs=1, cdr_kwh=0.75),
     )
 
@@ -194,11 +187,12 @@ def test_who_is_silent_is_unknown() -> None:
     assert look(SILENT, SILENT, None, 7.0, Baseline()) == Observed(at_s=7.0)
 
 
-def test_the_first_look_is_what_others_are_counted_from() -> None:
-    found = look(BOARD, AGENT, BACKEND, 0.0, Baseline())
-    before = Baseline.of(found)
+def test_what_was_there_before_does_not_count() -> None:
+    before = Baseline.taken(BOARD, AGENT, BACKEND)
     after = look(BOARD, AGENT, BACKEND, 1.0, before)
     assert after.connectors["1"].energy_wh == 0.0
+    assert after.connectors["1"].faults == after.faults == frozenset()
+    assert after.connectors["1"].cause == after.cause == "none"
     assert after.ocpi == SeenOcpi(statuses={"1": "INOPERATIVE"}, sessions=0, cdrs=0, cdr_kwh=0.0)
 
 

@@ -39,7 +39,7 @@ class RealDriver:
     def __init__(self, scene: Scene, *, ocpi: bool) -> None:
         self._scene = scene
         self._backend = scene.backend if ocpi else None
-        self._before = Baseline.of(look(scene.board, scene.agent, self._backend, 0.0, Baseline()))
+        self._before = Baseline.taken(scene.board, scene.agent, self._backend)
         self._zero_s = now_s()
 
     def advance(self, to_s: float, see: Callable[[Observed], None]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from laddvakt_sim.scenario.checks import Problem
 from laddvakt_sim.scenario.model import Expect, Scenario
+from laddvakt_sim.scenario.real.look import CLOCK
 
 FITTED = ("feedback", "emergency_stop", "residual_monitor")
 ELSEWHERE = "run it in process, where plant and core are joined in virtual time"
@@ -32,6 +33,8 @@ def _charger(scenario: Scenario) -> Iterator[Problem]:
 def _expectation(expect: Expect) -> Iterator[Problem]:
     if expect.wish.locked is not None:
         yield _beyond(expect.line, "the simulated board has no lock")
+    if named := {*expect.wish.faults, expect.wish.cause} & set(CLOCK):
+        yield _beyond(expect.line, f"{named.pop()}: a real run has the clock of this machine")
 
 
 def _beyond(line: int, what: str) -> Problem:

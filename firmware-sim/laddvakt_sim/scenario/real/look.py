@@ -20,21 +20,31 @@ from laddvakt_sim.scenario.real.peers import (
     texts,
 )
 
+CLOCK = ("clock_unset", "clock_jumped")  # faults of the clock of whatever machine this runs on
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """What was there before the scenario: energies by connector, objects at the backend."""
+    """What was there before the scenario: energies by connector, objects at the backend, faults.
+
+    `faults` are ids. What stands before anything is done is the machine's own, such as a
+    worn disk, and says nothing about the scenario.
+    """
 
     energy_wh: Mapping[str, float] = field(default_factory=dict)
     sessions: int = 0
     cdrs: int = 0
     cdr_kwh: float = 0.0
+    faults: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, observed: Observed) -> Self:
-        """What one look found."""
+    def taken(cls, board: Peer, agent: Peer, backend: Peer | None) -> Self:
+        """What is there now."""
+        faults = objects(_asked(agent, "/status") or {}, "faults")
+        observed = look(board, agent, backend, 0.0, Baseline())
         ocpi = observed.ocpi or SeenOcpi()
         return cls(
+            faults=frozenset(id_ for fault in faults if (id_ := text(fault, "id")) is not None),
             energy_wh={name: seen.energy_wh or 0.0 for name, seen in observed.connectors.items()},
             sessions=ocpi.sessions or 0,
             cdrs=ocpi.cdrs or 0,
@@ -47,21 +57,25 @@ def look(board: Peer, agent: Peer, backend: Peer | None, at_s: float, before: Ba
     truth = inner(_asked(board, "/state") or {}, "connectors")
     status = _asked(agent, "/status")
     words = {} if status is None else {str(c.get("id")): c for c in objects(status, "connectors")}
-    faults = [] if status is None else objects(status, "faults")
     known = status is not None
+    faults = [
+        fault
+        for fault in objects(status or {}, "faults")
+        if fault.get("id") not in before.faults and fault.get("code") not in CLOCK
+    ]
     return Observed(
         at_s=at_s,
         connectors={
             name: _connector(
                 inner(truth, name),
                 words.get(name, {}),
-                cause=_cause(faults, name) if known else None,
+                faults=_of(faults, name),
                 before_wh=before.energy_wh.get(name, 0.0),
             )
             for name in truth.keys() | words.keys()
         },
         faults=frozenset(_codes(faults)) if known else None,
-        cause=_cause(faults, None) if known else None,
+        cause=_cause(faults) if known else None,
         ocpi=None if backend is None else _ocpi(_asked(backend, "/objects"), words, before),
     )
 
@@ -73,13 +87,15 @@ def _asked(peer: Peer, target: str) -> JsonObject | None:
         return None
 
 
-def _connector(truth: JsonObject, said: JsonObject, *, cause: str | None, before_wh: float) -> Seen:
+def _connector(
+    truth: JsonObject, said: JsonObject, *, faults: list[JsonObject], before_wh: float
+) -> Seen:
     energy_wh = number(truth, "plant_energy_wh")
     return Seen(
         status=text(said, "status"),
         state=text(said, "state"),
-        faults=frozenset(texts(said, "faults")) if said else None,
-        cause=cause if said else None,
+        faults=frozenset(_codes(faults)) if said else None,
+        cause=_cause(faults) if said else None,
         contactor_closed=flag(truth, "contactor_closed"),
         limit_a=number(said, "limit_a"),
         energy_wh=None if energy_wh is None else energy_wh - before_wh,
@@ -91,12 +107,13 @@ def _codes(faults: list[JsonObject]) -> list[str]:
     return [code for fault in faults if (code := text(fault, "code")) is not None]
 
 
-def _cause(faults: list[JsonObject], connector: str | None) -> str:
-    """The cause that the agent names first, of a connector or of the station."""
-    concerned = [
-        fault for fault in faults if connector is None or connector in texts(fault, "connectors")
-    ]
-    first = min(concerned, key=lambda fault: number(fault, "cause_rank") or 0.0, default=None)
+def _of(faults: list[JsonObject], connector: str) -> list[JsonObject]:
+    return [fault for fault in faults if connector in texts(fault, "connectors")]
+
+
+def _cause(faults: list[JsonObject]) -> str:
+    """The cause that the agent names first."""
+    first = min(faults, key=lambda fault: number(fault, "cause_rank") or 0.0, default=None)
     return "none" if first is None else str(first.get("cause"))
 
 
