@@ -131,7 +131,7 @@ def test_total_and_idempotent(shape: Settings, steps: list[tuple[Inputs, float]]
 @given(shape=SHAPES, inputs=INPUTS, late_s=st.floats(40.0, 1e6))
 def test_nothing_is_judged_by_what_is_old(shape: Settings, inputs: Inputs, late_s: float) -> None:
     """All readings older than any may be: no detector that lives by them finds its fault."""
-    old = {
+    old: dict[str, Any] = {
         name: Sample(value=sample.value, taken_s=1000.0 - late_s)
         for name in (*BOOLS, *NUMBERS, "pilot", "proximity", "board_boots", "board_errors",
                      "current_a", "voltage_v")

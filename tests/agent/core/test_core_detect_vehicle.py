@@ -9,6 +9,7 @@ import pytest
 from agent.core import core_detect
 from agent.core.core_detect import Case, Check, brisk, charging, ever
 from agent.core.core_world import ONE, World
+from laddvakt_agent.core import machine
 from laddvakt_agent.core.inputs import Pilot, Sample
 from laddvakt_agent.core.model import FaultRaised, State
 from laddvakt_agent.core.rules import Act
@@ -72,9 +73,9 @@ def test_our_own_f_is_no_fault() -> None:
     world = charging(World())
     world.stop_pressed = True
     world.step(0.25)
-    assert world.connector.life.state_f
+    assert machine.outputs(world.connector).state_f
     world.pilot = Pilot.F
-    while world.connector.life.state_f:
+    while machine.outputs(world.connector).state_f:
         world.step(0.25)
     brisk(world, 1.0)
     assert not ever(world, "pilot_fault")
