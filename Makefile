@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.laddvakt-ready
+YEARS ?= 1000
+SCENARIOS ?= tests/scenarios
 EXPLORE := tests/agent/core/test_core_exploration.py
 
-.PHONY: demo test check bench bench-long clean fuzz
+.PHONY: demo test check bench bench-long bench-healing bench-diagnosis clean fuzz
 
 demo: $(STAMP)
 	@echo "== demo: simulated charger, agent and backend, three processes, about 100 s"
@@ -34,6 +36,14 @@ bench: $(STAMP)
 
 bench-long: $(STAMP)
 	@PYTHONPATH=tests $(BIN)/python -m bench --long
+
+bench-healing: $(STAMP)
+	@echo "== bench-healing: $(YEARS) charger-years under three policies; YEARS=20 for a quick look" >&2
+	@PYTHONPATH=tests $(BIN)/python -m bench.healing --years $(YEARS)
+
+bench-diagnosis: $(STAMP)
+	@echo "== bench-diagnosis: labelled scenarios below $(SCENARIOS), in virtual time" >&2
+	@PYTHONPATH=tests $(BIN)/python -m bench.diagnosis $(SCENARIOS)
 
 fuzz: $(STAMP)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \

@@ -1,0 +1,271 @@
+"""Lives a year under a policy: steps only where something changes or is due."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+
+from bench.healing.policies import Policy, resets
+from bench.healing.trace import YEAR_S, Trouble, Visit, Year
+from laddvakt_agent.core.catalogue import CATALOGUE
+from laddvakt_agent.core.inputs import Reset
+from laddvakt_agent.core.rules import Act, Recovery, Severity
+from laddvakt_agent.core.tracks import Surroundings
+
+LOST_BELOW = 0.8  # of what an undisturbed session would have had
+RESTART_S = (
+    8.0  # the offer, the vehicle's answer and the contactor: no closing sooner after a fault
+)
+_SETTLES = 12
+
+
+@dataclass(slots=True, kw_only=True)
+class Score:
+    """What a year comes to."""
+
+    years: int = 0
+    judged_s: float = 0.0  # no vehicle stood there that is broken itself
+    safe_s: float = 0.0  # of that: a sound vehicle could charge, and safely
+    closed_s: float = 0.0
+    truck_rolls: int = 0
+    operations: int = 0
+    load_openings: int = 0
+    unsafe_reclosures: int = 0
+    sessions: int = 0
+    sessions_lost: int = 0
+    steps: int = 0
+
+    def add(self, other: Score) -> None:
+        """Another year of it."""
+        for part in fields(self):
+            setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
+
+    @property
+    def availability(self) -> float:
+        """Share of the time that is judged, 0…1."""
+        return self.safe_s / self.judged_s
+
+
+@dataclass(slots=True)
+class Life:
+    """One charger's year under one policy."""
+
+    year: Year
+    policy: Policy
+    score: Score = field(default_factory=lambda: Score(years=1))
+    now_s: float = 0.0
+    closed: bool = False
+    since_s: float = 0.0  # commanded since
+    ready_s: float = 0.0  # no closing sooner
+    visit: Visit | None = None
+    session: bool = False
+    charged_s: float = 0.0
+    sound: bool = True  # the vehicle itself had nothing
+    people: list[tuple[float, Recovery | None]] = field(default_factory=list)
+    called: set[Recovery] = field(default_factory=set)
+    shown_s: float | None = None  # it has shown a fault since
+    lost: deque[float] = field(default_factory=deque)
+    repaired: set[int] = field(default_factory=set)
+    hazard_met: set[int] = field(default_factory=set)  # troubles that have opened it already
+    said: frozenset[Reset] = frozenset()
+    there: list[int] = field(default_factory=list)  # troubles of now, whether they show or not
+    begun: int = 0  # how many have begun
+
+    def run(self) -> Score:
+        """The whole year."""
+        visits = deque(self.year.visits)
+        while self.now_s < YEAR_S:
+            self._move(visits)
+            self._settle()
+            self._call()
+            self.score.steps += 1
+            until_s = min(self._next_s(visits), YEAR_S)
+            self._pass(until_s)
+        return self.score
+
+    def _pass(self, until_s: float) -> None:
+        """Nothing changes until then."""
+        lasted_s = until_s - self.now_s
+        if self.closed:
+            self.charged_s += lasted_s
+            self.score.closed_s += lasted_s
+        if not self._taken():
+            self.score.judged_s += lasted_s
+            serves = self.policy.act(self.now_s) < (Act.RAMP if self.session else Act.FINISH)
+            if serves and not any(t.owner == "station" and self._hurts(t) for t in self._there()):
+                self.score.safe_s += lasted_s
+        self.now_s = until_s
+
+    def _taken(self) -> bool:
+        """A vehicle that is broken itself stands there: nobody else could charge anyway."""
+        return self.visit is not None and any(t.owner == "vehicle" for t in self._there())
+
+    def _there(self) -> Iterator[Trouble]:
+        return (self.year.troubles[number] for number in self.there)
+
+    def _come_and_go(self) -> None:
+        """Troubles begin and end."""
+        troubles = self.year.troubles
+        while self.begun < len(troubles) and troubles[self.begun].start_s <= self.now_s:
+            self.there.append(self.begun)
+            self.begun += 1
+        self.there = [
+            n for n in self.there if n not in self.repaired and self.now_s < troubles[n].end_s
+        ]
+
+    def _hurts(self, trouble: Trouble) -> bool:
+        """A sound vehicle could not charge safely: what comes and goes hurts as long as it may."""
+        return math.isinf(trouble.end_s) or trouble.on(self.now_s)
+
+    def _shows(self, trouble: Trouble) -> bool:
+        wanted = {"always": True, "closed": self.closed, "open": not self.closed}[trouble.visible]
+        return wanted and trouble.on(self.now_s)
+
+    def _move(self, visits: deque[Visit]) -> None:
+        """Troubles and vehicles come and go, people arrive."""
+        self._come_and_go()
+        if self.visit is not None and self.now_s >= self.visit.unplug_s:
+            self._leave(self.visit)
+        if self.visit is None and visits and self.now_s >= visits[0].plug_s:
+            self.visit, self.charged_s, self.sound = visits.popleft(), 0.0, True
+        for at_s, way in [person for person in self.people if person[0] <= self.now_s]:
+            self.people.remove((at_s, way))
+            self._arrive(way)
+
+    def _leave(self, visit: Visit) -> None:
+        if self.closed:
+            self._open(loaded=self.now_s < visit.asks_until_s)
+        self.session, self.visit = False, None
+        wanted_s = visit.asks_until_s - visit.plug_s
+        self.score.sessions += self.sound
+        if self.sound and self.charged_s < LOST_BELOW * wanted_s:
+            self.score.sessions_lost += 1
+            self.lost.append(self.now_s)
+            days_s = self.year.service.complaint_days * 86400.0
+            while self.lost and self.lost[0] < self.now_s - days_s:
+                self.lost.popleft()
+            if len(self.lost) >= self.year.service.complaints:
+                self.lost.clear()
+                self._order_truck()
+
+    def _arrive(self, way: Recovery | None) -> None:
+        """A person; with a truck (`SERVICE`, or none named) everything broken is mended."""
+        if way in (None, Recovery.SERVICE):
+            self.score.truck_rolls += 1
+            broken = [n for n in self.there if math.isinf(self.year.troubles[n].end_s)]
+            self.repaired.update(broken)
+            self._come_and_go()
+            self.called.clear()
+            self.hazard_met.clear()
+            self.said = resets(Recovery.SERVICE)
+            return
+        self.called.discard(way)
+        self.said = resets(way)
+
+    def _settle(self) -> None:
+        """Findings, policy and contactor until nothing moves."""
+        for turn in range(_SETTLES):
+            before = (self.closed, self.session, self.policy.act(self.now_s))
+            self._tell(self.said)
+            if turn == 0:
+                self.said = frozenset()
+            self._switch()
+            if (self.closed, self.session, self.policy.act(self.now_s)) == before:
+                return
+
+    def _tell(self, said: frozenset[Reset]) -> None:
+        shown = {trouble.code for trouble in self._there() if self._shows(trouble)}
+        if self._taken():
+            self.sound = False
+        around = Surroundings(
+            vehicle_gone=self.visit is None,
+            session=self.session,
+            closed_since_s=self.since_s if self.closed else None,
+            resets=said,
+            spread=0.5,
+        )
+        for code in sorted(shown.union(self.policy.known())):
+            self.policy.see(code, code in shown, around, self.now_s)
+        if self.policy.act(self.now_s) >= Act.RAMP:
+            self.hazard_met.update(
+                number
+                for number in self.there
+                if CATALOGUE[self.year.troubles[number].code].severity is Severity.SAFETY
+                and self._shows(self.year.troubles[number])
+            )
+
+    def _switch(self) -> None:
+        act, visit = self.policy.act(self.now_s), self.visit
+        asks = visit is not None and self.now_s < visit.asks_until_s
+        if visit is not None and not self.session and asks and act < Act.FINISH:
+            self.session = True
+        if self.closed and (act >= Act.RAMP or not asks):
+            forced = act is Act.TRIP or (visit is not None and visit.disobeys)
+            self._open(loaded=asks and forced)
+        wants = self.session and asks and act < Act.RAMP
+        if wants and not self.closed and self.now_s >= self.ready_s:
+            self._close()
+
+    def _open(self, *, loaded: bool) -> None:
+        self.closed, self.since_s, self.ready_s = False, self.now_s, self.now_s + RESTART_S
+        self.score.load_openings += loaded
+
+    def _close(self) -> None:
+        """Close; unsafe where a hazard that opened it before is there, or not proved mended."""
+        self.closed, self.since_s = True, self.now_s
+        self.score.operations += 1
+        met = (self.year.troubles[n] for n in self.there if n in self.hazard_met)
+        self.score.unsafe_reclosures += any(self._unsafe(trouble) for trouble in met)
+
+    def _unsafe(self, trouble: Trouble) -> bool:
+        """A weld that has let go, a monitor that works again: only a passed test says it is well.
+
+        Anything else is a hazard while it is there, earth or leakage alike.
+        """
+        return CATALOGUE[trouble.code].recovery is Recovery.SERVICE or trouble.on(self.now_s)
+
+    def _call(self) -> None:
+        """Whom the charger asks for, and whom a fault shown for long brings."""
+        service, way = self.year.service, self.policy.needs()
+        if way is not None and way not in self.called:
+            self.called.add(way)
+            after_s = {
+                Recovery.MANUAL: service.operator_s,
+                Recovery.LOCAL: service.site_person_s,
+                Recovery.SERVICE: service.truck_s,
+            }[way]
+            self.people.append((self.now_s + after_s, way))
+        if not self.policy.shown(vehicle=self.visit is not None):
+            self.shown_s = None
+        elif self.shown_s is None:
+            self.shown_s = self.now_s
+        elif self.now_s >= self.shown_s + service.watch_s:
+            self.shown_s = math.inf
+            self._order_truck()
+
+    def _order_truck(self) -> None:
+        """One at a time."""
+        if not any(way in (None, Recovery.SERVICE) for _, way in self.people):
+            self.people.append((self.now_s + self.year.service.truck_s, None))
+
+    def _next_s(self, visits: deque[Visit]) -> float:
+        times = [at_s for at_s, _ in self.people]
+        if visits:
+            times.append(visits[0].plug_s)
+        if self.visit is not None:
+            times += [self.visit.asks_until_s, self.visit.unplug_s]
+        times += [trouble.next_s(self.now_s) for trouble in self._there()]
+        if self.begun < len(self.year.troubles):
+            times.append(self.year.troubles[self.begun].start_s)
+        times.append(self.ready_s)
+        if self.shown_s is not None:
+            times.append(self.shown_s + self.year.service.watch_s)
+        times += self.policy.deadlines_s()
+        return min((at_s for at_s in times if at_s > self.now_s), default=YEAR_S)
+
+
+def lived(year: Year, policy: Policy) -> Score:
+    """One year under one policy."""
+    return Life(year, policy).run()
