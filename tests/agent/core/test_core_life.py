@@ -623,3 +623,22 @@ def test_equal_inputs_again_change_nothing_when_fitted() -> None:
             _turn(world, dice)
         world.step(dice.choice((0.25, 0.5, 2.0)))
         world.unlock = False
+
+
+def test_between_deadlines_nothing_moves() -> None:
+    """The shell may sleep until the deadline: lock, poles, waking and F wait for no other time."""
+    world = Fitted(settings=replace(FITTED, phase_switch_apart_s=20.0, wake_after_s=8.0)).start()
+    world.pilot, world.authorised, dice = Pilot.B, True, Random(11)
+    for _ in range(60):
+        if dice.random() < 0.2:
+            _turn(world, dice)
+        world.advance(dice.choice((0.25, 1.0, 4.0)))
+        world.resets, world.unlock = frozenset(), False
+        quiet = replace(world.inputs, resets=frozenset(), unlock=False)
+        after, _ = machine.step(world.settings, world.connector, quiet, world.now_s)
+        due_s = machine.next_deadline_s(world.settings, after, quiet, world.now_s)
+        until_s = world.now_s + 100.0 if due_s is None else due_s
+        between_s = world.now_s + (until_s - world.now_s) * 0.9
+        later, effects = machine.step(world.settings, after, quiet, between_s)
+        assert effects == ()
+        assert later.life == after.life

@@ -201,3 +201,13 @@ def test_a_wrong_state_f_row_is_noticed(name: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(state_f, "ROWS", {**state_f.ROWS, **rows})
     _, count = gear.STATE_F.explore()
     assert expected in {violation.split(":")[0] for violation in count.violations}
+
+
+def test_a_table_that_never_rests_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Total whatever the table says; the exploration would show that it does not settle."""
+    around = {Told.QUIET: Told.SHOWN, Told.SHOWN: Told.TOLD, Told.TOLD: Told.QUIET}
+    rows = {told: (("on", lambda *_: True, after),) for told, after in around.items()}
+    monkeypatch.setattr(state_f, "ROWS", rows)
+    assert state_f.advance(Sign(), TRIPPED, gear.NOW_S).told is Told.QUIET
+    _, count = gear.STATE_F.explore()
+    assert "equal facts again change nothing" in {v.split(":")[0] for v in count.violations}
