@@ -14,6 +14,7 @@ from laddvakt_agent.core.freshness import fresh, pilot
 from laddvakt_agent.core.inputs import Pilot
 from laddvakt_agent.core.life import Power
 from laddvakt_agent.core.memory_contactor import register_moved, weld_wait_s
+from laddvakt_agent.core.phases import Poles
 from laddvakt_agent.core.scene import AWAY, UNKNOWN, Detector, Scene, of_connector, settling
 from laddvakt_agent.core.settings import Settings, Supply
 from laddvakt_agent.core.tracks import Finding
@@ -96,8 +97,8 @@ def contactor_opened_alone(s: Scene) -> Finding:
 
 def phase_switch_failed(s: Scene) -> Finding:
     """A phase that was switched off is live, or the switch says another number of phases."""
-    if not s.life.closed:
-        return AWAY
+    if not s.life.closed and s.life.poles is Poles.UNKNOWN:
+        return AWAY  # nobody has told them anything yet
     switched_s = max(s.life.phases_since_s, s.life.commanded_since_s)
     said = s.inputs.phases_closed
     known = False
@@ -107,7 +108,7 @@ def phase_switch_failed(s: Scene) -> Finding:
             shown = f"switch says {told}, told {s.life.phases}"
             return Finding(present=True, evidence=shown)
         known = told is not None
-    if s.life.phases != 1:
+    if s.life.phases != 1 or not s.life.closed:
         return AWAY if known or "phases_closed" not in s.settings.fitted else UNKNOWN
     return _phases_left(s, switched_s)
 

@@ -28,19 +28,27 @@ _BETWEEN = Finding(present=None, act=Act.DERATE)  # neither low nor well: what s
 
 def neutral_lost(s: Scene) -> Finding:
     """One pair far up while another is far down; on one phase, where asked for, far off."""
-    now, rule = s.memory.power.now, values(s, "neutral_lost")
+    now = s.memory.power.now
     if now.blind:
         return AWAY
     if not now.volts_v:
         return UNKNOWN
     if s.settings.phases == 1:
         return _pen_open(s, now.volts_v[0])
-    lowest_v, highest_v = min(now.volts_v), max(now.volts_v)
-    if highest_v > rule["high_v"] and lowest_v < rule["low_v"]:
+    if _pulled_apart(s, now.volts_v):
+        lowest_v, highest_v = min(now.volts_v), max(now.volts_v)
         return Finding(
             present=True, evidence=f"lowest {lowest_v:.0f} V, highest {highest_v:.0f} V at once"
         )
     return AWAY if now.whole_v else UNKNOWN
+
+
+def _pulled_apart(s: Scene, volts_v: tuple[float, ...]) -> bool:
+    """One pair far up, another far down: where three phases share a neutral, it is off."""
+    if s.settings.supply is not Supply.TN_TT_230_400 or s.settings.phases == 1:
+        return False
+    rule = values(s, "neutral_lost")
+    return max(volts_v) > rule["high_v"] and min(volts_v) < rule["low_v"]
 
 
 def over_voltage(s: Scene) -> Finding:
@@ -50,6 +58,8 @@ def over_voltage(s: Scene) -> Finding:
         return AWAY
     if grid.high_since_s is None and grid.gross_since_s is None:
         return AWAY if now.whole_v else UNKNOWN
+    if _pulled_apart(s, now.volts_v):
+        return UNKNOWN  # the lost neutral's to say: an offer withdrawn would hide what shows it
     rule = values(s, "over_voltage")
     shares = (
         (grid.gross_since_s, rule["gross_s"], rule["gross_share"]),

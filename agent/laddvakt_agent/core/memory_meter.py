@@ -116,7 +116,9 @@ def _unchanged(
     if abs(power_w) <= rule_for(settings.rules, "meter_frozen").values["load_w"]:
         return None, None
     still, taken_s = before.still, min(sample.taken_s, now_s)
-    if measured.energy_wh is not None:
+    if power_w < 0.0:
+        still = None  # the register counts import: it may stand while the meter shows export
+    elif measured.energy_wh is not None:
         still = _still(settings, still, measured.energy_wh, inputs, abs(power_w), taken_s, now_s)
     shown = (value for value in (*measured.phase_v, *measured.phase_a, power_w) if value)
     return still, _same(before.alike, tuple(shown), taken_s)
