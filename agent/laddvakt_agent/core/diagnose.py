@@ -23,7 +23,7 @@ from laddvakt_agent.core.diagnose_links import (
 from laddvakt_agent.core.diagnose_notes import blamed, notes
 from laddvakt_agent.core.diagnose_picture import Picture
 from laddvakt_agent.core.model import ActiveFault
-from laddvakt_agent.core.rules import Act, CauseClass
+from laddvakt_agent.core.rules import Act, CauseClass, Severity
 
 TAIL_S = 60.0  # a symptom may be raised so long after its cause has cleared
 
@@ -90,8 +90,8 @@ class _Tree:
 def diagnose(picture: Picture) -> tuple[Cause, ...]:
     """Every standing fault once: as a cause, or as a symptom of one. The cause to name comes first.
 
-    First are those that stop charging, then those that reduce it, then the others; the earliest of
-    each first.
+    First are those that stop charging, then those that let no session begin, then those that
+    reduce it, then the others, at last what is only told; the earliest of each first.
     """
     nodes = _nodes(picture)
     tree = _Tree()
@@ -108,8 +108,9 @@ def _key(fault: ActiveFault) -> Key:
 
 def _rank(cause: Cause, picture: Picture) -> tuple[int, float, Key]:
     faults = (cause.fault, *cause.symptoms)
-    act = max(fault.act for fault in faults)
-    urgency = 0 if act >= Act.FINISH else 1 if act is Act.DERATE else 2
+    act = min(max(fault.act for fault in faults), Act.RAMP)  # a trip is no worse than a ramp here
+    told = all(picture.severity(fault) is Severity.INFO for fault in faults)
+    urgency = len(Act) if told else Act.RAMP - act
     return urgency, min(picture.onset_s(fault) for fault in faults), _key(cause.fault)
 
 

@@ -17,6 +17,7 @@ OVER_CODES = frozenset({"over_current", "over_current_gross"})
 BEHIND_S = (-0.75, 3.0)  # the last reply of a meter that the contactor feeds, after the opening
 IN_STEP_S = 1.5  # the last reply of a device that noise drowned, after a switching
 IN_STEP_COUNT = 3
+BRIEF_S = 15.0  # noise is over soon after the contactor has moved; a longer silence is no noise
 IN_STEP_SHARE = 0.8
 NOISY_SHARE = 0.2  # so many broken replies silence a device now and then
 OVER_RATIO = 1.05
@@ -124,11 +125,14 @@ def _others_silent(fault: ActiveFault, picture: Picture) -> bool:
 
 def _interference(picture: Picture) -> Iterator[Conclusion]:
     """Losses in step with the contactor, or on a line full of broken replies: not a dead device."""
+    fed = {f.subject for f in picture.standing if f.code == "meter_behind_contactor"}
     for name in sorted(picture.lines()):
         lost = [
             fault
             for fault in picture.standing
-            if fault.code in SILENT_CODES and picture.line_of(fault.subject) == name
+            if fault.code in SILENT_CODES
+            and picture.line_of(fault.subject) == name
+            and fault.subject not in fed
         ]
         noisy = [f for f in picture.standing if (f.code, f.subject) == ("bus_noisy", name)]
         share = picture.lines()[name].error_share or 0.0
@@ -165,9 +169,13 @@ def _in_step(line: str, picture: Picture) -> int:
 
 def _lost_s(line: str, picture: Picture) -> Iterator[float]:
     """When devices of this line were lost, as near as their faults tell it."""
-    for fault in (*picture.standing, *(past.fault for past in picture.past)):
-        if fault.code in SILENT_CODES and picture.line_of(fault.subject) == line:
-            yield picture.onset_s(fault)
+    ended = [(fault, picture.now_s) for fault in picture.standing]
+    ended += [(past.fault, past.cleared_s) for past in picture.past]
+    for fault, until_s in ended:
+        onset_s = picture.onset_s(fault)
+        brief = until_s - fault.since_s <= BRIEF_S
+        if brief and fault.code in SILENT_CODES and picture.line_of(fault.subject) == line:
+            yield onset_s
 
 
 def _scaling(picture: Picture) -> Iterator[Conclusion]:

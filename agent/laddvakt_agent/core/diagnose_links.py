@@ -146,14 +146,16 @@ _ROWS: tuple[Link, ...] = (
         why="without a neutral the voltages move wherever the loads pull them",
     ),
     _link(
-        "phase_lost", "under_voltage", "phase_unbalance", "neutral_overloaded",
-        "supply_impedance_high", *_NO_COIL,
+        "phase_lost", "under_voltage", "phase_unbalance", "neutral_overloaded", *_NO_COIL,
         why="what hangs on the lost phase has no voltage, the coil too",
     ),
     _link(
         "supply_impedance_high", "under_voltage", *_NO_COIL,
         why="the charger's own current pulls the voltage down at a bad terminal", lead_s=math.inf,
     ),
+    _link("supply_impedance_high", "temperature_derate", "temperature_stop",
+          "cable_temperature_derate", "cable_temperature_stop", "phase_lost",
+          why="a bad terminal turns current into heat", lead_s=math.inf),
     _link(
         "under_voltage", *_NO_COIL, "load_limit_unknown",
         why="the coil has too little voltage: the supply, not the contactor",

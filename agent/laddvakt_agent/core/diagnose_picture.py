@@ -14,6 +14,7 @@ from laddvakt_agent.core.freshness import currents_a, fresh
 from laddvakt_agent.core.inputs import DeviceHealth, Inputs, LineHealth, Pilot, Role
 from laddvakt_agent.core.life import Life
 from laddvakt_agent.core.model import ActiveFault
+from laddvakt_agent.core.rules import Severity
 from laddvakt_agent.core.settings import Settings
 
 STATION = "station"
@@ -80,6 +81,10 @@ class Picture:
     def onset_s(self, fault: ActiveFault) -> float:
         """When it began, as near as its confirm time tells."""
         return fault.since_s - rule_for(self.rules, fault.code).confirm_s
+
+    def severity(self, fault: ActiveFault) -> Severity:
+        """How urgent its row says that it is."""
+        return rule_for(self.rules, fault.code).severity
 
     def devices(self) -> dict[str, DeviceHealth]:
         """Every device by its name; one that plays two roles is there once."""
