@@ -17,9 +17,12 @@ from laddvakt_agent.core.budgets import with_shared
 from laddvakt_agent.core.catalogue import CATALOGUE, FaultRule, Recovery, rule_for
 from laddvakt_agent.core.detect import DETECTORS, applicable, detect_deadlines_s, findings
 from laddvakt_agent.core.effects import differences
+from laddvakt_agent.core.health import Motion
 from laddvakt_agent.core.inputs import Inputs, SelfTest
 from laddvakt_agent.core.life import Life, Trail, Vehicle
 from laddvakt_agent.core.memory import Memory, remember
+from laddvakt_agent.core.memory_gear import gear_at_start
+from laddvakt_agent.core.memory_wear import Wear
 from laddvakt_agent.core.model import ActiveFault, Effect, Latch, Outputs
 from laddvakt_agent.core.overrides import reclosing
 from laddvakt_agent.core.scene import UNWATCHED, Detector, Found, Scene
@@ -51,13 +54,15 @@ def initial(
     *,
     latches_lost: bool = False,
     session_open: bool = False,
+    wear: Wear | None = None,
+    motion: Motion | None = None,
 ) -> Connector:
     """A connector that knows nothing yet: unavailable, contactor open, nothing offered.
 
     `latches` restores lock-outs and spent budgets; with `latches_lost` every budget counts as used
     up, and the fault of that name stands until a person at the charger resets. `session_open`: a
     session of before the restart goes on (its vehicle counts as plugged in until the pilot says
-    otherwise).
+    otherwise). `wear` and `motion` are the contactor's history.
     """
     life = Life(
         plugged=session_open,
@@ -65,7 +70,7 @@ def initial(
         limit_changed_s=now_s,
         past_until_s=now_s,
         commanded_since_s=now_s,
-        held_since_s=now_s,
+        entered_s=now_s,
     )
     tracks = [
         from_latch(_rule(settings, latch.code), latch, settings.spread, now_s) for latch in latches
@@ -78,6 +83,11 @@ def initial(
         life=life,
         started_s=now_s,
         detectors=applicable(settings),
+        memory=Memory(
+            gear=gear_at_start(now_s, session_open=session_open),
+            wear=wear or Wear(),
+            motion=replace(motion or Motion(), awaited_s=None, seen_s=now_s),
+        ),
         tracks=tuple(tracks),
         summary=join(settings, tracks),
         unwritten=latches_lost,
@@ -110,7 +120,14 @@ def step(
 
 def outputs(connector: Connector) -> Outputs:
     """What the hardware is told: a function of the connector's state alone."""
-    return Outputs(closed=connector.life.closed, limit_a=connector.life.limit_a)
+    life = connector.life
+    return Outputs(
+        closed=life.closed,
+        limit_a=life.limit_a,
+        phases=life.phases,
+        locked=life.locked,
+        state_f=life.state_f,
+    )
 
 
 def active_faults(connector: Connector) -> tuple[ActiveFault, ...]:
@@ -146,16 +163,18 @@ def _pass(
 ) -> tuple[Connector, Trail]:
     life = connector.life
     memory = remember(settings, life, connector.memory, inputs, now_s)
+    if due := _tests_due(settings, connector):
+        inputs = replace(inputs, tests_wanted=inputs.tests_wanted | due)
     tests = selftest.advance(settings, connector.tests, life, inputs, now_s)
     scene = Scene(settings, life, memory, inputs, now_s, tests)
     view = freshness.see(settings, life, inputs, now_s)
     if tests.running is SelfTest.RESIDUAL:
         view = replace(view, ready=False)  # a monitor that tests itself guards nobody
+    reclosed = memory.gear.board.reclosed and not connector.memory.gear.board.reclosed
     around = replace(
         _tested(settings, tests),
+        reclosed_s=now_s if reclosed else None,
         vehicle_gone=view.vehicle is Vehicle.ABSENT,
-    if due := _tests_due(settings, connector):
-        inputs = replace(inputs, tests_wanted=inputs.tests_wanted | due)
         session=life.session,
         closed_since_s=life.commanded_since_s if life.closed else None,
         resets=inputs.resets,
@@ -170,10 +189,8 @@ def _pass(
     passed = replace(
         connector, life=life, memory=memory, tests=tests, tracks=tracks, summary=summary
     )
-    reclosed = memory.gear.board.reclosed and not connector.memory.gear.board.reclosed
     return passed, trail
 
-        reclosed_s=now_s if reclosed else None,
 
 def _tracked(
     settings: Settings,
@@ -195,13 +212,6 @@ def _tracked(
     return tuple(track for track in moved if not track.forgettable)
 
 
-def _rule(settings: Settings, code: str) -> FaultRule:
-    rule = rule_for(settings.rules, code)
-    if settings.residual_reclose and code == "residual_current_dc":
-        return rule if rule.recovery is Recovery.AUTO else reclosing(rule)
-    return rule
-
-
 def _tested(settings: Settings, tests: Tests) -> Surroundings:
     """What tracks may know of the self-tests, and what the settings say to all of them."""
     return Surroundings(
@@ -221,6 +231,13 @@ def _tests_due(settings: Settings, connector: Connector) -> frozenset[SelfTest]:
     due = recovery.tests_due(connector.tracks, _tested(settings, tests))
     fresh = frozenset(test for test, since_s in due if not tests.ended_since(test, since_s))
     return fresh - {tests.running, *tests.queue}
+
+
+def _rule(settings: Settings, code: str) -> FaultRule:
+    rule = rule_for(settings.rules, code)
+    if settings.residual_reclose and code == "residual_current_dc":
+        return rule if rule.recovery is Recovery.AUTO else reclosing(rule)
+    return rule
 
 
 def _lost(settings: Settings, now_s: float) -> Track:
