@@ -232,5 +232,7 @@ DETECTORS: tuple[Detector, ...] = (
         look=session_recovered,
         due_s=_recovered_due_s,
     ),
-    Detector(code="contactor_worn", subject=of_connector, needs=(), look=contactor_worn),
+    Detector(
+        code="contactor_worn", subject=of_connector, needs=("current_a",), look=contactor_worn
+    ),
 )

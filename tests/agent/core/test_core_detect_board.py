@@ -53,7 +53,7 @@ def test_left_closed_after_the_vehicle_let_go(late_s: float, *, raised: bool) ->
         assert "still closed 1 s after" in world.faults["board_error"].evidence
         brisk(world, 31.0)
         world.resets = SERVICE
-        brisk(world, 300.0, 1.0)
+        brisk(world, 300.0, 30.0)
         assert "board_error" not in world.faults
 
 
