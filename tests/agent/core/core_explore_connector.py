@@ -153,6 +153,9 @@ def broken(before: Life, view: View, faults: Summary, after: Life, trail: Trail)
         yield "FAULTED if and only if a fault blocks"
     if (after.state is State.CHARGING) is not (after.power is Power.CLOSED):
         yield "CHARGING if and only if closed with an offer"
+    free = after.state in (State.AVAILABLE, State.RESERVED)
+    if free and (after.state is State.RESERVED) is not view.reserved:
+        yield "a free connector is RESERVED if and only if it is kept for somebody"
     if after is not before:  # else the same call again gives the same answer
         again, more = tables.settle(SETTINGS, after, view, faults, NOW_S)
         if again != after or more != Trail():
