@@ -99,7 +99,7 @@ def by_hot_day() -> Iterator[str]:
     """A charger that grows hot and warm, and must never offer more than either allows."""
     world = world_for(FULL).charge()
     world.draw_a = (5.0, 5.0, 5.0)
-    for name, to_c in (("plug_temp_c", 84.0), ("enclosure_temp_c", 64.0)):
+    for name, to_c in (("plug_temp_c", 84.0), ("enclosure_temp_c", 66.0)):
         for at_c in range(30, int(to_c) + 1, 6):
             world.gear = {**world.gear, name: float(at_c)}
             yield from _cared_for(world, 1.0)

@@ -10,6 +10,7 @@ from agent.core.core_world import ONE, World
 from laddvakt_agent.core import connector as tables
 from laddvakt_agent.core import machine, recovery
 from laddvakt_agent.core.catalogue import CATALOGUE, Act, with_overrides
+from laddvakt_agent.core.draw import drawn
 from laddvakt_agent.core.effects import differences
 from laddvakt_agent.core.inputs import Pilot, Reset
 from laddvakt_agent.core.life import Trail
@@ -23,7 +24,7 @@ from laddvakt_agent.core.model import (
     State,
 )
 from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.tracks import Track
+from laddvakt_agent.core.tracks import Finding, Surroundings, Track
 
 DEMO = with_overrides(
     {
@@ -227,20 +228,42 @@ def test_a_budget_per_session_ends_with_it() -> None:
     assert len(spent["vehicle_keeps_drawing"]) == 1
     world.pilot = Pilot.A
     world.run(1.0)
-    assert "vehicle_keeps_drawing" not in {t.rule.code for t in world.connector.tracks}
+    spent = {t.rule.code: t.spent_s for t in world.connector.tracks}
+    assert spent["vehicle_keeps_drawing"] == ()
 
 
-@pytest.mark.parametrize(("spread", "wait_s"), [(0.0, 30.0), (0.5, 330.0)])
-def test_streets_do_not_reclose_together(spread: float, wait_s: float) -> None:
+@pytest.mark.parametrize("spread", [0.0, 0.1, 0.5, 0.9])
+def test_streets_do_not_reclose_together(spread: float) -> None:
+    """Each station, and each outage, has a delay of its own; it is drawn when it is raised."""
     world = World(settings=replace(ONE, spread=spread), draw_a=(0.5, 0.5, 0.5)).charge()
-    world.voltage_v = (0.0, 0.0, 0.0)
-    world.run(10.0)
-    world.voltage_v = (230.0, 230.0, 230.0)
-    back_s = world.now_s + 0.25
-    world.run(wait_s - 1.0)
-    assert world.since(FaultCleared) == []
-    world.run(3.0)
-    assert world.since(FaultCleared)[0][0] == pytest.approx(back_s + wait_s)
+    delays_s = []
+    for _ in range(2):
+        world.voltage_v = (0.0, 0.0, 0.0)
+        world.run(10.0)
+        delays_s.append(_track(world, "power_lost").spread_s)
+        assert 0.0 <= delays_s[-1] <= 600.0
+        world.voltage_v = (230.0, 230.0, 230.0)
+        back_s = world.now_s + 0.25
+        wait_s = 30.0 + delays_s[-1]
+        world.run(wait_s - 1.0)
+        assert "power_lost" in world.faults
+        world.run(3.0)
+        cleared_s, _ = world.since(FaultCleared)[-1]
+        assert cleared_s == pytest.approx(back_s + wait_s, abs=0.5)
+    assert delays_s == [0.0, 0.0] if spread == 0.0 else delays_s[0] != delays_s[1]
+
+
+def test_draws_are_spread_evenly() -> None:
+    """A street of a thousand stations: every tenth of the time has about a tenth of them."""
+    found = [drawn(seed / 1000.0, "power_lost", "1", at_s=77.25) for seed in range(1000)]
+    tenths = [sum(low <= 10 * x < low + 1 for x in found) for low in range(10)]
+    assert sum(tenths) == 1000
+    assert min(tenths) > 60
+    assert max(tenths) < 140
+
+
+def _track(world: World, code: str) -> Track:
+    return next(t for t in world.connector.tracks if t.rule.code == code)
 
 
 def test_the_back_off_doubles() -> None:
@@ -381,7 +404,13 @@ def test_settings_are_the_default_catalogue() -> None:
     assert Settings(connector="1", max_current_a=16.0).rules == {}
 
 
-def test_a_budget_that_is_only_remembered_wakes_nobody() -> None:
-    """A clear track that is kept for its spent retries has no deadline."""
-    track = Track(rule=CATALOGUE["board_error"], subject="1", spent_s=(1.0,))
-    assert list(recovery.deadlines_s(track)) == []
+def test_a_budget_that_is_only_remembered_wakes_once() -> None:
+    """A clear track is kept for its spent retries until they no longer count, and not longer."""
+    track = Track(rule=CATALOGUE["board_error"], subject="1", spent_s=(1.0, 5.0))
+    assert list(recovery.deadlines_s(track)) == [3601.0]
+    quiet = Finding(present=False)
+    later = recovery.advance(track, quiet, Surroundings(), 3601.0)
+    assert later.spent_s == (5.0,)
+    assert recovery.advance(later, quiet, Surroundings(), 3605.0).forgettable
+    session = Track(rule=CATALOGUE["vehicle_keeps_drawing"], subject="1", spent_s=(1.0,))
+    assert list(recovery.deadlines_s(session)) == []

@@ -9,7 +9,7 @@ import pytest
 from agent.core.core_world import ONE, START_S, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.catalogue import Act, Recovery, rule_for, with_overrides
-from laddvakt_agent.core.inputs import Inputs, Pilot, Reset, Sample
+from laddvakt_agent.core.inputs import Inputs, Pilot, Reset, Sample, SelfTest
 from laddvakt_agent.core.model import (
     ContactorCommanded,
     FaultRaised,
@@ -18,6 +18,7 @@ from laddvakt_agent.core.model import (
     SessionEnded,
     State,
 )
+from laddvakt_agent.core.selftest import Outcome, Tests
 
 DEMO = with_overrides(
     {
@@ -198,7 +199,7 @@ def test_guards_without_a_device_have_their_role_as_subject() -> None:
 
 
 def test_a_weld_is_not_over_before_anybody_could_look() -> None:
-    """A service reset lifts a weld of before the restart only once the contact was seen open."""
+    """A service reset lifts a weld of before the restart only once the contact was tested open."""
     weld = Latch(code="contactor_welded", subject=ONE.connector, locked_out=True, active=True)
     connector = machine.initial(ONE, (weld,), 0.0)
     service = frozenset({Reset.SERVICE})
@@ -212,4 +213,43 @@ def test_a_weld_is_not_over_before_anybody_could_look() -> None:
     assert welded(0.5, Sample(value=False, taken_s=0.4))
     assert welded(2.0, None)
     assert welded(2.1, Sample(value=True, taken_s=2.0))
-    assert not welded(2.2, Sample(value=False, taken_s=2.15))
+    assert welded(2.2, Sample(value=False, taken_s=2.15))  # seen, but nobody has tested it
+    connector = replace(connector, tests=Tests(last=(Outcome(
+        test=SelfTest.OPEN, passed=True, at_s=2.25),)))  # fmt: skip
+    assert not welded(2.3, Sample(value=False, taken_s=2.28))
+
+
+def test_the_random_delay_is_neither_skipped_nor_drawn_again() -> None:
+    """The supply came back while the agent was down: its street still does not reclose as one."""
+    settings = replace(ONE, spread=0.5)
+    world = World(settings=settings, draw_a=(0.5, 0.5, 0.5)).charge()
+    world.voltage_v = (0.0, 0.0, 0.0)
+    world.run(10.0)
+    (track,) = (t for t in world.connector.tracks if t.rule.code == "power_lost")
+    after = restart(world)
+    (again,) = (t for t in after.connector.tracks if t.rule.code == "power_lost")
+    assert again.spread_s == track.spread_s > 1.0
+    after.run(29.0)
+    assert "power_lost" in after.faults
+    after.run(track.spread_s + 5.0)
+    assert "power_lost" not in after.faults
+
+
+@pytest.mark.parametrize(
+    ("code", "act"), [("meter_lost", Act.RAMP), ("under_voltage", Act.RAMP), ("tilted", Act.TRIP)]
+)
+def test_a_latch_of_an_older_version_demands_the_most(code: str, act: Act) -> None:
+    """It says neither which stage its fault had reached nor its delay."""
+    latch = Latch(code=code, subject="x", locked_out=False, active=True)
+    connector = machine.initial(replace(ONE, spread=0.5), (latch,), 50.0)
+    (track,) = connector.tracks
+    assert track.act is act
+    assert (track.spread_s > 0.0) is (track.rule.spread_s > 0.0)
+
+
+def test_the_stage_it_had_reached_survives() -> None:
+    """No reclosing with a derated current after a restart that met a ramp, nor the other way."""
+    for act in (Act.DERATE, Act.RAMP):
+        latch = Latch(code="under_voltage", subject="1", locked_out=False, active=True, act=act)
+        (track,) = machine.initial(ONE, (latch,), 50.0).tracks
+        assert track.act is act
