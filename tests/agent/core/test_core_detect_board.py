@@ -10,11 +10,14 @@ import pytest
 from agent.core import core_detect
 from agent.core.core_detect import Case, Check, brisk, charging, ever
 from agent.core.core_world import ONE, TWO, World
+from laddvakt_agent.core.detect_board import limit_not_obeyed
 from laddvakt_agent.core.inputs import Inputs, Pilot, Reset, Sample
 from laddvakt_agent.core.life import Life
+from laddvakt_agent.core.memory import Memory
 from laddvakt_agent.core.memory_board import BoardMemory, remember_board
 from laddvakt_agent.core.model import FaultRaised, State
 from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.scene import Scene
 
 CASES = (
     Case(id="error", code="board_error", calm={"board_errors": ()},
@@ -337,3 +340,14 @@ def test_a_limit_that_is_not_read_any_longer() -> None:
     world.override = {"limit_readback_a": None}
     brisk(world, 120.0, 1.0)
     assert "limit_not_obeyed" in world.faults
+
+
+@pytest.mark.parametrize(
+    ("taken_s", "present"), [(1009.9, None), (1010.0, True)], ids=["too early", "when it is due"]
+)
+def test_a_limit_read_before_it_was_due(taken_s: float, present: bool | None) -> None:
+    """Fresh, and yet from a time in which the board may still have been applying it."""
+    life = Life(limit_a=16.0, limit_changed_s=1000.0)
+    inputs = Inputs(limit_readback_a=Sample(value=32.0, taken_s=taken_s))
+    scene = Scene(ONE, life, Memory(tells_limit=True), inputs, 1010.5)
+    assert limit_not_obeyed(scene).present is present

@@ -142,6 +142,9 @@ def test_a_restless_sensor_is_never_believed() -> None:
     for round_ in range(60):
         world.gear = {**world.gear, "plug_temp_c": (90.0, 55.0)[round_ % 2]}
         world.step(1.0)
+        plug = world.connector.memory.gear.heat.plug
+        assert plug is not None
+        assert plug.doubted_since_s == world.now_s
     assert "sensor_implausible" in world.faults
     assert not ever(world, "cable_temperature_derate")
 
