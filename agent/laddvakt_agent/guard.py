@@ -114,6 +114,7 @@ class Guard:
         self.actuator.want(machine.outputs(self.connector))
         for effect in effects:
             self._apply(effect, inputs, now_s)
+        self.wiring.still(self.connector.tests.running)
         self._forget_unused(inputs, now_s)
         outputs = machine.outputs(self.connector)
         reported = self.keeper.observe(

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 import pytest
 
+from agent.station_kit import bench
 from laddvakt_agent import wiring as module
 from laddvakt_agent.core.inputs import SelfTest
 from laddvakt_agent.core.model import (
@@ -51,10 +53,12 @@ class Contact:
 
     lock: Output
     stuck: bool | None = None
+    taken_s: float = 7.0
+    quality: Quality = Quality.GOOD
 
     def closed(self) -> Reading[bool]:
         value = self.lock.said[-1] if self.stuck is None else self.stuck
-        return Reading(value=value, quality=Quality.GOOD, taken_at_s=1.0)
+        return Reading(value=value, quality=self.quality, taken_at_s=self.taken_s)
 
 
 @dataclass
@@ -64,6 +68,7 @@ class BoardTest:
     verdict: bool | None
     seconds: float = 0.0
     started: int = 0
+    taken_s: float = 7.0
 
     async def start(self) -> None:
         self.started += 1
@@ -71,7 +76,7 @@ class BoardTest:
     def passed(self) -> Reading[bool]:
         if self.verdict is None:
             return missing()
-        return Reading(value=self.verdict, quality=Quality.GOOD, taken_at_s=1.0)
+        return Reading(value=self.verdict, quality=Quality.GOOD, taken_at_s=self.taken_s)
 
 
 @dataclass
@@ -93,11 +98,23 @@ class Wired:
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY_S", 0.0)
     monkeypatch.setattr(module, "LOCK_MOVES_S", 0.0)
+    monkeypatch.setattr(module, "LOOK_S", 0.0)
+
+
+class Clock:
+    """Stands still, or goes on a second with each look."""
+
+    def __init__(self, step_s: float = 0.0) -> None:
+        self.now_s, self.step_s = 7.0, step_s
+
+    def __call__(self) -> float:
+        self.now_s += self.step_s
+        return self.now_s
 
 
 @asynccontextmanager
-async def running(roles: Wired) -> AsyncIterator[Wiring]:
-    wiring = Wiring(connector="1", roles=cast("Roles", roles), clock=lambda: 7.0)
+async def running(roles: Wired, clock: Callable[[], float] | None = None) -> AsyncIterator[Wiring]:
+    wiring = Wiring(connector="1", roles=cast("Roles", roles), clock=clock or Clock())
     task = asyncio.create_task(wiring.run())
     yield wiring
     task.cancel()
@@ -142,7 +159,6 @@ async def test_what_is_not_wired_is_not_commanded() -> None:
 RESIDUAL = {
     "passed": (BoardTest(verdict=True), True, "the board's own test"),
     "failed": (BoardTest(verdict=False), False, "the board's own test"),
-    "silent": (BoardTest(verdict=None), False, "no answer within 0 s"),
     "none": (None, False, "the board has no such test"),
 }
 
@@ -151,13 +167,127 @@ RESIDUAL = {
 async def test_the_boards_own_test_replies(
     test: BoardTest | None, passed: bool, detail: str
 ) -> None:
-    """Running at first, then its verdict; silence is a failure."""
+    """Running at first, then its verdict; a board without a test proves nothing."""
     async with running(Wired(board=Board(residual_test=test))) as wiring:
         wiring.tell(SelfTestCommanded(test=SelfTest.RESIDUAL))
         assert wiring.replies[SelfTest.RESIDUAL].passed is None
         await until(lambda: wiring.replies[SelfTest.RESIDUAL].passed is not None)
         reply = wiring.replies[SelfTest.RESIDUAL]
         assert (reply.passed, reply.detail, reply.taken_s) == (passed, detail, 7.0)
+
+
+SILENT = {
+    "never read": BoardTest(verdict=None),
+    "read before the test was over": BoardTest(verdict=True, taken_s=6.9),
+}
+
+
+@pytest.mark.parametrize("test", SILENT.values(), ids=SILENT)
+async def test_a_verdict_of_before_the_end_is_none(test: BoardTest) -> None:
+    """What the board said earlier is no answer; silence is a failure."""
+    async with running(Wired(board=Board(residual_test=test)), Clock(1.0)) as wiring:
+        wiring.tell(SelfTestCommanded(test=SelfTest.RESIDUAL))
+        await until(lambda: wiring.replies[SelfTest.RESIDUAL].passed is not None)
+        reply = wiring.replies[SelfTest.RESIDUAL]
+    assert (reply.passed, reply.detail) == (False, "no answer within 5 s")
+
+
+async def test_a_relay_that_stays_dumb_delays_nothing_else() -> None:
+    """Poles that cannot be moved hold up neither the lock nor a self-test."""
+    roles = Wired(
+        lock=Output(),
+        phase_switch=Output(failures=10**9),
+        board=Board(residual_test=BoardTest(verdict=True)),
+    )
+    assert roles.lock is not None
+    async with running(roles) as wiring:
+        wiring.tell(PhasesCommanded(phases=1, reason="wanted"))
+        wiring.tell(LockCommanded(locked=True, reason="session"))
+        wiring.tell(SelfTestCommanded(test=SelfTest.RESIDUAL))
+        await until(lambda: wiring.replies[SelfTest.RESIDUAL].passed is not None)
+        await until(lambda: bool(roles.lock and roles.lock.said))
+    assert wiring.replies[SelfTest.RESIDUAL].passed
+    assert roles.lock.said == [True]
+
+
+CALLED_OFF = {
+    "a vehicle came": lambda wiring: wiring.still(None),
+    "another test runs": lambda wiring: wiring.still(SelfTest.OPEN),
+}
+
+
+@pytest.mark.parametrize("call_off", CALLED_OFF.values(), ids=CALLED_OFF)
+async def test_a_lock_test_ends_with_the_cores_wish_for_it(
+    call_off: Callable[[Wiring], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of its movement the lock goes where the core last wanted it."""
+    monkeypatch.setattr(module, "LOCK_MOVES_S", 60.0)
+    lock = Output()
+    async with running(Wired(lock=lock, lock_contact=Contact(lock))) as wiring:
+        wiring.tell(SelfTestCommanded(test=SelfTest.LOCK))
+        wiring.still(SelfTest.LOCK)
+        await until(lambda: lock.said == [True])
+        call_off(wiring)
+        await until(lambda: lock.said == [True, False])
+        assert wiring.replies[SelfTest.LOCK].passed is None
+
+
+async def test_a_plug_that_is_to_be_held_ends_the_lock_test(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once the core wants the plug held, no test unlocks it any more."""
+    monkeypatch.setattr(module, "LOCK_MOVES_S", 60.0)
+    lock = Output()
+    async with running(Wired(lock=lock, lock_contact=Contact(lock))) as wiring:
+        wiring.tell(SelfTestCommanded(test=SelfTest.LOCK))
+        await until(lambda: lock.said == [True])
+        wiring.tell(LockCommanded(locked=True, reason="session"))
+        await until(lambda: len(lock.said) == 2)
+        for _ in range(20):
+            await asyncio.sleep(0)
+    assert lock.said == [True, True]
+
+
+async def test_the_core_does_not_disturb_its_own_lock_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sees the lock astray meanwhile and wants it open: that waits for the test's end."""
+    monkeypatch.setattr(module, "LOCK_MOVES_S", 0.05)
+    lock = Output()
+    async with running(Wired(lock=lock, lock_contact=Contact(lock))) as wiring:
+        wiring.tell(SelfTestCommanded(test=SelfTest.LOCK))
+        await until(lambda: lock.said == [True])
+        wiring.tell(LockCommanded(locked=False, reason="socket is dead"))
+        await until(lambda: wiring.replies[SelfTest.LOCK].passed is not None)
+        assert wiring.replies[SelfTest.LOCK].passed
+        await until(lambda: lock.said == [True, False, False])
+
+
+async def test_a_test_called_off_before_it_began_is_not_made() -> None:
+    """A board must not test itself while something charges."""
+    test = BoardTest(verdict=True)
+    async with running(Wired(board=Board(residual_test=test))) as wiring:
+        wiring.tell(SelfTestCommanded(test=SelfTest.RESIDUAL))
+        wiring.still(None)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert test.started == 0
+        wiring.tell(SelfTestCommanded(test=SelfTest.RESIDUAL))
+        await until(lambda: wiring.replies[SelfTest.RESIDUAL].passed is True)
+    assert test.started == 1
+
+
+UNREAD = {"old": (6.9, Quality.GOOD), "doubtful": (7.0, Quality.STALE)}
+
+
+@pytest.mark.parametrize(("taken_s", "quality"), UNREAD.values(), ids=UNREAD)
+async def test_a_contact_nobody_reads_proves_nothing(taken_s: float, quality: Quality) -> None:
+    """It may have stood so before the lock was told."""
+    lock = Output()
+    contact = Contact(lock, taken_s=taken_s, quality=quality)
+    async with running(Wired(lock=lock, lock_contact=contact)) as wiring:
+        wiring.tell(SelfTestCommanded(test=SelfTest.LOCK))
+        await until(lambda: wiring.replies[SelfTest.LOCK].passed is not None)
+        reply = wiring.replies[SelfTest.LOCK]
+    assert (reply.passed, reply.detail) == (False, "its contact could not be read")
 
 
 LOCKS = {
@@ -189,3 +319,27 @@ async def test_a_lock_test_that_cannot_be_made_has_failed(lock: Output | None) -
         wiring.tell(SelfTestCommanded(test=SelfTest.LOCK))
         await until(lambda: wiring.replies[SelfTest.LOCK].passed is not None)
         assert wiring.replies[SelfTest.LOCK].passed is False
+
+
+async def test_a_defect_in_a_test_is_seen() -> None:
+    """It ends supervision like any other."""
+
+    class Broken(BoardTest):
+        async def start(self) -> None:
+            raise ZeroDivisionError
+
+    roles = Wired(board=Board(residual_test=Broken(verdict=True)))
+    wiring = Wiring(connector="1", roles=cast("Roles", roles), clock=Clock())
+    wiring.tell(SelfTestCommanded(test=SelfTest.RESIDUAL))
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(wiring.run(), 2.0)
+
+
+async def test_each_round_of_the_core_says_what_it_still_tests(tmp_path: Path) -> None:
+    """A test the core does not wait for is off with the next step."""
+    async with bench(tmp_path) as station:
+        guard = station.guard("1")
+        guard.wiring.tell(SelfTestCommanded(test=SelfTest.RESIDUAL))
+        assert guard.wiring._test is SelfTest.RESIDUAL
+        station.parts.supervisor.step(guard)
+        assert guard.wiring._test is None
