@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from laddvakt_sim.fault import Fault
-from laddvakt_sim.plant.words import ALL_PHASES, NO_PHASES, Phases, Pilot
+from laddvakt_sim.plant.words import ALL_PHASES, NO_PHASES, Leakage, Phases, Pilot
 
 Effect = Callable[[Fault], dict[str, object]]
 
@@ -60,10 +60,12 @@ def _on(phases: frozenset[int], value: float, otherwise: Phases) -> Phases:
 
 def _leak(kind: str) -> Effect:
     return lambda fault: {
-        f"residual_{kind}_ma": fault.number("ma"),
-        "residual_always": fault.parameters["always"],
-        "residual_rise_s": fault.number("rise_s"),
-        "residual_from_s": fault.injected_at_s,
+        f"{kind}_leak": Leakage(
+            ma=fault.number("ma") or 0.0,
+            always=fault.parameters["always"] is True,
+            rise_s=fault.number("rise_s") or 0.0,
+            from_s=fault.injected_at_s,
+        )
     }
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from laddvakt_sim.charger import Charger, MeterSpec
-from laddvakt_sim.plant.words import ClimateSpec, VehicleSpec
+from laddvakt_sim.plant.words import ClimateSpec, GridSpec, Supply, VehicleSpec
 from sim.test_plant_grid import charging
 
 
@@ -108,6 +108,49 @@ def test_a_leak_can_rise_slowly() -> None:
     assert seen == pytest.approx([0.0, 3.0, 6.0, 12.0, 12.0])
 
 
+def test_two_leaks_keep_their_own_words() -> None:
+    """A DC leak goes on rising, and stays with the load, when an AC one of the station comes."""
+    charger = charging()
+    connector = charger.connectors["1"]
+    slow = {"name": "residual_current_dc", "connector": "1", "ma": 12.0, "rise_s": 100.0}
+    charger.inject(slow, 10.0)
+    station = {"name": "residual_current_ac", "connector": "1", "ma": 20.0, "always": True}
+    charger.inject(station, 35.0)
+    assert connector.residual_ma() == pytest.approx((3.4, 20.9))
+    charger.board("1").close = False
+    charger.settle()
+    charger.advance(60.0)
+    assert connector.residual_ma() == pytest.approx((0.0, 20.0))
+
+
+@pytest.mark.parametrize(
+    ("poles", "lost", "leaks"),
+    [
+        pytest.param([1], None, True, id="a line"),
+        pytest.param([4], None, False, id="the neutral, which has no voltage to earth"),
+        pytest.param([2], 2, False, id="a line that is dead"),
+        pytest.param([2, 3], 2, True, id="one of two lives"),
+    ],
+)
+def test_a_leak_flows_through_the_poles_that_live(
+    poles: list[int], lost: int | None, leaks: bool
+) -> None:
+    """What leaks behind the contactor needs a closed line with voltage; so does its power."""
+    charger = charging()
+    connector = charger.connectors["1"]
+    charger.inject({"name": "residual_current_ac", "connector": "1", "ma": 50.0}, 10.0)
+    charger.inject({"name": "contactor_welded", "connector": "1", "poles": poles}, 10.0)
+    if lost is not None:
+        charger.inject({"name": "phase_lost", "phase": lost}, 10.0)
+    charger.board("1").close = False
+    charger.settle()
+    charger.advance(20.0)
+    before_wh = charger.account.leak_wh
+    charger.advance(3620.0)
+    assert connector.residual_ma()[1] == pytest.approx(50.0 if leaks else 0.0, abs=1.0)
+    assert charger.account.leak_wh - before_wh == pytest.approx(11.5 if leaks else 0.0, abs=0.01)
+
+
 def test_switching_can_leak_for_a_moment() -> None:
     """60 ms after each movement."""
     charger = charging()
@@ -121,9 +164,10 @@ def test_switching_can_leak_for_a_moment() -> None:
     assert seen == pytest.approx([0.9, 35.0, 35.0, 0.0])
 
 
-def test_a_meter_fed_from_behind_the_contactor() -> None:
+@pytest.mark.parametrize("supply", Supply)
+def test_a_meter_fed_from_behind_the_contactor(supply: Supply) -> None:
     """It is silent while open, and for a second after closing."""
-    charger = Charger.plain()
+    charger = Charger.plain(grid=GridSpec(supply=supply))
     meter = charger.connectors["1"].meter
     charger.inject({"name": "meter_behind_contactor", "connector": "1"}, 0.0)
     charger.advance(1.0)
@@ -136,6 +180,25 @@ def test_a_meter_fed_from_behind_the_contactor() -> None:
     assert not meter.answers
     charger.advance(closed_at_s + 1.01)
     assert meter.answers
+
+
+@pytest.mark.parametrize(
+    ("supply", "poles", "fed"),
+    [
+        pytest.param(Supply.TN, [1, 4], True, id="a line and the neutral"),
+        pytest.param(Supply.TN, [1, 2, 3], False, id="no neutral"),
+        pytest.param(Supply.IT, [1, 2], True, id="two lines"),
+        pytest.param(Supply.IT, [1, 4], False, id="one line"),
+    ],
+)
+def test_a_meter_needs_a_way_back(supply: Supply, poles: list[int], fed: bool) -> None:
+    """Welded poles feed a meter behind the contactor only where two of them have a voltage."""
+    charger = Charger.plain(grid=GridSpec(supply=supply))
+    charger.inject({"name": "meter_behind_contactor", "connector": "1"}, 0.0)
+    weld = {"name": "contactor_welded", "connector": "1", "poles": poles, "shut": True}
+    charger.inject(weld, 0.0)
+    charger.advance(5.0)
+    assert charger.connectors["1"].meter.answers is fed
 
 
 @pytest.mark.parametrize(

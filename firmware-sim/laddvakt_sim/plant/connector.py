@@ -11,7 +11,7 @@ from laddvakt_sim.plant.heat import ENCLOSURE_C_PER_W, PLUG_C_PER_W, SUN_C_PER_W
 from laddvakt_sim.plant.network import NEUTRAL, Element, Load, Terminal, elements
 from laddvakt_sim.plant.truth import Truth
 from laddvakt_sim.plant.vehicle import Offer, Vehicle
-from laddvakt_sim.plant.words import Conditions, Pilot, VehicleSpec
+from laddvakt_sim.plant.words import Conditions, Pilot, Supply, VehicleSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from laddvakt_sim.plant.meter import Meter
 
 ALIVE_V = 150.0  # feeds a meter
+NEUTRAL_POLE = 3  # of what is closed up to the plug
 
 
 class Timed(Protocol):
@@ -175,10 +176,15 @@ class Connector(Truth):
             self.phase_switch.drive(now_s)
             if self.vehicle is not None:
                 self.vehicle.sense(now_s, self._offer(), self.conditions)
-        if self.conditions.meter_behind:
-            self.meter.feed(now_s, powered=max(self.load_voltage_v()) > ALIVE_V)
-        else:
-            self.meter.feed(now_s, powered=True)
+        self.meter.feed(now_s, powered=not self.conditions.meter_behind or self._feeds_behind())
+
+    def _feeds_behind(self) -> bool:
+        """Whether something between a line and its return lives behind the contactor."""
+        closed, volts = self._connected(), self.load_voltage_v()
+        if self.site.grid.supply is not Supply.IT:
+            return NEUTRAL_POLE in closed and max(volts) > ALIVE_V
+        pairs = zip(((0, 1), (1, 2), (2, 0)), self.line_voltage_v(), strict=True)
+        return any(volts[a] > 0.0 < volts[b] and across > ALIVE_V for (a, b), across in pairs)
 
     def _energised(self) -> bool:
         again = self.conditions.recloses and self.pilot().asks

@@ -9,34 +9,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from laddvakt_sim.plant.words import Conditions, VehicleSpec
+    from laddvakt_sim.plant.words import Conditions, Leakage, VehicleSpec
 
-_TRIPS_MA = ((6.0, "dc"), (30.0, "ac"))  # where somebody may act: their crossing is an event
+DC_TRIP_MA, AC_TRIP_MA = 6.0, 30.0  # where somebody may act: their crossing is an event
 
 
-def faulty_ma(wrong: Conditions, now_s: float) -> tuple[float, float]:
-    """What the injected faults let leak: (DC, AC), rising along a straight line."""
-    share = 1.0
-    if wrong.residual_rise_s > 0.0:
-        share = (now_s - wrong.residual_from_s) / wrong.residual_rise_s
-        share = min(1.0, max(0.0, share))
-    return wrong.residual_dc_ma * share, wrong.residual_ac_ma * share
+def faulty_ma(wrong: Conditions, now_s: float, *, live: bool) -> tuple[float, float]:
+    """What the injected faults let leak: (DC, AC); `live`: the load side is under voltage."""
+    return _leaking_ma(wrong.dc_leak, now_s, live), _leaking_ma(wrong.ac_leak, now_s, live)
 
 
 def rises(wrong: Conditions, now_s: float) -> bool:
     """True while a leak grows."""
-    return now_s < wrong.residual_from_s + wrong.residual_rise_s
+    return any(now_s < leak.from_s + leak.rise_s for leak in (wrong.dc_leak, wrong.ac_leak))
 
 
 def marks_s(wrong: Conditions) -> tuple[float, ...]:
     """When a rising leak crosses what monitors trip at, and when it has risen."""
-    if wrong.residual_rise_s <= 0.0:
-        return ()
-    sizes = {"dc": wrong.residual_dc_ma, "ac": wrong.residual_ac_ma}
-    shares = [trip_ma / sizes[kind] for trip_ma, kind in _TRIPS_MA if sizes[kind] >= trip_ma]
+    pairs = ((wrong.dc_leak, DC_TRIP_MA), (wrong.ac_leak, AC_TRIP_MA))
+    return tuple(sorted(mark_s for leak, trip_ma in pairs for mark_s in _marks_s(leak, trip_ma)))
+
+
+def _leaking_ma(leak: Leakage, now_s: float, live: bool) -> float:
+    if not (live or leak.always):
+        return 0.0
+    if leak.rise_s <= 0.0:
+        return leak.ma
+    return leak.ma * min(1.0, max(0.0, (now_s - leak.from_s) / leak.rise_s))
+
+
+def _marks_s(leak: Leakage, trip_ma: float) -> list[float]:
+    if leak.rise_s <= 0.0:
+        return []
+    shares = (trip_ma / leak.ma, 1.0) if leak.ma >= trip_ma else (1.0,)
     # A hair later than the crossing: nothing must depend on the last bit of a product.
-    rises_s = [wrong.residual_rise_s * min(1.0, share + 1e-9) for share in (*shares, 1.0)]
-    return tuple(sorted(wrong.residual_from_s + rise_s for rise_s in rises_s))
+    return [leak.from_s + leak.rise_s * min(1.0, share + 1e-9) for share in shares]
 
 
 def vehicle_ma(spec: VehicleSpec, line_v: float) -> tuple[float, float]:

@@ -10,7 +10,15 @@ from laddvakt_sim.plant.contactor import Contactor
 from laddvakt_sim.plant.heat import ENCLOSURE_TAU_S, PLUG_TAU_S, Body
 from laddvakt_sim.plant.lock import Lock, PhaseSwitch
 from laddvakt_sim.plant.network import NOTHING, Leak, Terminal, Three, fed, source
-from laddvakt_sim.plant.words import HEALTHY, ClimateSpec, Conditions, GridSpec, Phases, Supply
+from laddvakt_sim.plant.words import (
+    HEALTHY,
+    TIGHT,
+    ClimateSpec,
+    Conditions,
+    GridSpec,
+    Phases,
+    Supply,
+)
 
 if TYPE_CHECKING:
     from laddvakt_sim.plant.vehicle import Vehicle
@@ -127,8 +135,7 @@ class Truth:
         parts = [residual.transient_ma(
             wrong, self._at_s, (self.contactor.opened_at_s, self.contactor.closed_at_s)
         )]  # fmt: skip
-        if any(self.contactor.poles) or wrong.residual_always:
-            parts.append(residual.faulty_ma(wrong, self._at_s))
+        parts.append(residual.faulty_ma(wrong, self._at_s, live=bool(self._live(mains))))
         line = self._first_line()
         if self.vehicle is not None and line in self._connected() and mains[line] != 0j:
             parts.append(residual.vehicle_ma(self.vehicle.spec, abs(mains[line])))
@@ -248,18 +255,22 @@ class Truth:
 
     def _leak(self, now_s: float, mains: Three) -> Leak:
         """The leakage that takes power."""
-        line = self._first_line()
+        line, live = self._first_line(), self._live(mains)
         wrong, vehicle = self.conditions, self.vehicle
-        tight = wrong.residual_dc_ma == wrong.residual_ac_ma == 0.0
+        tight = wrong.dc_leak is TIGHT and wrong.ac_leak is TIGHT
         if (tight and (vehicle is None or vehicle.spec.leak_ohm is None)) or not self.earth_present:
             return Leak(line, 0.0)
-        line = line if mains[line] != 0j else next((n for n in range(3) if mains[n] != 0j), line)
-        ma = 0.0
-        if any(self.contactor.poles) or self.conditions.residual_always:
-            ma += sum(residual.faulty_ma(self.conditions, now_s))
-        if self.vehicle is not None and line in self._connected():
-            ma += residual.resistive_ma(self.vehicle.spec, abs(mains[line]))
+        ma = sum(residual.faulty_ma(wrong, now_s, live=bool(live)))
+        if vehicle is not None and line in live:
+            ma += residual.resistive_ma(vehicle.spec, abs(mains[line]))
+        if line not in live:  # it leaks where there is voltage, behind the contactor first
+            line = next((n for n in (*live, 0, 1, 2) if mains[n] != 0j), line)
         return Leak(line, ma / 1000.0)
+
+    def _live(self, mains: Three) -> tuple[int, ...]:
+        """The lines that are closed up to the plug and have voltage."""
+        closed = self._connected()
+        return tuple(n for n in range(3) if n in closed and mains[n] != 0j)
 
 
 class _Alone:

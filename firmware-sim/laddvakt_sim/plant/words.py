@@ -105,6 +105,19 @@ class VehicleSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leakage:
+    """A fault's current to earth; it grows along a straight line for `rise_s` from `from_s` on."""
+
+    ma: float = 0.0
+    always: bool = False  # flows with the contactor open too: the station itself leaks
+    rise_s: float = 0.0
+    from_s: float = 0.0
+
+
+TIGHT = Leakage()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """What is wrong with one connector now; derived from the injected faults."""
 
@@ -149,11 +162,8 @@ class Conditions:
     earth_fault_phase: int | None = None
     earth_missing: bool = False
     # residual current
-    residual_dc_ma: float = 0.0
-    residual_ac_ma: float = 0.0
-    residual_always: bool = False  # flows with the contactor open too: the station itself leaks
-    residual_rise_s: float = 0.0
-    residual_from_s: float = 0.0
+    dc_leak: Leakage = TIGHT
+    ac_leak: Leakage = TIGHT
     transient_dc_ma: float = 0.0  # for `transient_s` after each movement of the contactor
     transient_ac_ma: float = 0.0
     transient_s: float = 0.0
