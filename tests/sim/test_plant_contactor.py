@@ -35,6 +35,7 @@ def test_welded_poles(
     charger.clear(None, None, 21.0)
     charger.advance(22.0)
     assert connector.contactor.poles == (False,) * 4
+    assert connector.contactor.openings == 1  # the armature moved once, whenever poles let go
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ class Contactor:
         self._target = _NONE
         self._told_s = 0.0
         self._amps = 0.0
+        self._made = False  # closed and not counted as opened since
         self._move_s: float | None = None
         self._bounces: list[float] = []
         self._pulled = False
@@ -125,10 +126,10 @@ class Contactor:
             return
         self._move_s = None
         self._bounces = []
-        before, self._poles = self._poles, self._arriving()
+        self._poles = self._arriving()
         if self._poles == POLES:
             self._count_closing(now_s)
-        elif before and not self._poles >= before:
+        elif self._made:  # a welded pole that lets go later moves no armature
             self._count_opening(now_s)
 
     def _arriving(self) -> frozenset[int]:
@@ -145,7 +146,7 @@ class Contactor:
             self._stuck = _NONE
 
     def _count_closing(self, now_s: float) -> None:
-        self.closed_at_s = now_s
+        self._made, self.closed_at_s = True, now_s
         self.close_time_s = now_s - self._told_s
         self.closures += 1
         self._wear += 1.0 / MECHANICAL_LIFE
@@ -153,7 +154,7 @@ class Contactor:
         self._bounces = [now_s + gap_s * (n + 1) for n in range(2 * self._wrong.bounces)]
 
     def _count_opening(self, now_s: float) -> None:
-        self.opened_at_s = now_s
+        self._made, self.opened_at_s = False, now_s
         self.open_time_s = now_s - self._told_s
         self.openings += 1
         self._wear += 1.0 / MECHANICAL_LIFE
