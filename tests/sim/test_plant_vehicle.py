@@ -108,6 +108,22 @@ def test_a_flaky_pilot_comes_and_goes() -> None:
     assert seen == [Pilot.C, Pilot.B, Pilot.C, Pilot.B, Pilot.C]
 
 
+def test_a_vehicle_can_become_another_one() -> None:
+    """Words that time something act when they are changed, not only at the plug."""
+    charger = with_pwm(flaky_every_s=10.0)
+    connector = charger.connectors["1"]
+    charger.change("1", VehicleSpec(flaky_every_s=4.0, flaky_s=1.0), 11.0)
+    charger.advance(15.5)
+    assert connector.pilot() is Pilot.B
+    charger.change("1", VehicleSpec(asleep=True), 16.0)
+    assert current_a(charger, 30.0) == 0.0
+    assert connector.pilot() is Pilot.B
+    charger.change("1", VehicleSpec(pause_every_s=1000.0), 31.0)  # awake again
+    assert current_a(charger, 40.0) == 16.0
+    charger.change("1", VehicleSpec(pause_every_s=5.0), 40.0)
+    assert current_a(charger, 50.0) == 0.0
+
+
 def test_a_taper_is_smooth_and_ends_with_the_demand() -> None:
     """Current never rises in the taper; what was taken is the demand, to a look's energy."""
     charger = with_pwm(demand_wh=2000.0)

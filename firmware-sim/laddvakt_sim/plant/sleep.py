@@ -21,6 +21,11 @@ class Sleep:
         self._was_on = False
         self._edges = 0
 
+    def become(self, *, asleep: bool) -> None:
+        """Sleep or wake now; the pilot that is there wakes nobody."""
+        self.asleep, self._edges = asleep, 0
+        self._doze_s = self._wake_s = self._state_f_since_s = None
+
     def due_s(self) -> float | None:
         """When it falls asleep or wakes up."""
         times = [t for t in (self._doze_s, self._wake_s) if t is not None]

@@ -61,7 +61,6 @@ class Vehicle:
         self._pause_s: float | None = None
         self._pausing = False
         self._sleep = Sleep(asleep=spec.asleep)
-        self._plugged_s = now_s
         self._flaky: Blinker | None = None
         self._last_offered_a = 0.0
         self._conditions = HEALTHY
@@ -105,11 +104,11 @@ class Vehicle:
         """Take in pilot and supply as they are from `now_s` on."""
         self._offer, self._conditions = offer, conditions
         if self.spec is not self._seen_spec:
-            self._seen_spec, self._seen_wh, self._taper_s = self.spec, self.energy_wh, None
+            self._change(now_s)
         self._sleep.sense(now_s, self.spec, pwm_on=offer.pwm_on, state_f=offer.state_f)
         if offer.pwm_on:
             self._last_offered_a = offer.offered_a
-        self._flicker()
+        self._flicker(now_s)
         self._follow(now_s)
         self._rest(now_s)
         self._move_s2(now_s)
@@ -150,6 +149,17 @@ class Vehicle:
         if self._pause_s is not None and now_s >= self._pause_s:
             self._pausing = not self._pausing
             self._pause_s = now_s + self.spec.pause_s if self._pausing else None
+
+    def _change(self, now_s: float) -> None:
+        """Become another vehicle: what was timed by the old words begins anew."""
+        before, self._seen_spec = self._seen_spec, self.spec
+        self._seen_wh, self._taper_s = self.energy_wh, None
+        if self.spec.asleep is not before.asleep:
+            self._sleep.become(asleep=self.spec.asleep)
+        if (self.spec.flaky_every_s, self.spec.flaky_s) != (before.flaky_every_s, before.flaky_s):
+            self._flaky = None
+        if self.spec.pause_every_s != before.pause_every_s and not self._pausing:
+            self._pause_s = None
 
     def _keeps(self) -> bool:
         return self._conditions.keeps_drawing or not self.spec.obeys_pwm_off
@@ -227,12 +237,12 @@ class Vehicle:
         elif self._pause_s is None:
             self._pause_s = now_s + self.spec.pause_every_s
 
-    def _flicker(self) -> None:
+    def _flicker(self, now_s: float) -> None:
         if self.spec.flaky_every_s is None:
             self._flaky = None
         elif self._flaky is None:
             self._flaky = Blinker(
-                first_s=self._plugged_s + self.spec.flaky_every_s,
+                first_s=now_s + self.spec.flaky_every_s,
                 every_s=self.spec.flaky_every_s,
                 for_s=self.spec.flaky_s,
             )
