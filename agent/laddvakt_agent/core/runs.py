@@ -14,13 +14,11 @@ class Run:
     last_s: float | None = None
 
 
-def counted(run: Run, taken_s: float | None, hit: bool, enough: int) -> Run:
-    """The run after one more sample; without a sample, or with the same again, as it was.
+def counted(run: Run, taken_s: float, hit: bool, enough: int) -> Run:
+    """The run after one more sample; with the same again, as it was.
 
     The count ends at `enough`, so that a run that goes on for hours stays the same.
     """
-    if taken_s is None:
-        return run
     if not hit:
         return Run(last_s=taken_s)
     if taken_s == run.last_s:

@@ -199,6 +199,13 @@ def test_slow_meters_are_held_against_the_same_times(update_s: float) -> None:
     assert 60.0 <= took_s <= 60.5 + update_s
 
 
+def test_a_lost_neutral_speaks_for_its_over_voltage() -> None:
+    """One pair far up while another is far down: the other fault's to say, and to act on."""
+    bench = Bench("over_voltage").run(2.0)
+    assert bench.run(20.0, voltage_v=(290.0, 231.0, 150.0)).says() is None
+    assert bench.raises == 0
+
+
 SITE = replace(ONE, fitted=frozenset({"site_voltage_v", "site_current_a"}))
 DARK: Phases = (0.0, 0.0, 0.0)
 LIVE: Phases = (230.0, 230.0, 230.0)
