@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
 from agent.ledger.samples import latch, open_ledger
-from laddvakt_agent.clock import Clock, FakeTime
+from laddvakt_agent.clock import Clock, ClockState, FakeTime
 from laddvakt_agent.core.model import Latch
+from laddvakt_agent.core.rules import Act
 from laddvakt_agent.ledger import NewerSchema, read_latches
+from laddvakt_agent.ledger.latches import Copy, LatchSet, decode, encode
 
 Loaded: TypeAlias = tuple[dict[str, tuple[Latch, ...]], bool]
 
@@ -207,3 +211,31 @@ def test_several_unsynced_boots_never_give_a_retry_back_early(tmp_path: Path) ->
         time.reboot(f"00000000-0000-4000-8000-00000000000{number}", off_s=60.0, uptime_s=30.0)
         (found,) = _load(tmp_path, time)[0]["1"]
         assert found.spent_s == (-100.0,)
+
+
+OLD_BODY = (
+    b'{"sequence":7,"connectors":{"1":{"boot_id":"b","at_s":50.0,"at_wall":"2026-01-05T10:00:00Z",'
+    b'"clock_state":"synced","latches":[{"code":"power_lost","subject":"1","locked_out":false,'
+    b'"active":true,"spent_s":[40.0]}]}}}'
+)
+
+
+def test_a_file_of_before_delays_and_stages_is_read() -> None:
+    """Its latches say nothing of them; what they say is taken over unchanged."""
+    header = f"laddvakt-latches 1 {zlib.crc32(OLD_BODY):08x} {len(OLD_BODY)}\n"
+    copy = decode(header.encode() + OLD_BODY, Path("latches.a"))
+    assert copy is not None
+    (old,) = copy.connectors["1"].latches
+    assert (old.spent_s, old.spread_s, old.act) == ((40.0,), 0.0, None)
+
+
+def test_delay_and_stage_are_kept() -> None:
+    told = Latch(
+        code="power_lost", subject="1", locked_out=False, active=True, spread_s=77.5, act=Act.RAMP
+    )
+    moment = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
+    latch_set = LatchSet(
+        boot_id="b", at_s=50.0, at_wall=moment, clock_state=ClockState.SYNCED, latches=(told,)
+    )
+    copy = Copy(sequence=1, connectors={"1": latch_set})
+    assert decode(encode(copy), Path("latches.a")) == copy
