@@ -15,7 +15,7 @@ from agent.core.core_fitted import FITTED, Fitted, broken, told
 from agent.core.core_product import SHORT_RULES
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import connector as tables
-from laddvakt_agent.core import freshness, machine, transitions
+from laddvakt_agent.core import freshness, gear, machine, transitions
 from laddvakt_agent.core.inputs import Pilot, Proximity, Reset
 from laddvakt_agent.core.life import Context, Hold, Life, Power, Vehicle
 from laddvakt_agent.core.model import (
@@ -398,3 +398,7 @@ def test_a_wrong_table_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) ->
     mutate(monkeypatch)
     _, count = core_explore_connector.explore(until=expected)
     assert expected in {violation.split(":")[0] for violation in count.violations}
+
+
+def test_what_is_not_fitted_waits_for_nothing() -> None:
+    assert list(gear.deadlines_s(replace(ONE, wake_after_s=None), Life())) == []
