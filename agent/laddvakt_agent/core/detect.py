@@ -20,6 +20,7 @@ from laddvakt_agent.core import (
     detect_service,
     detect_site,
     detect_socket,
+    detect_steps,
     detect_vehicle,
 )
 from laddvakt_agent.core.reported import REPORTABLE, only_reported, reported, with_report
@@ -32,6 +33,7 @@ DETECTORS: tuple[Detector, ...] = (
     *detect_contactor.DETECTORS,
     *detect_current.DETECTORS,
     *detect_meter.DETECTORS,
+    *detect_steps.DETECTORS,
     *detect_housing.DETECTORS,
     *detect_vehicle.DETECTORS,
     *detect_socket.DETECTORS,

@@ -96,16 +96,6 @@ def unexpected_current(s: Scene) -> Finding:
     return Finding(present=True, since_s=run.first_s, evidence=shown)
 
 
-def phase_map_wrong(s: Scene) -> Finding:
-    """The connector's own steps appear on another phase of the site than the one it maps to."""
-    steps, enough = s.memory.power.steps, values(s, "phase_map_wrong")["steps_count"]
-    if steps.astray < enough:
-        return AWAY
-    mapped, seen = steps.astray_at
-    shown = f"steps of the phase mapped to L{mapped} appear on L{seen} of the site"
-    return Finding(present=True, limit_a=s.settings.safe_current_a, evidence=shown)
-
-
 def _drawn(s: Scene) -> Finding | tuple[float, float]:
     """The highest current and the offer it is held against; a finding when not judged."""
     power = s.memory.power
@@ -175,12 +165,5 @@ DETECTORS: tuple[Detector, ...] = (
         needs=("current_a", "feedback_closed"),
         look=unexpected_current,
         fitted=lambda settings: settings.has_feedback and settings.meter_exclusive,
-    ),
-    Detector(
-        code="phase_map_wrong",
-        subject=of_connector,
-        needs=("current_a", "site_current_a"),
-        look=phase_map_wrong,
-        fitted=lambda settings: settings.meter_exclusive,
     ),
 )

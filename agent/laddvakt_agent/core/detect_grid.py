@@ -14,7 +14,6 @@ from laddvakt_agent.core.catalogue import rule_for
 from laddvakt_agent.core.detect_words import values
 from laddvakt_agent.core.freshness import fresh, number, numbers
 from laddvakt_agent.core.memory_grid import COLD_SHOWN_S
-from laddvakt_agent.core.memory_steps import median
 from laddvakt_agent.core.rules import Act
 from laddvakt_agent.core.runs import lasted
 from laddvakt_agent.core.scene import AWAY, UNKNOWN, Detector, Scene, of_connector
@@ -156,26 +155,6 @@ def frequency_out_of_range(s: Scene) -> Finding:
     return Finding(present=True, evidence=shown)
 
 
-def supply_impedance_high(s: Scene) -> Finding:
-    """The voltage falls too much for the current drawn, or much more than it used to."""
-    rule, steps = values(s, "supply_impedance_high"), s.memory.power.steps
-    limit_ohm = rule["limit_ohm"]
-    for ohms, base_ohm in zip(steps.ohms, steps.base_ohm, strict=True):
-        if base_ohm is None:
-            continue
-        ohm = median(ohms)
-        # What is small may double without meaning.
-        grown = ohm > 0.5 * limit_ohm and ohm > rule["growth_ratio"] * base_ohm
-        if ohm > limit_ohm or grown:
-            shown = f"{ohm:.2f} Ω over {len(ohms)} steps, at first {base_ohm:.2f} Ω"
-            return Finding(
-                present=True,
-                limit_a=rule["floor_a"],
-                evidence=f"{shown}, allowed {limit_ohm:g} Ω",
-            )
-    return AWAY
-
-
 def _pen_open(s: Scene, volts: float) -> Finding:
     rule, since_s = values(s, "neutral_lost"), s.memory.power.grid.outside_since_s
     if since_s is None:
@@ -314,11 +293,5 @@ DETECTORS: tuple[Detector, ...] = (
         subject=of_connector,
         needs=("frequency_hz",),
         look=frequency_out_of_range,
-    ),
-    Detector(
-        code="supply_impedance_high",
-        subject=of_connector,
-        needs=("voltage_v", "current_a"),
-        look=supply_impedance_high,
     ),
 )

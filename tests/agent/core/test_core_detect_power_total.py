@@ -16,6 +16,7 @@ from laddvakt_agent.core import (
     detect_earth,
     detect_grid,
     detect_meter,
+    detect_steps,
 )
 from laddvakt_agent.core.inputs import (
     DeviceHealth,
@@ -38,6 +39,7 @@ DETECTORS = (
     *detect_earth.DETECTORS,
     *detect_contactor.DETECTORS,
     *detect_meter.DETECTORS,
+    *detect_steps.DETECTORS,
 )
 ALL = replace(
     ONE,
