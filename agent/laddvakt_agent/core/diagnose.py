@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from laddvakt_agent.core.diagnose_conclude import Conclusion, conclusions
 from laddvakt_agent.core.diagnose_links import (
-    LINKS,
     RETURN_S,
     SITE_CODES,
     TOGETHER_S,
@@ -22,6 +21,7 @@ from laddvakt_agent.core.diagnose_links import (
 )
 from laddvakt_agent.core.diagnose_notes import blamed, notes
 from laddvakt_agent.core.diagnose_picture import Picture
+from laddvakt_agent.core.diagnose_rows import LINKS
 from laddvakt_agent.core.model import ActiveFault
 from laddvakt_agent.core.rules import Act, CauseClass, Severity
 
@@ -51,11 +51,8 @@ class Cause:
 class _Node:
     fault: ActiveFault
     cleared_s: float | None = None  # it stood until then
-    concluded: Conclusion | None = None
-
-    @property
-    def stands(self) -> bool:
-        return self.cleared_s is None and self.concluded is None
+    concluded: Conclusion | None = None  # what follows from others, whether it stands or not
+    stands: bool = True
 
     @property
     def key(self) -> Key:
@@ -96,7 +93,7 @@ def diagnose(picture: Picture) -> tuple[Cause, ...]:
     nodes = _nodes(picture)
     tree = _Tree()
     for symptom in nodes:
-        if symptom.concluded is None:
+        if symptom.stands or symptom.concluded is None:
             tree.hang(symptom, _explaining(symptom, nodes, picture))
     found = [_cause(root, nodes, tree, picture) for root in _roots(nodes, tree)]
     return tuple(sorted(found, key=lambda cause: _rank(cause, picture)))
@@ -116,16 +113,26 @@ def _rank(cause: Cause, picture: Picture) -> tuple[int, float, Key]:
 
 def _nodes(picture: Picture) -> tuple[_Node, ...]:
     """Everything that can explain or be explained, in one order whatever order it came in."""
-    standing = {(fault.code, fault.subject) for fault in picture.standing}
-    kept = [
-        _Node(past.fault, past.cleared_s)
-        for past in picture.past
-        if picture.now_s <= past.cleared_s + RETURN_S
-        and (past.fault.code, past.fault.subject) not in standing
-    ]
-    concluded = [_Node(made.fault, None, made) for made in conclusions(picture)]
-    nodes = {*(_Node(fault) for fault in picture.standing), *kept, *concluded}
+    made = {_identity(conclusion.fault): conclusion for conclusion in conclusions(picture)}
+    standing = {_identity(fault): fault for fault in picture.standing}
+    nodes = {
+        *(_Node(fault, concluded=made.get(name)) for name, fault in standing.items()),
+        *(
+            _Node(conclusion.fault, concluded=conclusion, stands=False)
+            for name, conclusion in made.items()
+            if name not in standing
+        ),
+        *(
+            _Node(past.fault, past.cleared_s, stands=False)
+            for past in picture.past
+            if picture.now_s <= past.cleared_s + RETURN_S and _identity(past.fault) not in standing
+        ),
+    }
     return tuple(sorted(nodes, key=lambda node: (node.key, node.cleared_s or 0.0)))
+
+
+def _identity(fault: ActiveFault) -> tuple[str, str]:
+    return fault.code, fault.subject
 
 
 def _explaining(symptom: _Node, nodes: Sequence[_Node], picture: Picture) -> list[_Edge]:
@@ -141,14 +148,14 @@ def _explaining(symptom: _Node, nodes: Sequence[_Node], picture: Picture) -> lis
 def _why(cause: _Node, symptom: _Node, picture: Picture) -> str:
     """Why the one explains the other; empty when it does not."""
     one, other = cause.fault, symptom.fault
-    if cause.concluded is not None:
-        return cause.concluded.explains(other)
+    if cause.concluded is not None and (why := cause.concluded.explains(other)):
+        return why
     if one.code == other.code:
         return _twin(cause, symptom, picture)
     for link in LINKS.get(one.code, ()):
         if other.code not in link.symptoms or not _timely(link, cause, symptom, picture):
             continue
-        if _near(link.scope, one, other, picture):
+        if _near(link.scope, one, other, picture) and _visited(link, one, picture):
             return f"{link.why} ({_told_s(other.since_s - one.since_s)})"
     return ""
 
@@ -178,17 +185,24 @@ def _timely(link: Link, cause: _Node, symptom: _Node, picture: Picture) -> bool:
 def _near(scope: Scope, one: ActiveFault, other: ActiveFault, picture: Picture) -> bool:
     if one.subject == other.subject:
         return True
-    match scope:
-        case Scope.DEVICE:
-            return False
-        case Scope.LINE:
-            line = picture.line_of(one.subject)
-            own = picture.line_of(other.subject)
-            if own is not None:
-                return own == line
-            return bool(picture.places(one.subject) & picture.places(other.subject))
-        case Scope.PLACE:
-            return bool(picture.places(one.subject) & picture.places(other.subject))
+    if scope is Scope.DEVICE:
+        return False
+    line = picture.line_of(other.subject)
+    if scope is Scope.LINE and line is not None:
+        return line == picture.line_of(one.subject)
+    return bool(picture.places(one.subject) & picture.places(other.subject))
+
+
+def _visited(link: Link, cause: ActiveFault, picture: Picture) -> bool:
+    """Whether a vehicle was there, or was not, where that matters."""
+    if link.vehicle is None:
+        return True
+    there = any(
+        visit.from_s <= cause.since_s <= (visit.until_s or cause.since_s)
+        for beside in picture.beside(cause.subject)
+        for visit in beside.visits
+    )
+    return there is link.vehicle
 
 
 def _told_s(after_s: float) -> str:

@@ -20,8 +20,11 @@ IN_STEP_COUNT = 3
 BRIEF_S = 15.0  # noise is over soon after the contactor has moved; a longer silence is no noise
 IN_STEP_SHARE = 0.8
 NOISY_SHARE = 0.2  # so many broken replies silence a device now and then
+OPEN_CODES = frozenset({"contactor_did_not_close", "contactor_opened_alone"})
+AGAINST_S = 3.0
 OVER_RATIO = 1.05
 ALIKE_RATIO = 0.08
+CUT_RATIO = 1.4  # from here a trip cuts them short: how high they would go is not seen
 FULL_RATIO = 0.9  # a vehicle that takes less than it may says nothing of the scale
 
 
@@ -47,6 +50,7 @@ def conclusions(picture: Picture) -> tuple[Conclusion, ...]:
         *_behind(picture),
         *_interference(picture),
         *_scaling(picture),
+        *_lying_mirror(picture),
     )
 
 
@@ -140,7 +144,7 @@ def _interference(picture: Picture) -> Iterator[Conclusion]:
         if in_step and (lost or noisy):
             yield Conclusion(
                 fault=_made("bus_noisy", name, [*lost, *noisy], "in step with the contactor"),
-                symptoms=_identities([*lost, *noisy]),
+                symptoms=_identities(lost),
                 why="it is lost when the contactor moves, and back soon after",
                 told=f"{in_step} losses in step with the contactor: interference on the line",
                 suspected="" if noisy else "interference suspected, not a dead device",
@@ -148,7 +152,7 @@ def _interference(picture: Picture) -> Iterator[Conclusion]:
         elif lost and share >= NOISY_SHARE:
             yield Conclusion(
                 fault=_made("bus_noisy", name, [*lost, *noisy], f"{share:.0%} of replies broken"),
-                symptoms=_identities([*lost, *noisy]),
+                symptoms=_identities(lost),
                 why=f"{share:.0%} of the replies on its line come broken",
                 told="so many broken replies silence a device now and then",
             )
@@ -185,16 +189,37 @@ def _scaling(picture: Picture) -> Iterator[Conclusion]:
         ratios = _ratios(beside.visits)
         if not over or len(ratios) < 2 or min(ratios) < OVER_RATIO:
             continue
-        if max(ratios) - min(ratios) > ALIKE_RATIO * min(ratios):
+        if min(ratios) < CUT_RATIO and max(ratios) > (1.0 + ALIKE_RATIO) * min(ratios):
             continue
         meter = min(meters(beside), default=name)
         yield Conclusion(
-            fault=_made("meter_implausible", meter, over, f"{min(ratios):.2f} × the offer, always"),
+            fault=_made("meter_implausible", meter, over, f"{min(ratios):.2f} × the offer or more"),
             symptoms=_identities(over),
-            why=f"{len(ratios)} vehicles in a row seem to draw {min(ratios):.2f} × their offer",
+            why=f"{len(ratios)} vehicles seem to draw {min(ratios):.2f} × the offer or more",
             told="ratio of the current transformers, or scaling of the meter",
             suspected="a reference meter makes it certain",
         )
+
+
+def _lying_mirror(picture: Picture) -> Iterator[Conclusion]:
+    """Feedback and current disagree: a current that began through it shows that it did close."""
+    for name, beside in sorted(picture.connectors.items()):
+        against_s = beside.against_s
+        blamed = [
+            fault
+            for fault in picture.standing
+            if fault.code in OPEN_CODES
+            and fault.subject == name
+            and against_s is not None
+            and abs(fault.since_s - against_s) <= AGAINST_S
+        ]
+        if blamed:
+            yield Conclusion(
+                fault=_made("contactor_disputed", name, blamed, "current with an open mirror"),
+                symptoms=_identities(blamed),
+                why="a current began while the mirror contact said open",
+                told="the mirror contact contradicts the meter: the contactor did close",
+            )
 
 
 def _ratios(visits: tuple[Visit, ...]) -> list[float]:

@@ -22,7 +22,7 @@ SWITCHINGS_KEPT = 16
 VEHICLES_KEPT = 8
 FLOWS_A = 1.0
 GAP_MAX_S = 10.0  # a longer gap between two looks counts for no more than this
-STEADY_S = 8.0  # the offer must have stood so long before a draw says anything
+FOLLOWS_S = 8.0  # a vehicle may take an offer that was lowered for so long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Visit:
     from_s: float
     until_s: float | None = None
     drawn_s: float = 0.0  # so long more than 1 A flowed through the closed contactor
-    ratio: float | None = None  # highest current it drew, as a share of a steady offer
+    ratio: float | None = None  # highest current it drew, as a share of what it was offered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,8 @@ class Beside:
     lines: tuple[LineHealth, ...] = ()
     looked_s: float | None = None
     commanded_s: float | None = None  # the last command known of
+    idle: bool = False  # no current was measured since it last opened
+    against_s: float | None = None  # a current began although the mirror contact said open
 
     def last_before(self, at_s: float) -> Switching | None:
         """The last switching that came before this moment."""
@@ -133,6 +135,7 @@ def follow(settings: Settings, life: Life, before: Beside, inputs: Inputs, now_s
     if commanded_s is not None and life.commanded_since_s != commanded_s:
         switching = Switching(at_s=life.commanded_since_s, closed=life.closed)
         switchings = (*switchings, switching)[-SWITCHINGS_KEPT:]
+    idle, against_s = _against(settings, life, before, inputs, now_s)
     return Beside(
         switchings=switchings,
         visits=_visits(settings, life, before, inputs, now_s),
@@ -140,6 +143,8 @@ def follow(settings: Settings, life: Life, before: Beside, inputs: Inputs, now_s
         lines=inputs.lines,
         looked_s=now_s,
         commanded_s=life.commanded_since_s,
+        idle=idle,
+        against_s=against_s,
     )
 
 
@@ -172,8 +177,29 @@ def _drawn(
     highest_a = max(currents_a(settings, inputs, now_s), default=0.0)
     if highest_a < FLOWS_A:
         return visit
-    ratio = visit.ratio
-    if life.limit_a > 0.0 and now_s >= life.limit_changed_s + STEADY_S:
-        ratio = max(highest_a / life.limit_a, ratio or 0.0)
+    ratio, offer_a = visit.ratio, life.limit_a
+    if now_s < life.past_until_s + FOLLOWS_S:
+        offer_a = max(offer_a, life.past_limit_a)
+    if offer_a > 0.0:
+        ratio = max(highest_a / offer_a, ratio or 0.0)
     drawn_s = visit.drawn_s + min(elapsed_s, GAP_MAX_S)
     return replace(visit, drawn_s=drawn_s, ratio=ratio)
+
+
+def _against(
+    settings: Settings, life: Life, before: Beside, inputs: Inputs, now_s: float
+) -> tuple[bool, float | None]:
+    """A current that was not there and begins after a closing convicts a mirror contact."""
+    amps_a, sample = currents_a(settings, inputs, now_s), inputs.current_a
+    if not amps_a or sample is None or sample.taken_s < life.commanded_since_s:
+        return before.idle, before.against_s
+    flows = max(amps_a) > FLOWS_A
+    if not life.closed:
+        return before.idle or not flows, before.against_s
+    mirror = inputs.feedback_closed
+    settled_s = life.commanded_since_s + settings.feedback_settle_s
+    says_open = mirror is not None and mirror.taken_s >= settled_s and mirror.value is False
+    if flows and before.idle and says_open and settings.meter_exclusive:
+        return True, sample.taken_s
+    # Once a current flows with the mirror contact closed, its end is no beginning.
+    return before.idle and not (flows and not says_open), before.against_s

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from agent.core.core_picture import ONE, fault, named, only, past, picture
 from laddvakt_agent.core.catalogue import CATALOGUE
 from laddvakt_agent.core.diagnose import diagnose
-from laddvakt_agent.core.diagnose_links import LINKS
 from laddvakt_agent.core.diagnose_picture import Past, Picture
+from laddvakt_agent.core.diagnose_rows import LINKS
 from laddvakt_agent.core.model import ActiveFault
 from laddvakt_agent.core.rules import CauseClass
 
@@ -285,3 +285,16 @@ def test_own_until_there_is_evidence() -> None:
     assert only(picture(fault("phase_lost"), one=ONE)).cause_class is CauseClass.OWN
     both = picture(fault("phase_lost"), fault("phase_lost", "2", 101.0))
     assert only(both).cause_class is CauseClass.GRID
+
+
+def test_a_circle_of_explanations_has_a_beginning() -> None:
+    """Each of them explains the next and the last one the first: one is named all the same."""
+    ring = (
+        fault("over_current", since_s=100.0),
+        fault("upstream_protection_tripped", since_s=102.0),
+        fault("power_lost", since_s=102.5),
+        fault("board_restarted", since_s=103.0),
+        fault("limit_not_obeyed", since_s=104.0),
+    )
+    cause = only(picture(*ring))
+    assert len(cause.symptoms) == len(ring) - 1
