@@ -80,7 +80,7 @@ def put_together(
         wall=workshop.wall,
         clock=clock.now_s,
         alive=workshop.alive,
-        facts=_facts(config, clock, ledger, guards),
+        facts=_facts(config, clock, ledger, thread, guards),
         on_change=on_change,
         on_progress=on_progress,
         started_s=clock.now_s(),
@@ -91,13 +91,18 @@ def put_together(
 
 
 def _facts(
-    config: Config, clock: Clock, ledger: Ledger, guards: Mapping[str, Guard]
+    config: Config,
+    clock: Clock,
+    ledger: Ledger,
+    thread: LedgerThread,
+    guards: Mapping[str, Guard],
 ) -> FactsKeeper:
     return FactsKeeper(
         directory=Path(config.agent.state_directory),
         clock_state=lambda: clock.state().value,
         durable=lambda: all(guard.durable for guard in guards.values()),
         damage=ledger.damage,
+        aside=thread.post,
     )
 
 

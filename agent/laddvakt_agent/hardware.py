@@ -42,11 +42,16 @@ class Hardware:
         return tuple(self._line(name) for name in sorted(names))
 
     def _line(self, name: str) -> LineHealth:
-        bus, share = self.buses[name], self.noise[name].share() if name in self.noise else None
-        if bus.up and getattr(self.pollers[name], "all_silent", False):
-            return LineHealth(name=name, up=False, reason="every device silent", error_share=share)
-        reason = "" if bus.up else bus.down_reason
-        return LineHealth(name=name, up=bus.up, reason=reason, error_share=share)
+        bus, noise = self.buses[name], self.noise.setdefault(name, LineNoise())
+        silent = bus.up and getattr(self.pollers[name], "all_silent", False)
+        reason = "every device silent" if silent else "" if bus.up else bus.down_reason
+        return LineHealth(
+            name=name,
+            up=bus.up and not silent,
+            reason=reason,
+            error_share=noise.share(),
+            broken_s=noise.bursts_s,
+        )
 
     def note_noise(self, now_s: float) -> None:
         """Take down how many replies came broken; cheap, to be called about once a second."""

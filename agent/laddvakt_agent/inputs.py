@@ -171,6 +171,7 @@ def assemble(
         clock=facts.clock,
         clock_step_s=facts.clock_step_s,
         round_late_s=facts.round_late_s,
+        configuration_error=facts.configuration_error,
         tests=tuple(tests),
         shared=shared,
         authorised=wishes.authorised,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from agent.station_kit import bench
 from laddvakt_agent.core.inputs import ClockState
-from laddvakt_agent.line_noise import FEW, LineNoise
+from laddvakt_agent.ledger.errors import Conflict, StorageError, StorageKind
+from laddvakt_agent.line_noise import BURST_APART_S, FEW, LineNoise
 from laddvakt_agent.station_facts import FactsKeeper
 from laddvakt_hal.stats import DeviceStats
 
@@ -140,3 +143,87 @@ def test_line_noise_is_a_share_of_the_last_minutes() -> None:
         stats.requests += 50
         noise.note([stats], float(at_s))
     assert noise.share() == 0.0
+
+
+def test_a_disk_that_hangs_delays_nobody_and_is_asked_once(tmp_path: Path) -> None:
+    """The look waits on its thread; what was seen before stands until it comes back."""
+    facts, waiting = keeper(tmp_path), list[Callable[[], None]]()
+    facts.aside = waiting.append
+    facts.look(10.0)
+    facts.look(11.0)
+    assert [facts.now.store, len(waiting)] == [None, 1]
+    waiting.pop()()
+    facts.look(12.0)
+    store = facts.now.store
+    assert store is not None
+    assert not store.read_only
+    assert len(waiting) == 1
+
+
+FAILURES = {
+    "full": (StorageKind.FULL, (True, False, False)),
+    "read-only": (StorageKind.READ_ONLY, (False, True, False)),
+    "input and output": (StorageKind.IO, (False, True, False)),
+    "damaged": (StorageKind.DAMAGED, (False, False, True)),
+}
+
+
+@pytest.mark.parametrize(("kind", "expected"), FAILURES.values(), ids=FAILURES)
+def test_what_the_ledger_could_not_write_counts_for_a_while(
+    kind: StorageKind, expected: tuple[bool, bool, bool], tmp_path: Path
+) -> None:
+    """SQLite may be refused by a disk that looks well from outside."""
+    facts = keeper(tmp_path)
+    facts.write_failed(StorageError(kind, tmp_path / "ledger.db", "no"), 10.0)
+    for now_s, failing in ((39.0, True), (41.0, False)):
+        facts.look(now_s)
+        store = facts.now.store
+        assert store is not None
+        told = (store.full, store.read_only, bool(store.damaged))
+        assert told == (expected if failing else (False, False, False))
+        assert facts.failing(now_s) is failing
+
+
+def test_a_mistake_is_not_the_disks(tmp_path: Path) -> None:
+    """A row that contradicts another says nothing about the storage."""
+    facts = keeper(tmp_path)
+    facts.write_failed(Conflict("session s1 has ended already"), 10.0)
+    assert not facts.failing(10.0)
+
+
+def test_a_ledger_that_stands_nowhere_cannot_be_written(tmp_path: Path) -> None:
+    """Also where the disk looks well and nothing is damaged: a folder of another user."""
+    facts = keeper(tmp_path, durable=False)
+    facts.damage = ""
+    facts.look(10.0)
+    assert facts.now.store is not None
+    assert facts.now.store.read_only
+
+
+async def test_what_is_known_of_the_station_reaches_the_core(tmp_path: Path) -> None:
+    """The disk is looked at on the ledger's thread; a wrong configuration becomes a fault."""
+    async with bench(tmp_path) as station:
+        supervisor, guard = station.parts.supervisor, station.guard("1")
+        supervisor.facts.configuration_error = "laddvakt.toml:3: no"
+        supervisor.facts.look(station.clock.now_s())
+        await station.commands.written()  # the look was asked for before
+        supervisor.facts.look(station.clock.now_s())
+        supervisor.hardware.noise["line1"] = LineNoise()
+        supervisor.hardware.noise["line1"]._bursts.append(9.0)
+        supervisor.step(guard)
+    assert guard.inputs.store is not None
+    assert guard.inputs.configuration_error == "laddvakt.toml:3: no"
+    assert {line.name: line.broken_s for line in guard.inputs.lines}["line1"] == (9.0,)
+    assert "configuration_invalid" in [track.rule.code for track in guard.connector.tracks]
+
+
+def test_bursts_of_broken_replies_have_a_beginning() -> None:
+    """Close together they are one; counters that were reset begin none."""
+    noise, stats = LineNoise(), DeviceStats(crc=3)
+    at_s = 0.0
+    for after_s, broken in ((0.0, 0), (1.0, 2), (2.0, 1), (9.0, 1), (1.0, -7), (20.0, 0), (1.0, 1)):
+        at_s += after_s
+        stats.crc += broken
+        noise.note([stats], at_s)
+    assert noise.bursts_s == (1.0, 12.0, 34.0)
+    assert BURST_APART_S < 9.0
