@@ -7,7 +7,7 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,15 +45,18 @@ class StartError(Exception):
         self.exit_code = exit_code
 
 
-async def serve(config: Config) -> int:
+async def serve(config: Config, recheck: Callable[[], str] = lambda: "") -> int:
     """Guard until SIGTERM or SIGINT; the exit code.
+
+    `recheck` reads the configuration again at SIGHUP and says what is wrong with it, or nothing.
+    The one that runs stays in force until the agent is started anew.
 
     Raises:
         StartError: ledger, socket or token cannot be used.
     """
     logs.set_up(config.agent.log_level)
     clock = Clock()
-    agent = _Agent(config=config, clock=clock, notifier=Notifier(os.environ))
+    agent = _Agent(config=config, clock=clock, notifier=Notifier(os.environ), recheck=recheck)
     async with agent.running():
         gc.freeze()  # what is alive now stays: later collections need not look at it
         return await agent.until_told()
@@ -64,6 +67,8 @@ class _Agent:
     config: Config
     clock: Clock
     notifier: Notifier
+    recheck: Callable[[], str]
+    reread: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     parts: Parts = field(init=False)
     uplink: UplinkLink | None = field(default=None, init=False)
@@ -77,10 +82,12 @@ class _Agent:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop.set)
+        # Its default would end the agent without a ramp: also when a terminal is closed.
+        loop.add_signal_handler(signal.SIGHUP, self.reread.set)
         async with contextlib.AsyncExitStack() as stack:
             ledger, durable = _open_ledger(self.config, self.clock)
             stack.callback(_close_ledger, ledger)
-            thread = LedgerThread(lambda error: log.error("ledger_write_failed", error=str(error)))
+            thread = LedgerThread(self._ledger_failed)
             stack.push_async_callback(thread.close)
             self._put_together(ledger, thread)
             for guard in self.parts.supervisor.guards.values():
@@ -93,6 +100,8 @@ class _Agent:
             await self._start_uplink(stack, ledger, thread)
             publish = asyncio.create_task(self._publish(), name="publish")
             stack.push_async_callback(_end_task, publish)
+            reread = asyncio.create_task(self._reread(), name="reread")
+            stack.push_async_callback(_end_task, reread)
             yield
 
     async def until_told(self) -> int:
@@ -150,6 +159,10 @@ class _Agent:
                 remedy="send this file to support; a new ledger has been started",
             )  # fmt: skip
 
+    def _ledger_failed(self, error: BaseException) -> None:
+        log.error("ledger_write_failed", error=str(error))
+        self.parts.supervisor.facts.write_failed(error, self.clock.now_s())
+
     def _progressed(self, part: str) -> None:
         self.watchdog.progressed(part, self.clock.now_s())
 
@@ -191,6 +204,18 @@ class _Agent:
             raise StartError(str(error), EXIT_CONFIG) from error
         stack.push_async_callback(self.uplink.close)
         self.parts.supervisor.facts.uplink_told = self.uplink.health
+
+    async def _reread(self) -> None:
+        """Whoever changed the configuration learns whether it can be started with."""
+        while True:
+            await self.reread.wait()
+            self.reread.clear()
+            wrong = await asyncio.to_thread(self.recheck)
+            self.parts.supervisor.facts.configuration_error = wrong
+            if wrong:
+                log.error("configuration_invalid", error=wrong, effect="the old one stays in force")
+            else:
+                log.info("configuration_valid", effect="in force after: systemctl restart laddvakt")
 
     async def _publish(self) -> None:
         """Hand every change to the uplink, and look once a second for what time alone changes."""

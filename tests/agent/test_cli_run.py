@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -9,10 +10,12 @@ from string import Template
 import pytest
 from click.testing import CliRunner
 
-from agent.station_kit import PLACES
+from agent.station_kit import PLACES, bench
 from laddvakt_agent import logs
+from laddvakt_agent.app import _Agent
 from laddvakt_agent.cli import laddvakt
 from laddvakt_agent.cli.run import profile
+from laddvakt_agent.service import Notifier
 
 TEXT = Template(
     (resources.files("laddvakt_agent.demo") / "station.toml").read_text("utf-8")
@@ -61,3 +64,24 @@ def test_an_unknown_profile_lists_the_known_ones() -> None:
 )
 def test_colours_only_where_they_are_wanted(environment: dict[str, str], expected: bool) -> None:
     assert logs.colourful(environment) is expected
+
+
+async def test_a_changed_file_is_checked_and_what_is_wrong_is_told(tmp_path: Path) -> None:
+    """The running configuration stays in force; a file that is good again tells nothing."""
+    said = ""
+    async with bench(tmp_path) as station:
+        facts = station.parts.supervisor.facts
+        agent = _Agent(
+            config=station.parts.supervisor.config,
+            clock=station.clock,
+            notifier=Notifier({}),
+            recheck=lambda: said,
+        )
+        agent.parts = station.parts
+        task = asyncio.create_task(agent._reread())
+        for said in ("FILE:3: unknown key", ""):
+            agent.reread.set()
+            async with asyncio.timeout(5.0):
+                while facts.configuration_error != said:  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)
+        task.cancel()

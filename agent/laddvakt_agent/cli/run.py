@@ -23,7 +23,11 @@ from laddvakt_hal.profile import Profile, load_profile
 )
 @click.option("--check", is_flag=True, help="Only check the configuration, then leave.")
 def run(config_path: Path, check: bool) -> None:
-    """Guard the charger until told to stop (SIGTERM, SIGINT)."""
+    """Guard the charger until told to stop (SIGTERM, SIGINT).
+
+    At SIGHUP the file is checked again: what is wrong with it becomes a fault. The configuration
+    that runs stays in force; a new one is used from the next start on.
+    """
     # Imported here: the checks of a wrong configuration need not wait for the web stack.
     from laddvakt_agent.config import ConfigError, load  # noqa: PLC0415
 
@@ -41,8 +45,16 @@ def run(config_path: Path, check: bool) -> None:
         return
     from laddvakt_agent.app import StartError, serve  # noqa: PLC0415
 
+    def recheck() -> str:
+        try:
+            load(config_path, profile)
+        except ConfigError as error:
+            more = len(error.problems) - 1
+            return error.problems[0] + (f"; and {more} more: laddvakt run --check" if more else "")
+        return ""
+
     try:
-        code = asyncio.run(serve(config))
+        code = asyncio.run(serve(config, recheck))
     except StartError as error:
         fail(Exit(error.exit_code), str(error))
     raise SystemExit(code)
