@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from laddvakt_sim.plant.words import VehicleSpec
-from laddvakt_sim.scenario import ScenarioError, load, loads, model
+from laddvakt_sim.plant.words import ClimateSpec, VehicleSpec
+from laddvakt_sim.scenario import ScenarioError, load, loads, model, wishes
 
 HEAD = 'schema = 1\nname = "x"\nabout = "One sentence."\nduration_s = 100.0\n'  # lines 1 to 4
 TRUTH = '[truth]\ncause = "none"\n'
@@ -164,6 +164,53 @@ WRONG = {
         7,
         "share = 1.1; allowed is a number 0 to 1",
     ),
+    "grid: a sag that is over at once": (
+        HEAD + "[[do]]\nat_s = 9\ngrid = { sag = { share = 0.5, seconds = 0 } }\n" + TRUTH,
+        7,
+        "seconds = 0; allowed is a number 0.001",
+    ),
+    "grid: a sag of no phase": (
+        HEAD
+        + "[[do]]\nat_s = 9\ngrid = { sag = { share = 0.5, phases = [], seconds = 1 } }\n"
+        + TRUTH,
+        7,
+        "phases = []; allowed is a list of 1, 2 and 3",
+    ),
+    "grid: more than the plant has": (
+        HEAD + "[[do]]\nat_s = 9\ngrid = { voltage_v = [230, 461, 230] }\n" + TRUTH,
+        7,
+        "3 numbers 0 to 460",
+    ),
+    "phases: two": (
+        HEAD + "[[do]]\nat_s = 9\nphases = { wanted = 2 }\n" + TRUTH,
+        7,
+        "allowed are 1 and 3",
+    ),
+    "profile: below nothing": (
+        HEAD + "[[do]]\nat_s = 9\nprofile = { limit_a = -1 }\n" + TRUTH,
+        7,
+        "limit_a = -1; allowed is a number 0 to 80",
+    ),
+    "plug: where one stands": (
+        HEAD + "[[do]]\nat_s = 8\nplug = {}\n[[do]]\nat_s = 9\nplug = {}\n" + TRUTH,
+        8,
+        "connector 1 has the vehicle of line 5; unplug it first",
+    ),
+    "a whole number of 400 digits": (
+        HEAD + f"seed = 1{'0' * 400}\n" + TRUTH,
+        5,
+        "seed is too large a number; TOML's whole numbers have 64 bits",
+    ),
+    "one that Python would not print": (
+        HEAD + f"[[do]]\nat_s = 9\nplug = {{ cable_a = [0x{'F' * 6000}] }}\n" + TRUTH,
+        7,
+        "too large a number",
+    ),
+    "charger: a climate of the moon": (
+        HEAD + "[charger.climate]\nambient_c = -170\n" + TRUTH,
+        6,
+        "ambient_c = -170; allowed is a number -60 to 90",
+    ),
     "grid: phase 4": (
         HEAD + "[[do]]\nat_s = 9\ngrid = { lost_phases = [4] }\n" + TRUTH,
         7,
@@ -305,6 +352,7 @@ authorisation = "free"
 fitted = ["lock"]
 state_d_allowed = true
 unattended_current_a = 8
+climate = { ambient_c = 35, sun_w = 500 }
 [charger.fault.residual_current_dc]
 reclose = "us"
 clear_s = 5
@@ -351,6 +399,27 @@ site = { current_a = [10, 20, 30] }
 [[do]]
 at_s = 12
 unplug = { connector = "2" }
+[[do]]
+at_s = 13
+maintenance = { connector = "1" }
+[[do]]
+at_s = 14
+maintenance = { connector = "1", on = false }
+[[do]]
+at_s = 15
+unlock = { connector = "2" }
+[[do]]
+at_s = 16
+reserve = { connector = "2", on = true }
+[[do]]
+at_s = 17
+phases = { connector = "1", wanted = 1 }
+[[do]]
+at_s = 18
+phases = { connector = "1" }
+[[do]]
+at_s = 19
+profile = { connector = "1", limit_a = 9.5 }
 [[expect]]
 by_s = 10.0
 connector = "2"
@@ -388,6 +457,7 @@ def test_everything_that_can_be_said_is_read() -> None:
         fitted=("lock",),
         state_d_allowed=True,
         unattended_current_a=8.0,
+        climate=ClimateSpec(ambient_c=35.0, sun_w=500.0),
         fault_settings={"residual_current_dc": {"reclose": "us", "clear_s": 5}},
     )
     assert [do.action for do in found.do] == [
@@ -413,6 +483,13 @@ def test_everything_that_can_be_said_is_read() -> None:
         model.Service(connector="1", available=True),
         model.Site(current_a=(10.0, 20.0, 30.0)),
         model.Unplug(connector="2"),
+        wishes.Maintenance(connector="1"),
+        wishes.Maintenance(connector="1", on=False),
+        wishes.Unlock(connector="2"),
+        wishes.Reserve(connector="2"),
+        wishes.WantPhases(connector="1", phases=1),
+        wishes.WantPhases(connector="1"),
+        wishes.Profile(connector="1", limit_a=9.5),
     ]
     assert [do.refused for do in found.do].index(True) == 2
     first, second = found.expect

@@ -67,6 +67,9 @@ BEYOND = {
     "supply": ('[charger]\nsupply = "it-tt-3x230"\n' + TRUTH, "fed by tn-tt-230-400"),
     "load side": ('[charger]\nvoltage_side = "load"\n' + TRUTH, "line side"),
     "fitted": ('[charger]\nfitted = ["feedback", "door", "tilt"]\n' + TRUTH, "has no door, tilt"),
+    "a reservation": ("[[do]]\nat_s = 1\nreserve = {}\n" + TRUTH, "only a backend may ask"),
+    "phases": ("[[do]]\nat_s = 1\nphases = {}\n" + TRUTH, "only a backend may ask"),
+    "a profile": ("[[do]]\nat_s = 1\nprofile = {}\n" + TRUTH, "only a backend may ask"),
     "the clock": ('[[expect]]\nby_s = 1\nfault = "clock_unset"\n', "the clock of this machine"),
 }
 
@@ -290,6 +293,9 @@ TOLD = {
     "reset": ('reset = { by = "local" }', "reset", {"by": "local"}),
     "out": ("out_of_service = {}", "out", {}),
     "in": ("in_service = {}", "in", {}),
+    "a technician comes": ("maintenance = {}", "maintenance", {}),
+    "and is done": ("maintenance = { on = false }", "normal", {}),
+    "unlock": ("unlock = {}", "unlock", {}),
 }
 
 

@@ -57,7 +57,11 @@ class Checks:
 
     def wrong(self, path: Path, what: str, remedy: str) -> None:
         """Note a mistake."""
-        self.problems.append(Problem(line=self.line(path), what=what, remedy=remedy))
+        self.wrong_line(self.line(path), what, remedy)
+
+    def wrong_line(self, line: int, what: str, remedy: str) -> None:
+        """Note a mistake of which the line is known."""
+        self.problems.append(Problem(line=line, what=what, remedy=remedy))
 
     def line(self, path: Path) -> int:
         """Where something stands."""
@@ -74,7 +78,9 @@ class Checks:
         value = at.table.get(key, {})
         if isinstance(value, dict):
             return At(cast("Table", value), at.under(key))
-        self.wrong(at.under(key), f"{key} = {value!r}", "it must be a table: { … } or its own [ ]")
+        self.wrong(
+            at.under(key), f"{key} = {shown(value)}", "it must be a table: { … } or its own [ ]"
+        )
         return At({}, at.under(key))
 
     def tables(self, at: At, key: str) -> list[At]:

@@ -6,6 +6,7 @@ Takes text that `tomllib` accepts; keys of inline tables share the line their ta
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 
 Path = tuple[str | int, ...]
 
@@ -42,6 +43,19 @@ def key_lines(text: str) -> dict[Path, int]:
             at = _value_end(text, at + 1)
         at = max(_skip(_BLANK, text, at), at)
     return lines
+
+
+def oversized(content: Mapping[str, object]) -> Iterator[Path]:
+    """Where integers stand that TOML does not have: they need more than 64 bits."""
+    waiting: list[tuple[Path, object]] = [((), content)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [((*path, key), part) for key, part in value.items()]
+        elif isinstance(value, list):
+            waiting += [((*path, n), part) for n, part in enumerate(value)]
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            yield path
 
 
 def line_of(lines: dict[Path, int], path: Path) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from laddvakt_sim.plant.words import VehicleSpec
+from laddvakt_sim.plant.words import ClimateSpec, VehicleSpec
+from laddvakt_sim.scenario.wishes import Maintenance, Profile, Reserve, Unlock, WantPhases
 
 Plain: TypeAlias = float | int | bool | str
 Words: TypeAlias = Mapping[str, object]
@@ -39,6 +40,7 @@ class Charger:
     fitted: tuple[str, ...] = ("feedback", "emergency_stop", "residual_monitor")
     state_d_allowed: bool = False
     unattended_current_a: float | None = None
+    climate: ClimateSpec = field(default_factory=ClimateSpec)
     fault_settings: Mapping[str, Mapping[str, Plain]] = field(default_factory=dict)
 
     @property
@@ -189,6 +191,11 @@ Action: TypeAlias = (
     | RestartAgent
     | Service
     | Site
+    | Maintenance
+    | Unlock
+    | Reserve
+    | WantPhases
+    | Profile
 )
 
 

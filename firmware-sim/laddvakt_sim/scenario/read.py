@@ -8,10 +8,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path as FilePath
 from typing import cast
 
+from laddvakt_sim.plant.words import ClimateSpec
 from laddvakt_sim.scenario.checks import At, Checks, Problem, ScenarioError, is_number, shown
-from laddvakt_sim.scenario.lines import key_lines
+from laddvakt_sim.scenario.lines import key_lines, oversized
 from laddvakt_sim.scenario.model import Charger, Kind, Plain, Scenario, Truth
-from laddvakt_sim.scenario.read_do import ActionReader
+from laddvakt_sim.scenario.read_do import CLIMATE_SPANS, ActionReader
 from laddvakt_sim.scenario.read_expect import ExpectReader
 
 SCHEMA = 1
@@ -52,6 +53,7 @@ _CHARGER = (
     "fitted",
     "state_d_allowed",
     "unattended_current_a",
+    "climate",
     "fault",
 )
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
@@ -96,7 +98,12 @@ def loads(
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ScenarioError(source, [_no_toml(text, error)]) from error
-    reader = _Reader(Checks(key_lines(text)), codes)
+    checks = Checks(key_lines(text))
+    for path in oversized(content):
+        checks.wrong(path, f"{path[-1]} is too large a number", "TOML's whole numbers have 64 bits")
+    if checks.problems:
+        raise ScenarioError(source, checks.problems)
+    reader = _Reader(checks, codes)
     scenario = reader.scenario(At(content), source, stem)
     if reader.checks.problems:
         raise ScenarioError(source, reader.checks.problems)
@@ -165,7 +172,16 @@ class _Reader:
             unattended_current_a=checks.number(at, "unattended_current_a", (6, 80))
             if "unattended_current_a" in at.table
             else None,
+            climate=self._climate(checks.table(at, "climate")),
             fault_settings=self._fault_settings(checks.table(at, "fault")),
+        )
+
+    def _climate(self, at: At) -> ClimateSpec:
+        checks, usual = self.checks, ClimateSpec()
+        checks.known(at, tuple(CLIMATE_SPANS))
+        return ClimateSpec(
+            ambient_c=checks.number(at, "ambient_c", CLIMATE_SPANS["ambient_c"], usual.ambient_c),
+            sun_w=checks.number(at, "sun_w", CLIMATE_SPANS["sun_w"], usual.sun_w),
         )
 
     def _fault_settings(self, at: At) -> Mapping[str, Mapping[str, Plain]]:

@@ -28,8 +28,10 @@ from laddvakt_sim.scenario.model import (
     Stop,
     Unplug,
 )
+from laddvakt_sim.scenario.read_wishes import WishReader, check_vehicles
 
-_LEAST_VOLT, _MOST_VOLT = 0.0, 500.0
+_LEAST_VOLT, _MOST_VOLT = 0.0, 460.0  # twice the nominal voltage: the widest swell
+CLIMATE_SPANS = {"ambient_c": (-60.0, 90.0), "sun_w": (0.0, 1500.0)}
 _GRID = (
     "voltage_v",
     "sag",
@@ -64,6 +66,7 @@ class ActionReader:
             "out_of_service": lambda at: self._service(at, available=False),
             "in_service": lambda at: self._service(at, available=True),
             "site": self._site,
+            **WishReader(checks, self._connector).readers,
         }
 
     def all(self, top: At) -> tuple[Do, ...]:
@@ -77,6 +80,7 @@ class ActionReader:
                     f"at_s = {after.at_s:g} comes after at_s = {before.at_s:g}",
                     "put the actions in order of time",
                 )
+        check_vehicles(self._checks, done)
         return tuple(done)
 
     def _do(self, at: At) -> Do | None:
@@ -218,14 +222,16 @@ class ActionReader:
         self._checks.known(inner, ("share", "phases", "seconds"))
         return Dip(
             share=self._checks.number(inner, "share", shares),
-            phases=self._phases(inner, "phases") if "phases" in inner.table else (1, 2, 3),
-            seconds=self._checks.number(inner, "seconds", (0.0, 1e6)),
+            phases=self._phases(inner, "phases", least=1) if "phases" in inner.table else (1, 2, 3),
+            seconds=self._checks.number(inner, "seconds", (0.001, 1e6)),
         )
 
-    def _phases(self, at: At, key: str) -> tuple[int, ...]:
+    def _phases(self, at: At, key: str, *, least: int = 0) -> tuple[int, ...]:
         value = at.table.get(key)
         if isinstance(value, list) and all(type(n) is int and 1 <= n <= 3 for n in value):
-            return tuple(sorted(set(value)))
+            found = tuple(sorted(set(value)))
+            if len(found) >= least:
+                return found
         self._checks.wrong(
             at.under(key), f"{key} = {shown(value)}", "allowed is a list of 1, 2 and 3"
         )
@@ -238,12 +244,12 @@ class ActionReader:
         return self._checks.flag(at, key, default=False) if key in at.table else None
 
     def _climate(self, at: At) -> Climate:
-        self._checks.known(at, ("ambient_c", "sun_w"))
+        self._checks.known(at, tuple(CLIMATE_SPANS))
         if not at.table:
             self._checks.wrong(at.path, "nothing changes", "name ambient_c or sun_w")
         return Climate(
-            ambient_c=self._maybe(at, "ambient_c", (-60.0, 90.0)),
-            sun_w=self._maybe(at, "sun_w", (0.0, 1500.0)),
+            ambient_c=self._maybe(at, "ambient_c", CLIMATE_SPANS["ambient_c"]),
+            sun_w=self._maybe(at, "sun_w", CLIMATE_SPANS["sun_w"]),
         )
 
     def _restart(self, at: At) -> RestartAgent:

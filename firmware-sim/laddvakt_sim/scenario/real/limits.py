@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from laddvakt_sim.scenario.checks import Problem
 from laddvakt_sim.scenario.model import Expect, Scenario
 from laddvakt_sim.scenario.real.look import CLOCK
+from laddvakt_sim.scenario.wishes import Profile, Reserve, WantPhases
 
 FITTED = ("feedback", "emergency_stop", "residual_monitor")
 ELSEWHERE = "run it in process, where plant and core are joined in virtual time"
@@ -16,6 +17,11 @@ def beyond_board(scenario: Scenario) -> tuple[Problem, ...]:
     """Everything the scenario asks that the real board does not have."""
     return (
         *_charger(scenario),
+        *(
+            _beyond(do.line, "only a backend may ask that, and the simulated one does not")
+            for do in scenario.do
+            if isinstance(do.action, Reserve | WantPhases | Profile)
+        ),
         *(problem for expect in scenario.expect for problem in _expectation(expect)),
     )
 

@@ -99,7 +99,7 @@ def _connector(
         contactor_closed=flag(truth, "contactor_closed"),
         limit_a=number(said, "limit_a"),
         energy_wh=None if energy_wh is None else energy_wh - before_wh,
-        locked=flag(truth, "locked"),
+        locked=flag(inner(truth, "plug"), "locked"),
     )
 
 

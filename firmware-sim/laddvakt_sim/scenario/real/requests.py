@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 from urllib.parse import urlencode
 
-from laddvakt_sim.scenario import model
+from laddvakt_sim.scenario import model, wishes
 from laddvakt_sim.scenario.real import grid
 from laddvakt_sim.scenario.real.config import TOKEN_UID
 from laddvakt_sim.scenario.real.peers import JsonObject
@@ -24,6 +24,10 @@ def to_agent(action: model.Action) -> Request | None:
             verb, body = "reset", {"by": action.by}
         case model.Service():
             verb, body = "in" if action.available else "out", {}
+        case wishes.Maintenance():
+            verb, body = "maintenance" if action.on else "normal", {}
+        case wishes.Unlock():
+            verb, body = "unlock", {}
         case _:
             return None
     return "POST", f"/connectors/{action.connector}/{verb}", body

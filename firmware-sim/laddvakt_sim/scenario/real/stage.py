@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
 from laddvakt_sim.clock import now_s
+from laddvakt_sim.plant.words import ClimateSpec
 from laddvakt_sim.scenario.model import Charger, RestartAgent
 from laddvakt_sim.scenario.real.config import Places, configuration
 from laddvakt_sim.scenario.real.peers import (
@@ -27,6 +30,7 @@ from laddvakt_sim.scenario.real.processes import Process
 
 START_S = 30.0  # on a machine busy with much else; usually under 2 s
 _LOOK_S = 0.05
+SOCKET_PATH_BYTES = 107  # what Linux's sockaddr_un holds, its end not counted
 
 
 class StageError(Exception):
@@ -51,7 +55,8 @@ class Stage:
         Raises:
             StageError: one of them did not come up.
         """
-        board = self._start_board()
+        self._check_socket()
+        board = self._start_board(charger.climate)
         backend = self._start_backend()
         places = self._places(board, backend)
         (self._directory / "laddvakt.toml").write_text(
@@ -60,6 +65,14 @@ class Stage:
         command = [str(self._agent_command), "run"]
         self._spawn("agent", [*command, "--config", str(self._directory / "laddvakt.toml")])
         self._wait("agent", self._agent_ready)
+
+    def _check_socket(self) -> None:
+        path = self.agent.socket_path
+        if path is not None and len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+            raise StageError(
+                f"{path} is too long a name for the agent's socket: a socket's has at most "
+                f"{SOCKET_PATH_BYTES} bytes; name a shorter folder with --keep, or in TMPDIR"
+            )
 
     def send_away(self, how: RestartAgent) -> None:
         """End the agent now; `tend` starts it again."""
@@ -89,11 +102,12 @@ class Stage:
         for process in reversed(self._processes.values()):
             process.end()
 
-    def _start_board(self) -> JsonObject:
+    def _start_board(self, climate: ClimateSpec) -> JsonObject:
         home = self._directory / "board"
         self._spawn_sim("board", "--dir", str(home))
         found = self._announced("board", home / "board.json")
         self.board = Peer(name="the board", url=str(found.get("control_url")))
+        self.board.ask("PATCH", "/climate", asdict(climate))
         return found
 
     def _start_backend(self) -> JsonObject:
