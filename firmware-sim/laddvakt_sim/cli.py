@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -60,6 +61,13 @@ _File = click.Path(dir_okay=False, path_type=Path)
 _Port = click.IntRange(0, 65535)
 
 
+def _real(number: float) -> float:
+    """A number that is one: no range that click checks keeps nan out."""
+    if math.isnan(number):
+        raise click.BadParameter("nan is no number; write one such as 60")
+    return number
+
+
 @main.command()
 @click.option("--dir", "directory", type=_Directory, required=True, help="Where the ports appear.")
 @click.option("--control-port", type=_Port, default=0, help="Control API; 0: any free port.")
@@ -69,6 +77,7 @@ _Port = click.IntRange(0, 65535)
     "--speed",
     type=click.FloatRange(0.01, 100_000),
     default=1.0,
+    callback=lambda _context, _option, speed: _real(speed),
     help="The plant lives so many times faster; the lines do not.",
 )
 @click.option(

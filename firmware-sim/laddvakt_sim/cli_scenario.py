@@ -7,11 +7,13 @@ import re
 from importlib import resources
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 import click
 
 from laddvakt_sim.claim import TEMPORARY_FAILURE
 from laddvakt_sim.scenario import Outcome, Problem, Scenario, ScenarioError, Verdict, load
+from laddvakt_sim.scenario.model import RestartAgent
 from laddvakt_sim.scenario.real.elsewhere import Elsewhere
 from laddvakt_sim.scenario.real.limits import beyond_board
 from laddvakt_sim.scenario.real.peers import Peer
@@ -86,7 +88,7 @@ def run_command(
     stop_on_sigterm()
     reports: list[Report] = []
     try:
-        command = None if elsewhere and agent is None else agent or agent_beside(interpreter())
+        command = None if elsewhere and agent is None else _agent_of(agent)
         scenarios = _loaded(files, _codes(command))
         _refuse(scenarios, elsewhere)
         where = elsewhere or Here(agent_command=command or Path(), keep=keep)
@@ -109,7 +111,7 @@ def run_command(
 @_AGENT
 def check_command(files: tuple[Path, ...], as_json_text: bool, agent: Path | None) -> None:
     """Read scenario files and say everything that is wrong with them, with its line."""
-    codes = _codes(agent)
+    codes = _codes(None if agent is None else _agent_of(agent))
     rows: list[dict[str, object]] = []
     for path in files:
         problems, beyond, told = _checked(path, codes)
@@ -162,10 +164,28 @@ def _elsewhere(
     if control_url is None or agent_socket is None:
         _fail(USAGE, "--control-url and --agent-socket belong together; give both, or none")
     return Elsewhere(
-        board=Peer(name="the board", url=control_url),
+        board=Peer(name="the board", url=_url("--control-url", control_url)),
         agent=Peer(name="the agent", socket_path=agent_socket),
-        backend=None if backend_url is None else Peer(name="the backend", url=backend_url),
+        backend=None
+        if backend_url is None
+        else Peer(name="the backend", url=_url("--backend-url", backend_url)),
     )
+
+
+def _agent_of(agent: Path | None) -> Path:
+    # A name without a folder would be looked for on the PATH.
+    return agent_beside(interpreter()) if agent is None else agent.absolute()
+
+
+def _url(option: str, url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        _fail(USAGE, f"{option} {url} is no address; write one such as http://127.0.0.1:8080")
+    return url
 
 
 def _codes(command: Path | None) -> frozenset[str] | None:
@@ -197,6 +217,14 @@ def _refuse(scenarios: list[Scenario], elsewhere: Elsewhere | None) -> None:
         for scenario in scenarios
         for problem in beyond_board(scenario)
     ]
+    if elsewhere is not None:
+        beyond += [
+            f"{scenario.source}:{do.line}: this agent was not started here and cannot be restarted;"
+            " leave out --agent-socket"
+            for scenario in scenarios
+            for do in scenario.do
+            if isinstance(do.action, RestartAgent)
+        ]
     if elsewhere is not None and elsewhere.backend is None:
         beyond += [
             f"{scenario.source}:{expect.line}: it asks for OCPI objects; give --backend-url"

@@ -134,19 +134,6 @@ async def _plain_errors(
         return web.json_response({"error": str(error)}, status=400)
 
 
-async def _json(request: web.Request) -> Mapping[str, object]:
-    text = await request.text()
-    if not text.strip():
-        return {}
-    try:
-        body = json.loads(text)
-    except ValueError as error:
-        raise BadRequestError(f"the body is not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise BadRequestError("the body must be a JSON object")
-    return cast("Mapping[str, object]", body)
-
-
 def _kind_view(kind: Kind) -> dict[str, object]:
     view: dict[str, object] = {"about": kind.about, "connector": kind.target.value}
     view["parameters"] = {

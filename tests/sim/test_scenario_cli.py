@@ -116,6 +116,21 @@ REFUSED = {
         ("--control-url", "http://127.0.0.1:1", "--agent-socket", "/nowhere"),
         ":5: it asks for OCPI objects; give --backend-url",
     ),
+    "a restart of somebody else's agent": (
+        SOUND + "[[do]]\nat_s = 1\nrestart_agent = {}\n",
+        ("--control-url", "http://127.0.0.1:1", "--agent-socket", "/nowhere"),
+        ":8: this agent was not started here and cannot be restarted; leave out --agent-socket",
+    ),
+    "an address without http": (
+        SOUND,
+        ("--control-url", "localhost:80", "--agent-socket", "/nowhere"),
+        "--control-url localhost:80 is no address; write one such as http://127.0.0.1:8080",
+    ),
+    "an address without a port that is one": (
+        SOUND,
+        ("--control-url", "http://x", "--agent-socket", "/x", "--backend-url", "http://x:y"),
+        "--backend-url http://x:y is no address",
+    ),
     "a board without its agent": (SOUND, ("--control-url", "http://127.0.0.1:1"), "give both"),
 }
 
@@ -131,6 +146,27 @@ def test_run_refuses_before_anything_is_started(
     assert found.exit_code == 2
     assert said in found.stderr
     assert not started.exists()
+
+
+def test_an_agent_named_without_its_folder_is_the_one_here(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one of that name on the PATH."""
+    monkeypatch.chdir(tmp_path)
+    agent(tmp_path, """echo '{"faults": [{"code": "a"}]}'""")
+    path.write_text(SOUND)
+    assert 'knows no fault "bus_down"' in call("check", path, "--agent", "laddvakt").stderr
+
+
+def test_a_folder_too_deep_for_a_socket_is_named_before_anything_starts(
+    path: Path, tmp_path: Path
+) -> None:
+    path.write_text(SOUND)
+    keep = tmp_path / ("d" * 100)
+    found = call("run", path, "--agent", agent(tmp_path, "exit 2"), "--keep", keep)
+    assert found.exit_code == 75
+    assert "107 bytes; name a shorter folder with --keep" in found.stderr
+    assert [file.name for file in keep.rglob("*")] == ["x"]
 
 
 def test_run_says_who_does_not_answer(path: Path) -> None:

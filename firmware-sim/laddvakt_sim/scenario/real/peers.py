@@ -39,7 +39,10 @@ class Peer:
             SilentError: no answer.
             RefusedError: one that says no.
         """
-        connection = self._connection()
+        try:
+            connection = self._connection()
+        except ValueError as error:
+            raise SilentError(f"{self.name} cannot be asked at {self.url}: {error}") from error
         try:
             payload = None if body is None else json.dumps(body)
             connection.request(method, target, payload, {"Content-Type": "application/json"})

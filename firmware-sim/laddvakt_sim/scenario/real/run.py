@@ -165,7 +165,8 @@ def _folder(keep: Path | None, name: str) -> Iterator[Path]:
     except FileExistsError as error:
         raise StageError(f"{directory} exists; name another folder with --keep") from error
     except OSError as error:
-        raise StageError(f"{directory} cannot be made: {error.strerror}") from error
+        why = f"{directory} cannot be made: {error.strerror}"
+        raise StageError(f"{why}; name another folder with --keep") from error
     yield directory
 
 
