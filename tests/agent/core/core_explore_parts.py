@@ -29,7 +29,7 @@ class WatchedRule(FaultRule):
 
     __slots__ = ()
 
-    def __getattribute__(self, name: str) -> Any:
+    def __getattribute__(self, name: str) -> object:
         READ.add(name)
         return super().__getattribute__(name)
 

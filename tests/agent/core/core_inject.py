@@ -159,9 +159,13 @@ def _recover(world: World) -> None:
     world.connector = machine.initial(world.settings, (), world.now_s, session_open=True)
 
 
-def _devices(world: World, name: str, **changes: str) -> None:
+def _devices(
+    world: World, name: str, *, mismatch: str = "", replaced: str = "", doubled: str = ""
+) -> None:
     devices = tuple(
-        replace(device, **changes) if device.name == name else device
+        replace(device, mismatch=mismatch, replaced=replaced, doubled=doubled)
+        if device.name == name
+        else device
         for device in world.read().devices
     )
     said(devices=devices)(world)

@@ -32,7 +32,7 @@ from laddvakt_agent.core import (
 )
 from laddvakt_agent.core.catalogue import CATALOGUE
 from laddvakt_agent.core.freshness import guards, meter_guards
-from laddvakt_agent.core.inputs import Inputs
+from laddvakt_agent.core.inputs import Inputs, Reset
 from laddvakt_agent.core.life import Context, Life, Power
 from laddvakt_agent.core.model import Latch, State
 from laddvakt_agent.core.rules import Act, FaultRule, Recovery
@@ -242,7 +242,7 @@ _JOIN = tracks.join
 
 
 def _remote_is_enough(patch: pytest.MonkeyPatch) -> None:
-    ranks = {**recovery._RANKS, Recovery.LOCAL: recovery.Reset.MANUAL}
+    ranks = {**recovery._RANKS, Recovery.LOCAL: Reset.MANUAL}
     patch.setattr(recovery, "_RANKS", ranks)
 
 

@@ -112,9 +112,9 @@ def test_the_derated_current_follows() -> None:
 
 
 def test_the_join_says_who_is_needed() -> None:
-    def standing(code: str, act: Act, **more: bool) -> Track:
+    def standing(code: str, act: Act, *, locked: bool = False) -> Track:
         rule = CATALOGUE[code]
-        return Track(rule=rule, subject="1", phase=Phase.ACTIVE, act=act, **more)
+        return Track(rule=rule, subject="1", phase=Phase.ACTIVE, act=act, locked=locked)
 
     auto = standing("over_current", Act.RAMP)
     local = standing("emergency_stop", Act.TRIP)

@@ -37,8 +37,7 @@ class Charger(RuleBasedStateMachine):
     )
     def begin(self, shape: Settings, short: bool, spread: float) -> None:
         rules = SHORT_RULES if short else {}
-        changes = {"rules": rules, "spread": spread}
-        self.world = world_for(replace(shape, **changes)).run(4.0, 1.0)
+        self.world = world_for(replace(shape, rules=rules, spread=spread)).run(4.0, 1.0)
 
     @rule(code=st.sampled_from(QUICK), wait_s=WAITS_S)
     def fault(self, code: str, wait_s: float) -> None:

@@ -39,13 +39,15 @@ def residual(world: World, seconds: float = 1.0) -> None:
     world.residual = False
 
 
-def restart(world: World, **options: bool) -> World:
+def restart(world: World, *, session_open: bool = False) -> World:
     """Another run of the agent with what the last one wrote down."""
     changes = [e for _, e in world.effects if isinstance(e, LatchesChanged)]
     latches = changes[-1].latches if changes else ()
     after = World(settings=world.settings, now_s=world.now_s + 60.0, pilot=world.pilot)
     after.authorised = world.authorised
-    after.connector = machine.initial(after.settings, latches, after.now_s, **options)
+    after.connector = machine.initial(
+        after.settings, latches, after.now_s, session_open=session_open
+    )
     return after
 
 
