@@ -235,7 +235,7 @@ def _tests_due(settings: Settings, connector: Connector) -> frozenset[SelfTest]:
 
 def _rule(settings: Settings, code: str) -> FaultRule:
     rule = rule_for(settings.rules, code)
-    if settings.residual_reclose and code == "residual_current_dc":
+    if settings.residual_reclose and "reclose" in rule.choices:
         return rule if rule.recovery is Recovery.AUTO else reclosing(rule)
     return rule
 
