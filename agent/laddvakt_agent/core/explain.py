@@ -9,16 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from laddvakt_agent.core import freshness
+from laddvakt_agent.core import freshness, limits
 from laddvakt_agent.core.explain_why import why
 from laddvakt_agent.core.explain_words import Case, Link, behind, drawn
 from laddvakt_agent.core.inputs import Inputs
-from laddvakt_agent.core.life import Power
-from laddvakt_agent.core.limits import lowest
+from laddvakt_agent.core.life import Life, Power
+from laddvakt_agent.core.limits import ceiling_a, lowest
 from laddvakt_agent.core.machine import Connector
+from laddvakt_agent.core.model import State
 from laddvakt_agent.core.settings import Settings
 
 __all__ = ["Explanation", "Link", "explain"]
+
+
+_HIGHER = {  # what raises a limit, by its name
+    limits.CABLE: "a cable for more current",
+    limits.HARDWARE: "max_current_a in the configuration, as far as wiring and fuses are built for",
+    limits.TEMPERATURE: "a cooler charger",
+    limits.PROFILE: "a charging profile that allows more",
+    limits.LOAD: "less load elsewhere on the site",
+    limits.FAULT: "the end of the fault",
+    limits.UNATTENDED: "a board that opens by itself when the agent dies",
+    limits.SAFE: "load management that says how much is free",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +44,20 @@ class Explanation:
     current: tuple[Link, ...]
 
 
-def explain(settings: Settings, connector: Connector, inputs: Inputs, now_s: float) -> Explanation:
-    """Both chains, for this moment."""
+def explain(
+    settings: Settings,
+    connector: Connector,
+    inputs: Inputs,
+    now_s: float,
+    *,
+    shell: Link | None = None,
+) -> Explanation:
+    """Both chains, for this moment.
+
+    `shell` is told where a card or a command could be missing: what the agent itself waits for.
+    """
     view = freshness.see(settings, connector.life, inputs, now_s)
-    case = Case(settings, connector, inputs, view, now_s)
+    case = Case(settings, connector, inputs, view, now_s, shell)
     charging = connector.life.power is Power.CLOSED
     return Explanation(
         connector=settings.connector,
@@ -47,18 +70,28 @@ def explain(settings: Settings, connector: Connector, inputs: Inputs, now_s: flo
 def _current(case: Case) -> Iterator[Link]:
     """What decides the offer first, then the others in their order, then what the vehicle does."""
     life = case.life
-    deciding = lowest(life.limits)
-    if life.limit_a > 0.0:
-        yield Link(what=f"{life.limit_a:g} A are offered", since_s=life.limit_changed_s)
-    else:
-        yield Link(what="nothing is offered", since_s=life.limit_changed_s)
+    deciding, deciding_a = lowest(life.limits), ceiling_a(life.limits)
+    offered = life.limit_a > 0.0
+    what = f"{life.limit_a:g} A are offered" if offered else f"nothing is offered{_unwanted(life)}"
+    yield Link(what=what, since_s=life.limit_changed_s)
     for constraint in life.limits:
-        mark = "decides" if constraint is deciding else "would allow more"
+        mark = "decides" if offered else "would decide"
+        if constraint is not deciding:
+            mark = (
+                "would allow more" if constraint.limit_a > deciding_a else "allows no more either"
+            )
         yield Link(
             what=f"{constraint.name}: {constraint.limit_a:g} A ({constraint.detail}), {mark}",
             since_s=constraint.since_s,
-            change="a higher value of it" if constraint is deciding else "",
+            change=_HIGHER[constraint.name] if constraint is deciding else "",
         )
         if constraint is deciding:
             yield from behind(case, constraint.detail)
     yield from drawn(case)
+
+
+def _unwanted(life: Life) -> str:
+    """Why not even the least is offered, where it is not for a limit."""
+    if life.state is State.FAULTED:
+        return ": a fault stands"
+    return "" if life.session else ": no session asks for it"

@@ -48,7 +48,7 @@ def _unavailable(case: Case) -> Iterator[Link]:
         )
         yield from _missing(case)
         return
-    yield Link(
+    yield case.shell or Link(
         what="the connector is closed by command or schedule",
         since_s=life.entered_s,
         change=f"laddvakt connector {case.settings.connector} in",
@@ -92,6 +92,8 @@ def _session_missing(case: Case) -> Iterator[Link]:
     if against:
         yield Link(what="a fault allows no new session", since_s=against[0].since_s)
         yield from against
+    elif case.shell is not None:
+        yield case.shell
     elif not view.in_service:
         yield Link(
             what="the connector is closed by command or schedule",

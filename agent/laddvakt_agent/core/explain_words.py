@@ -13,17 +13,17 @@ from laddvakt_agent.core.inputs import Inputs
 from laddvakt_agent.core.life import Life, Power
 from laddvakt_agent.core.machine import Connector, active_faults
 from laddvakt_agent.core.model import ActiveFault
-from laddvakt_agent.core.rules import Act, Recovery
+from laddvakt_agent.core.rules import Act, FaultRule, Recovery
 from laddvakt_agent.core.settings import Settings
 
 _FOLLOWS_A = 1.0  # a vehicle that draws so much less than it may has its own reasons
+_RISES_S = 15.0  # … once it had the time to rise to a new offer
 
 _ENDS = {
-    Recovery.AUTO: "its end: it clears by itself",
     Recovery.UNPLUG: "unplugging the vehicle",
-    Recovery.MANUAL: "a reset, once it is gone",
-    Recovery.LOCAL: "a reset at the charger, once it is gone",
-    Recovery.SERVICE: "a reset by the service role, after repair and test",
+    Recovery.MANUAL: "once it is gone: laddvakt connector {} reset",
+    Recovery.LOCAL: "once it is gone, standing at the charger: laddvakt connector {} reset --local",
+    Recovery.SERVICE: "after repair and test, by service: laddvakt connector {} reset --service",
 }
 
 
@@ -46,6 +46,7 @@ class Case:
     inputs: Inputs
     view: Seen
     now_s: float
+    shell: Link | None = None  # what the agent itself holds against it, beside all readings
 
     @property
     def life(self) -> Life:
@@ -78,9 +79,20 @@ def _told(case: Case, cause: Cause) -> Link:
     return Link(
         what=f"{fault.code}: {fault.evidence}",
         since_s=fault.since_s,
-        change=_ENDS[rule.lockout if fault.locked_out else rule.recovery],
+        change=_end(case, rule, fault),
         fault=fault,
     )
+
+
+def _end(case: Case, rule: FaultRule, fault: ActiveFault) -> str:
+    """What ends it: the person or event it needs, or the clock."""
+    needs = rule.lockout if fault.locked_out else rule.recovery
+    if needs is not Recovery.AUTO:
+        return _ENDS[needs].format(case.settings.connector)
+    wait_s = 0.0 if fault.retry_at_s is None else fault.retry_at_s - case.now_s
+    if wait_s >= 1.0:
+        return f"by itself once its condition is gone, not before {wait_s:.0f} s from now"
+    return "by itself once its condition is gone"
 
 
 def behind(case: Case, code: str) -> Iterator[Link]:
@@ -93,6 +105,8 @@ def behind(case: Case, code: str) -> Iterator[Link]:
 def drawn(case: Case) -> Iterator[Link]:
     """A vehicle that takes clearly less than it may."""
     life = case.life
+    if case.now_s < max(life.commanded_since_s, life.limit_changed_s) + _RISES_S:
+        return
     amperes = currents_a(case.settings, case.inputs, case.now_s)
     if life.power is Power.CLOSED and amperes and max(amperes) < life.limit_a - _FOLLOWS_A:
         yield Link(

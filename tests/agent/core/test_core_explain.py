@@ -9,8 +9,9 @@ import pytest
 
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.explain import Explanation, explain
+from laddvakt_agent.core.explain import _HIGHER, Explanation, Link, explain
 from laddvakt_agent.core.inputs import Pilot, Sample, SelfTest
+from laddvakt_agent.core.limits import ORDER
 from laddvakt_agent.core.model import State
 from laddvakt_agent.core.selftest import Tests
 from laddvakt_agent.core.tracks import STATUS_GRACE_S
@@ -215,17 +216,79 @@ def test_why_this_current() -> None:
     world.override = {"profile_limit_a": 10.0}
     world.draw_a = (6.2, 6.0, 6.1)
     world.run(3.0)
+    assert "the vehicle takes" not in currents(world)  # it has just been told: it may still rise
+    world.run(20.0)
     assert "profile: 10 A (charging profile), decides" in currents(world)
     assert "hardware: 16 A (built for 16 A), would allow more" in currents(world)
     assert "takes 6.2 A of the 10 A" in currents(world)
     since = {link.what: link.since_s for link in told(world).current}
-    assert since["profile: 10 A (charging profile), decides"] == pytest.approx(world.now_s - 2.75)
+    assert since["profile: 10 A (charging profile), decides"] == pytest.approx(world.now_s - 22.75)
+    world.override = {"profile_limit_a": 16.0}
+    world.run(6.0)
+    assert "hardware: 16 A (built for 16 A), decides" in currents(world)
+    assert "profile: 16 A (charging profile), allows no more either" in currents(world)
 
 
-def test_nothing_is_offered_when_nobody_wants_it() -> None:
-    """Without a session the answer is that nothing is offered."""
-    world = World().run(6.0)
-    assert currents(world).startswith("nothing is offered")
+UNOFFERED = {
+    "no session": (_plugged, "nothing is offered: no session asks for it; hardware: 16 A"),
+    "fault": (_stopped_by_fault, "nothing is offered: a fault stands; hardware: 16 A"),
+    "too little": (_starved, "nothing is offered; hardware: 16 A"),
+}
+
+
+@pytest.mark.parametrize(("live", "expected"), UNOFFERED.values(), ids=UNOFFERED)
+def test_why_nothing_is_offered(live: Callable[[World], object], expected: str) -> None:
+    """A limit that decides nothing now is not said to decide."""
+    world = World()
+    live(world)
+    assert currents(world).startswith(expected)
+    assert ", decides" not in currents(world)
+    assert "would decide" in currents(world)
+
+
+def test_every_limit_says_what_raises_it() -> None:
+    """No constraint may come up without a word for it."""
+    assert set(ORDER) == set(_HIGHER)
+
+
+SHELL = {"not authorised": _plugged, "out": _out}
+
+
+@pytest.mark.parametrize("live", SHELL.values(), ids=SHELL)
+def test_what_the_agent_waits_for_stands_in_for_card_and_command(
+    live: Callable[[World], object],
+) -> None:
+    """Neither a card nor a command would help while the agent itself holds back."""
+    world = World()
+    live(world)
+    held = Link(what="the ledger cannot be written", change="a disk")
+    chain = explain(world.settings, world.connector, world.inputs, world.now_s, shell=held).why
+    assert chain == (held,)
+
+
+def test_a_fault_that_ends_by_itself_says_not_before_when() -> None:
+    """The wait shrinks, then only its condition is in the way."""
+    world = World()
+    _stopped_by_fault(world)
+    faults = machine.active_faults(world.connector)
+    (retry_s,) = {fault.retry_at_s for fault in faults if fault.code == "pilot_fault"}
+    assert retry_s is not None
+    world.now_s = retry_s - 12.0
+    assert told(world).why[1].change == (
+        "by itself once its condition is gone, not before 12 s from now"
+    )
+    world.now_s = retry_s
+    assert told(world).why[1].change == "by itself once its condition is gone"
+
+
+def test_a_fault_for_people_says_the_command() -> None:
+    """Who stands there can type it."""
+    world = World().charge()
+    world.stop_pressed = True
+    world.run(2.0)
+    assert told(world).why[1].change == (
+        "once it is gone, standing at the charger: laddvakt connector 1 reset --local"
+    )
 
 
 def test_a_monitor_that_tests_itself_is_named() -> None:
