@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+from dataclasses import dataclass, replace
 
 import pytest
 
 from bench.healing import policies
 from bench.healing.__main__ import as_object, best, measure
-from bench.healing.policies import Laddvakt
-from bench.healing.run import Score, lived
-from bench.healing.trace import YEAR_S, Trouble, year
+from bench.healing.policies import POLICIES, Laddvakt
+from bench.healing.run import lived
+from bench.healing.score import Score
+from bench.healing.trace import YEAR_S, Trouble, Visit, Year, year
 from laddvakt_agent.core.catalogue import CATALOGUE
-from laddvakt_agent.core.rules import Recovery
+from laddvakt_agent.core.rules import Act, Recovery
 
-YEARS = 20
+YEARS = int(os.environ.get("LADDVAKT_HEALING_YEARS", "20"))
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(180 + 2 * YEARS)
 def test_twenty_charger_years(capsys: pytest.CaptureFixture[str]) -> None:
     """No unsafe reclosure, the best availability, the fewest openings under load."""
     scores = measure(YEARS, seed=1)
@@ -30,18 +32,65 @@ def test_twenty_charger_years(capsys: pytest.CaptureFixture[str]) -> None:
     assert best(scores)
 
 
-def test_a_policy_that_forgets_a_weld_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same agent with the weld's row made automatic recloses on welds: the score shows it."""
-    weld = replace(CATALOGUE["contactor_welded"], recovery=Recovery.AUTO, retries=None, tests=())
-    careless = {**CATALOGUE, "contactor_welded": weld}
-    welding = next(
-        seed
-        for seed in range(1, 60)
-        if any(trouble.code == "contactor_welded" for trouble in year(seed).troubles)
-    )
-    assert lived(year(welding), Laddvakt()).unsafe_reclosures == 0
-    monkeypatch.setattr(policies, "CATALOGUE", careless)
-    assert lived(year(welding), Laddvakt()).unsafe_reclosures > 0
+def year_with(*codes: str) -> Year:
+    """The first year in which one of these happens."""
+    years = (year(seed) for seed in range(1, 90))
+    return next(one for one in years if {trouble.code for trouble in one.troubles} & set(codes))
+
+
+CARELESS = ("contactor_welded", "residual_monitor_failed", "residual_current_dc")
+
+
+@pytest.mark.parametrize("code", CARELESS)
+def test_a_policy_that_forgives_is_noticed(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same agent with one row made automatic recloses on that hazard: the score shows it."""
+    row = replace(CATALOGUE[code], recovery=Recovery.AUTO, retries=None, tests=())
+    row = replace(row, early_trip_s=0.0, ends_session=False)
+    troubled = year_with(code)
+    assert lived(troubled, Laddvakt()).unsafe_reclosures == 0
+    monkeypatch.setattr(policies, "CATALOGUE", {**CATALOGUE, code: row})
+    assert lived(troubled, Laddvakt()).unsafe_reclosures > 0
+
+
+@dataclass(slots=True)
+class Blind(Laddvakt):
+    """Sees every fault and does nothing about any."""
+
+    def act(self, now_s: float) -> Act:
+        del now_s
+        return Act.NONE
+
+
+def test_a_policy_that_never_opens_is_noticed() -> None:
+    """A hazard is one whether the policy acts on it or not."""
+    troubled = year_with("contactor_welded")
+    assert lived(troubled, Blind()).unsafe_reclosures > 0
+    assert not best({"blind": lived(troubled, Blind()), "agent": lived(troubled, Laddvakt())})
+
+
+def test_every_policy_meets_the_same() -> None:
+    """The same vehicles, and the same time to be judged by."""
+    scores = [lived(year(3), policy()) for policy in POLICIES]
+    assert len({score.sessions for score in scores}) == 1
+    assert len({round(score.judged_s) for score in scores}) == 1
+
+
+def test_a_session_ends_as_the_catalogue_says() -> None:
+    """Held back for longer than it is kept, nobody charges on without showing the card again."""
+    visit = Visit(plug_s=0.0, asks_until_s=20_000.0, unplug_s=21_000.0, disobeys=False)
+    parted = [
+        lived(Year(visits=(visit,), troubles=(outage(end_s),), service=year(1).service,
+                   yardstick=year(1).yardstick), Laddvakt()).closed_s
+        for end_s in (3000.0, 8000.0)
+    ]  # fmt: skip
+    assert parted[0] > 16_000.0
+    assert parted[1] < 1100.0
+
+
+def outage(end_s: float) -> Trouble:
+    return Trouble(
+        code="power_lost", owner="grid", visible="always", start_s=1000.0, end_s=end_s
+    )  # fmt: skip
 
 
 def test_a_year_is_the_same_for_everybody() -> None:

@@ -7,7 +7,8 @@ import json
 import sys
 
 from bench.healing.policies import POLICIES
-from bench.healing.run import Score, lived
+from bench.healing.run import lived
+from bench.healing.score import Score
 from bench.healing.trace import year
 
 
@@ -27,6 +28,7 @@ def as_object(score: Score) -> dict[str, float]:
     return {
         "availability": round(score.availability, 6),
         "truck_rolls": round(score.truck_rolls / years, 3),
+        "site_visits": round(score.site_visits / years, 2),
         "contactor_operations": round(score.operations / years, 1),
         "openings_under_load": round(score.load_openings / years, 2),
         "unsafe_reclosures": round(score.unsafe_reclosures / years, 3),

@@ -1,7 +1,8 @@
 """Three ways to come back from a fault. All see the same, confirm as long and act alike.
 
-They differ only in how they leave a fault. What each of them knows is the finding of one fault,
-whether a vehicle is there, whether a session runs, and what people say.
+They differ only in how they leave a fault, and in how long they keep a session. What each of them
+knows is the finding of one fault, whether a vehicle is there, whether a session runs, and what
+people say.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from bench.healing.trace import data
 from laddvakt_agent.core import recovery
 from laddvakt_agent.core.catalogue import CATALOGUE
 from laddvakt_agent.core.inputs import Reset
 from laddvakt_agent.core.rules import Act, FaultRule, Recovery
-from laddvakt_agent.core.tracks import Finding, Phase, Surroundings, Track
+from laddvakt_agent.core.settings import Settings
+from laddvakt_agent.core.tracks import Finding, Phase, Surroundings, Track, join
 
-RETRY_S = 300.0
-RETRIES = 6
+RETRY_S: float = data()["policies"]["retry_s"]
+RETRIES: int = data()["policies"]["retries"]
+_SETTINGS = Settings(connector="1", max_current_a=16.0)
 _PRESENT, _AWAY = Finding(present=True), Finding(present=False)
 _PERSONS = (Recovery.MANUAL, Recovery.LOCAL, Recovery.SERVICE)
 
@@ -44,6 +48,10 @@ class Policy(Protocol):
         """When it may move by time alone."""
         ...
 
+    def hold_s(self) -> float | None:
+        """How long a session that is held back is kept; `None`: while the vehicle stays."""
+        ...
+
     def shown(self, *, vehicle: bool) -> bool:
         """Whether it shows as out of order; in use by a vehicle that must leave is in use."""
         ...
@@ -66,8 +74,9 @@ class Laddvakt:
             if not present:
                 return
             track = Track(rule=CATALOGUE[code], subject="1")
-        tests = tuple((test, now_s) for test in track.rule.tests)
-        around = replace(around, tests=track.rule.tests, passed_s=tests)
+        if track.rule.tests:
+            passed = () if present else tuple((test, now_s) for test in track.rule.tests)
+            around = replace(around, tests=track.rule.tests, passed_s=passed)
         track = recovery.advance(track, _PRESENT if present else _AWAY, around, now_s)
         if track.forgettable:
             self.tracks.pop(code, None)
@@ -75,7 +84,15 @@ class Laddvakt:
             self.tracks[code] = track
 
     def act(self, now_s: float) -> Act:
-        return max((t.act for t in self.tracks.values() if t.standing), default=Act.NONE)
+        del now_s
+        act = Act.NONE
+        for track in self.tracks.values():
+            if track.act > act and track.standing:
+                act = track.act
+        return act
+
+    def hold_s(self) -> float | None:
+        return join(_SETTINGS, self.tracks.values()).hold_s
 
     def needs(self) -> Recovery | None:
         ranks = {way: rank for rank, way in enumerate(_PERSONS)}
@@ -142,6 +159,9 @@ class ClearWhenClear:
     def act(self, now_s: float) -> Act:
         return _act(self.seen, now_s)
 
+    def hold_s(self) -> float | None:
+        return None
+
     def needs(self) -> Recovery | None:
         return None
 
@@ -192,6 +212,9 @@ class SixTimesFive:
     def act(self, now_s: float) -> Act:
         return _act(self.seen, now_s)
 
+    def hold_s(self) -> float | None:
+        return None
+
     def needs(self) -> Recovery | None:
         return None
 
@@ -236,8 +259,11 @@ def _pend(seen: _Seen, present: bool, now_s: float) -> None:
 
 
 def _act(seen: dict[str, _Seen], now_s: float) -> Act:
-    standing = (one for one in seen.values() if one.standing)
-    return max((one.rule.act_at(one.raised_s, now_s) for one in standing), default=Act.NONE)
+    act = Act.NONE
+    for one in seen.values():
+        if one.standing:
+            act = max(act, one.rule.act_at(one.raised_s, now_s))
+    return act
 
 
 def _stages_s(seen: _Seen) -> Iterator[float]:

@@ -5,47 +5,19 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from bench.healing.policies import Policy, resets
-from bench.healing.trace import YEAR_S, Trouble, Visit, Year
+from bench.healing.score import Score
+from bench.healing.trace import YEAR_S, Trouble, Visit, Year, data
 from laddvakt_agent.core.catalogue import CATALOGUE
 from laddvakt_agent.core.inputs import Reset
 from laddvakt_agent.core.rules import Act, Recovery, Severity
 from laddvakt_agent.core.tracks import Surroundings
 
-LOST_BELOW = 0.8  # of what an undisturbed session would have had
-RESTART_S = (
-    8.0  # the offer, the vehicle's answer and the contactor: no closing sooner after a fault
-)
+SPREAD: float = data()["policies"]["spread"]
 _SETTLES = 12
-
-
-@dataclass(slots=True, kw_only=True)
-class Score:
-    """What a year comes to."""
-
-    years: int = 0
-    judged_s: float = 0.0  # no vehicle stood there that is broken itself
-    safe_s: float = 0.0  # of that: a sound vehicle could charge, and safely
-    closed_s: float = 0.0
-    truck_rolls: int = 0
-    operations: int = 0
-    load_openings: int = 0
-    unsafe_reclosures: int = 0
-    sessions: int = 0
-    sessions_lost: int = 0
-    steps: int = 0
-
-    def add(self, other: Score) -> None:
-        """Another year of it."""
-        for part in fields(self):
-            setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
-
-    @property
-    def availability(self) -> float:
-        """Share of the time that is judged, 0…1."""
-        return self.safe_s / self.judged_s
+_HAZARDS = frozenset(code for code, row in CATALOGUE.items() if row.severity is Severity.SAFETY)
 
 
 @dataclass(slots=True)
@@ -61,6 +33,9 @@ class Life:
     ready_s: float = 0.0  # no closing sooner
     visit: Visit | None = None
     session: bool = False
+    ended: bool = False  # the session of this visit was ended by a fault
+    held_s: float | None = None  # it is held back since
+    act: Act = Act.NONE
     charged_s: float = 0.0
     sound: bool = True  # the vehicle itself had nothing
     people: list[tuple[float, Recovery | None]] = field(default_factory=list)
@@ -68,7 +43,8 @@ class Life:
     shown_s: float | None = None  # it has shown a fault since
     lost: deque[float] = field(default_factory=deque)
     repaired: set[int] = field(default_factory=set)
-    hazard_met: set[int] = field(default_factory=set)  # troubles that have opened it already
+    showing: dict[int, float] = field(default_factory=dict)  # hazards, and since when they show
+    hazard_met: set[int] = field(default_factory=set)  # those that have shown long enough to act
     said: frozenset[Reset] = frozenset()
     there: list[int] = field(default_factory=list)  # troubles of now, whether they show or not
     begun: int = 0  # how many have begun
@@ -93,7 +69,7 @@ class Life:
             self.score.closed_s += lasted_s
         if not self._taken():
             self.score.judged_s += lasted_s
-            serves = self.policy.act(self.now_s) < (Act.RAMP if self.session else Act.FINISH)
+            serves = self.act < (Act.RAMP if self.session else Act.FINISH)
             if serves and not any(t.owner == "station" and self._hurts(t) for t in self._there()):
                 self.score.safe_s += lasted_s
         self.now_s = until_s
@@ -111,9 +87,10 @@ class Life:
         while self.begun < len(troubles) and troubles[self.begun].start_s <= self.now_s:
             self.there.append(self.begun)
             self.begun += 1
-        self.there = [
-            n for n in self.there if n not in self.repaired and self.now_s < troubles[n].end_s
-        ]
+        if self.there:
+            self.there = [
+                n for n in self.there if n not in self.repaired and self.now_s < troubles[n].end_s
+            ]
 
     def _hurts(self, trouble: Trouble) -> bool:
         """A sound vehicle could not charge safely: what comes and goes hurts as long as it may."""
@@ -130,6 +107,9 @@ class Life:
             self._leave(self.visit)
         if self.visit is None and visits and self.now_s >= visits[0].plug_s:
             self.visit, self.charged_s, self.sound = visits.popleft(), 0.0, True
+            self.ended = False
+        if not self.people:
+            return
         for at_s, way in [person for person in self.people if person[0] <= self.now_s]:
             self.people.remove((at_s, way))
             self._arrive(way)
@@ -137,10 +117,10 @@ class Life:
     def _leave(self, visit: Visit) -> None:
         if self.closed:
             self._open(loaded=self.now_s < visit.asks_until_s)
-        self.session, self.visit = False, None
+        self.session, self.visit, self.held_s = False, None, None
         wanted_s = visit.asks_until_s - visit.plug_s
         self.score.sessions += self.sound
-        if self.sound and self.charged_s < LOST_BELOW * wanted_s:
+        if self.sound and self.charged_s < self.year.yardstick.lost_below * wanted_s:
             self.score.sessions_lost += 1
             self.lost.append(self.now_s)
             days_s = self.year.service.complaint_days * 86400.0
@@ -161,22 +141,30 @@ class Life:
             self.hazard_met.clear()
             self.said = resets(Recovery.SERVICE)
             return
+        self.score.site_visits += way is Recovery.LOCAL
         self.called.discard(way)
         self.said = resets(way)
 
     def _settle(self) -> None:
         """Findings, policy and contactor until nothing moves."""
-        for turn in range(_SETTLES):
-            before = (self.closed, self.session, self.policy.act(self.now_s))
+        for _ in range(_SETTLES):
+            before = (self.closed, self.session, self.act)
             self._tell(self.said)
-            if turn == 0:
-                self.said = frozenset()
+            self.said = frozenset()
+            self.act = self.policy.act(self.now_s)
+            self._hold()
             self._switch()
-            if (self.closed, self.session, self.policy.act(self.now_s)) == before:
+            if (self.closed, self.session, self.act) == before:
                 return
+        raise RuntimeError(f"{self.policy.name} does not settle at {self.now_s} s")
 
     def _tell(self, said: frozenset[Reset]) -> None:
-        shown = {trouble.code for trouble in self._there() if self._shows(trouble)}
+        known = self.policy.known()
+        if not (self.there or known or self.showing):
+            return
+        shows = {n: self._shows(self.year.troubles[n]) for n in self.there}
+        self._meet(shows)
+        shown = {self.year.troubles[n].code for n, here in shows.items() if here}
         if self._taken():
             self.sound = False
         around = Surroundings(
@@ -184,24 +172,45 @@ class Life:
             session=self.session,
             closed_since_s=self.since_s if self.closed else None,
             resets=said,
-            spread=0.5,
+            spread=SPREAD,
         )
-        for code in sorted(shown.union(self.policy.known())):
+        for code in sorted(shown.union(known)):
             self.policy.see(code, code in shown, around, self.now_s)
-        if self.policy.act(self.now_s) >= Act.RAMP:
-            self.hazard_met.update(
-                number
-                for number in self.there
-                if CATALOGUE[self.year.troubles[number].code].severity is Severity.SAFETY
-                and self._shows(self.year.troubles[number])
-            )
+
+    def _meet(self, shows: dict[int, bool]) -> None:
+        """A hazard counts once it has shown for its confirm time, whatever is made of it."""
+        for number in {*shows, *self.showing}:
+            trouble = self.year.troubles[number]
+            if trouble.code not in _HAZARDS or number in self.repaired:
+                self.showing.pop(number, None)
+                continue
+            since_s = self.showing.get(number, self.now_s)
+            if shows.get(number):
+                self.showing[number] = since_s
+            elif number in self.showing:
+                del self.showing[number]
+            else:
+                continue
+            if self.now_s >= since_s + CATALOGUE[trouble.code].confirm_s:
+                self.hazard_met.add(number)
+
+    def _hold(self) -> None:
+        """A session that is held back for longer than the policy keeps it ends."""
+        if not self.session or self.act < Act.RAMP:
+            self.held_s = None
+            return
+        self.held_s = self.now_s if self.held_s is None else self.held_s
+        hold_s = self.policy.hold_s()
+        if hold_s is not None and self.now_s >= self.held_s + hold_s:
+            self.session, self.ended, self.held_s = False, True, None
 
     def _switch(self) -> None:
-        act, visit = self.policy.act(self.now_s), self.visit
+        act, visit = self.act, self.visit
         asks = visit is not None and self.now_s < visit.asks_until_s
-        if visit is not None and not self.session and asks and act < Act.FINISH:
+        free = visit is not None and not (self.session or self.ended)
+        if free and asks and act < Act.FINISH:
             self.session = True
-        if self.closed and (act >= Act.RAMP or not asks):
+        if self.closed and (act >= Act.RAMP or not asks or not self.session):
             forced = act is Act.TRIP or (visit is not None and visit.disobeys)
             self._open(loaded=asks and forced)
         wants = self.session and asks and act < Act.RAMP
@@ -209,11 +218,12 @@ class Life:
             self._close()
 
     def _open(self, *, loaded: bool) -> None:
-        self.closed, self.since_s, self.ready_s = False, self.now_s, self.now_s + RESTART_S
+        self.closed, self.since_s = False, self.now_s
+        self.ready_s = self.now_s + self.year.yardstick.restart_s
         self.score.load_openings += loaded
 
     def _close(self) -> None:
-        """Close; unsafe where a hazard that opened it before is there, or not proved mended."""
+        """Close; unsafe where a hazard that has shown before is there, or not proved mended."""
         self.closed, self.since_s = True, self.now_s
         self.score.operations += 1
         met = (self.year.troubles[n] for n in self.there if n in self.hazard_met)
@@ -262,6 +272,8 @@ class Life:
         times.append(self.ready_s)
         if self.shown_s is not None:
             times.append(self.shown_s + self.year.service.watch_s)
+        if self.held_s is not None and (hold_s := self.policy.hold_s()) is not None:
+            times.append(self.held_s + hold_s)
         times += self.policy.deadlines_s()
         return min((at_s for at_s in times if at_s > self.now_s), default=YEAR_S)
 

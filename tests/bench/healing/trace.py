@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 DATA = Path(__file__).with_name("healing.toml")
 YEAR_S = 365.0 * 86400.0
@@ -53,6 +56,14 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Yardstick:
+    """What is the same for every policy and decides how it is judged."""
+
+    restart_s: float
+    lost_below: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """How soon people come, and what makes them come."""
 
@@ -71,18 +82,26 @@ class Year:
     visits: tuple[Visit, ...]
     troubles: tuple[Trouble, ...]
     service: Service
+    yardstick: Yardstick
+
+
+@functools.cache
+def data() -> Mapping[str, Any]:
+    """The file, as it is."""
+    return tomllib.loads(DATA.read_text(encoding="utf-8"))
 
 
 def year(seed: int) -> Year:
     """The year of this charger."""
-    data = tomllib.loads(DATA.read_text(encoding="utf-8"))
-    dice = random.Random(seed)
-    visits = _visits(data["life"], dice)
-    troubles = [trouble for row in data["trouble"] for trouble in _troubles(row, visits, dice)]
+    told, dice = data(), random.Random(seed)
+    life = told["life"]
+    visits = _visits(life, dice)
+    troubles = [trouble for row in told["trouble"] for trouble in _troubles(row, visits, dice)]
     return Year(
         visits=visits,
         troubles=tuple(sorted(troubles, key=lambda trouble: trouble.start_s)),
-        service=Service(**data["service"]),
+        service=Service(**told["service"]),
+        yardstick=Yardstick(restart_s=life["restart_s"], lost_below=life["lost_below"]),
     )
 
 
