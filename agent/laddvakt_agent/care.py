@@ -20,7 +20,7 @@ def care(guard: Guard, verb: str, body: dict[str, str]) -> str:
     match verb:
         case "out" | "in":
             guard.in_service = verb == "in"
-            return f"connector {name} is in service" if guard.in_service else _gone_out(guard)
+            return _come_in(guard) if guard.in_service else _gone_out(guard)
         case "maintenance" | "normal":
             guard.maintenance = verb == "maintenance"
             return f"connector {name}: an open door {_DOOR[guard.maintenance]}"
@@ -39,13 +39,16 @@ def _unlock(guard: Guard) -> str:
     """Ask for the plug; the lock lets go once nothing is live."""
     name = guard.settings.connector
     if not guard.settings.socket:
-        raise NotPossible(f"connector {name} has no lock", "the cable is fixed to the charger")
+        raise NotPossible(
+            f"connector {name} has no lock here",
+            "a fixed cable needs none; that of a socket is configured as: lock = { device, coil }",
+        )
     guard.unlock = True
     return f"connector {name}: the plug is let go once nothing is live; a session ends"
 
 
 def _test(guard: Guard, only: str | None) -> str:
-    """Ask for self-tests; none of them energises anything."""
+    """Ask for self-tests; none of them energises anything. `status` tells how they ended."""
     name = guard.settings.connector
     able = {test.value: test for test in fitted(guard.settings)}
     if only is not None and only not in able:
@@ -56,7 +59,17 @@ def _test(guard: Guard, only: str | None) -> str:
     guard.tests_wanted = guard.tests_wanted | wanted
     waits = "" if guard.connector.life.state is State.AVAILABLE else "; they wait until it is idle"
     listed = ", ".join(sorted(test.value for test in wanted))
-    return f"connector {name}: testing {listed}{waits}; results: laddvakt status --json"
+    return f"connector {name}: testing {listed}{waits}"
+
+
+def _come_in(guard: Guard) -> str:
+    name = guard.settings.connector
+    if guard.durable:
+        return f"connector {name} is in service"
+    return (
+        f"connector {name} stays closed: the ledger cannot be written; "
+        "free or remount the disk, then: systemctl restart laddvakt"
+    )
 
 
 def _gone_out(guard: Guard) -> str:

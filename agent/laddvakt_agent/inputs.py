@@ -28,7 +28,7 @@ from laddvakt_hal.residual import ProfiledResidualMonitor
 from laddvakt_hal.sensors import RowSensor
 
 # What a row of any device can be read for: name of the core's input → how its value is meant.
-_TRUTHS = frozenset(
+TRUTHS = frozenset(
     {
         "brown_out",
         "cable_cut",
@@ -56,8 +56,8 @@ _NUMBERS = frozenset(
 )
 _COUNTS = frozenset({"board_boots"})
 _AMPERES = frozenset({"proximity"})  # the cable's rating as the board tells it
-SENSORS = _TRUTHS | _NUMBERS | _COUNTS | _AMPERES
-URGENT = _TRUTHS - {"latch_broken", "cable_cut"} | {"residual_ac_a"}
+SENSORS = TRUTHS | _NUMBERS | _COUNTS | _AMPERES
+URGENT = TRUTHS - {"latch_broken", "cable_cut"} | {"residual_ac_a"}
 
 _NO_FACTS = StationFacts()
 
@@ -204,7 +204,7 @@ def _optional(roles: Roles) -> dict[str, Any]:  # by the names of Inputs; a wron
 
 
 def _sensed(name: str, row: RowSensor) -> Sample[Any] | None:
-    if name in _TRUTHS:
+    if name in TRUTHS:
         return sample(row.truth())
     if name in _COUNTS:
         return _mapped(row.number(), int)

@@ -8,7 +8,7 @@ from datetime import datetime
 from laddvakt_agent.core.health import health
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.guard import Guard
-from laddvakt_agent.inputs import Roles
+from laddvakt_agent.inputs import TRUTHS, Roles
 from laddvakt_agent.wall import Wall
 from laddvakt_hal.device import Device
 from laddvakt_hal.reading import Quality, Reading
@@ -28,6 +28,12 @@ def tests(guard: Guard, wall: Wall) -> list[JsonObject]:
         }
         for ended in guard.connector.tests.last
     ]
+
+
+def testing(guard: Guard) -> list[str]:
+    """The test that runs now, then those that wait."""
+    told = guard.connector.tests
+    return [test.value for test in (told.running, *told.queue) if test is not None]
 
 
 def contactor(guard: Guard) -> JsonObject:
@@ -88,13 +94,39 @@ def readings(roles: Roles, settings: Settings) -> dict[str, Shown]:
         "energy_wh": meter.energy_wh(),
     }
     guard_s, meter_s = settings.sample_max_age_s, settings.meter_max_age_s
-    return {
-        name: Shown(reading=reading, device=device, good_for_s=guard_s)
-        for name, (reading, device) in guarding.items()
-    } | {
-        name: Shown(reading=reading, device=meter.device, good_for_s=meter_s)
-        for name, reading in metered.items()
+    return (
+        {
+            name: Shown(reading=reading, device=device, good_for_s=guard_s)
+            for name, (reading, device) in guarding.items()
+        }
+        | {
+            name: Shown(reading=reading, device=meter.device, good_for_s=meter_s)
+            for name, reading in metered.items()
+        }
+        | _fitted(roles, settings)
+    )
+
+
+def _fitted(roles: Roles, settings: Settings) -> dict[str, Shown]:
+    """What not every charger has; in the configuration's names."""
+    shown = {
+        name: Shown(
+            reading=row.truth() if name in TRUTHS else row.number(),
+            device=row.device,
+            good_for_s=settings.sample_max_age_s if name in TRUTHS else settings.slow_max_age_s,
+        )
+        for name, row in roles.sensors.items()
     }
+    guard_s, site_s = settings.sample_max_age_s, settings.site_max_age_s
+    if (lock := roles.lock_contact) is not None:
+        shown["locked"] = Shown(reading=lock.closed(), device=lock.device, good_for_s=guard_s)
+    if (poles := roles.phase_contact or roles.phase_switch) is not None:
+        told: Reading[object] = poles.closed()
+        shown["single_phase"] = Shown(reading=told, device=poles.device, good_for_s=guard_s)
+    if (site := roles.site_meter) is not None:
+        told = site.current_a()
+        shown["site_current_a"] = Shown(reading=told, device=site.device, good_for_s=site_s)
+    return shown
 
 
 def changed(device: Device) -> JsonObject | None:

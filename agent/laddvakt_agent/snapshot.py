@@ -22,6 +22,7 @@ from laddvakt_agent.shown import (
     iso,
     reading,
     readings,
+    testing,
     tests,
 )
 from laddvakt_agent.texts import text_for
@@ -115,7 +116,9 @@ class Publisher:
             "closed_commanded": outputs.closed,
             "limit_a": outputs.limit_a,
             "guarded": guard.guarded,
+            "maintenance": guard.maintenance,
             "tests": tests(guard, self.wall),
+            "testing": testing(guard),
             "contactor": contactor(guard),
             "session": None if session is None else session.session.id,
             "session_energy_wh": None if energy_wh is None else round(energy_wh, 1),

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from laddvakt_agent.cli import connector as connector_module
 from laddvakt_agent.cli import laddvakt
-from laddvakt_agent.cli.client import JsonObject
+from laddvakt_agent.cli.client import Json, JsonObject
 from laddvakt_agent.texts import text_for
 
 WELL: JsonObject = {
@@ -86,6 +87,7 @@ class FakeAgent(socketserver.UnixStreamServer):
         self.path = path
         self.status = 200
         self.answer: JsonObject = {}
+        self.first: list[JsonObject] = []  # given before `answer`, in this order
 
     def run(self, *args: str) -> Result:
         return CliRunner().invoke(laddvakt, [*args, "--socket", str(self.path)])
@@ -95,7 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: FakeAgent
 
     def do_GET(self) -> None:
-        body = json.dumps(self.server.answer).encode()
+        first = self.server.first
+        body = json.dumps(first.pop(0) if first else self.server.answer).encode()
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -256,7 +259,9 @@ def test_details_bring_the_catalogues_page_of_each_cause(agent: FakeAgent) -> No
     assert output.startswith("FAULT bus_down")
     title = text_for("bus_down", "sv").title
     assert output.count(f"bus_down: {title}") == 1
-    assert text_for("device_lost", "sv").title not in output
+    symptom_title = text_for("device_lost", "sv").title
+    assert f"      {symptom_title}: 5 A > 1 A" in output  # the list speaks the language too
+    assert f"device_lost: {symptom_title}" not in output
 
 
 def test_explanations_are_chains(agent: FakeAgent) -> None:
@@ -290,3 +295,105 @@ connector 1: why is it not charging?
   why this current?
   - nothing is offered
 """
+
+
+def test_the_gravest_comes_first(agent: FakeAgent) -> None:
+    """By the gravest of a cause and its symptoms; of equal ones as diagnosis ranks them."""
+    told: list[Json] = [
+        {**fault("clock_unset", "a", "station", "station", "clock_unset"), "severity": "warning"},
+        {**fault("bus_down", "b", "line", "line1", "bus_down"), "cause_rank": 2},
+        {**fault("meter_lost", "c", "device", "meter1", "meter_lost"), "cause_rank": 1},
+        {**fault("bus_noisy", "d", "line", "line2", "bus_noisy"), "severity": "warning"},
+        {**fault("contactor_welded", "e", "connector", "1", "bus_noisy"), "severity": "safety",
+         "cause_id": "d"},
+    ]  # fmt: skip
+    agent.answer = {"faults": told}
+    lines = [line.split()[1] for line in agent.run("faults").output.splitlines() if "since" in line]
+    assert lines == ["bus_noisy", "contactor_welded", "meter_lost", "bus_down", "clock_unset"]
+
+
+UPKEEP: dict[str, tuple[JsonObject, str]] = {
+    "well": ({"maintenance": False, "tests": [], "contactor": {"wear_share": 0.79}}, ""),
+    "maintenance": (
+        {"maintenance": True},
+        "  maintenance: an open door is no fault; end it with: laddvakt connector 1 normal\n",
+    ),
+    "tests": (
+        {"tests": [
+            {"test": "open", "passed": True, "detail": "every witness says open"},
+            {"test": "lock", "passed": False, "detail": "it did not lock"},
+        ]},
+        "  self-test lock FAILED: it did not lock\n",
+    ),
+    "slower": (
+        {"contactor": {"slower": True, "wear_share": 0.1}},
+        "  contactor: moves clearly slower than at first; have it looked at\n",
+    ),
+    "worn": (
+        {"contactor": {"slower": False, "wear_share": 0.8}},
+        "  contactor: 80% of its rated life is used; plan its exchange\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("more", "expected"), UPKEEP.values(), ids=UPKEEP)
+def test_what_somebody_should_look_after_is_said(
+    agent: FakeAgent, more: JsonObject, expected: str
+) -> None:
+    """A forgotten maintenance, a failed self-test, a contactor near its end; else nothing."""
+    connector = {"id": "1", "status": "AVAILABLE", "state": "available", "reason": "x", **more}
+    agent.answer = {"connectors": [connector]}
+    lines = agent.run("status").output.splitlines(keepends=True)
+    assert "".join(lines[2:]) == expected
+
+
+def _tested(*tests: JsonObject, testing: tuple[str, ...] = (), **more: str) -> JsonObject:
+    told: JsonObject = {
+        "id": "1", "state": "available", "tests": list(tests), "testing": list(testing), **more
+    }  # fmt: skip
+    return {"connectors": [told]}
+
+
+OLD: JsonObject = {
+    "test": "open",
+    "passed": False,
+    "at": "2027-01-31T09:00:00Z",
+    "detail": "closed",
+}
+OPEN: JsonObject = {"test": "open", "passed": True, "at": "2027-01-31T10:00:00Z", "detail": "open"}
+FAILED: JsonObject = {
+    "test": "lock",
+    "passed": False,
+    "at": "2027-01-31T10:00:04Z",
+    "detail": "stuck",
+}
+ASKED: JsonObject = {"message": "connector 1: testing open, lock"}
+TESTS = {
+    "passed": (
+        [_tested(OLD), ASKED, _tested(OLD, testing=("open",)), _tested(OPEN)], 0,
+        "  self-test open passed: open\n",
+    ),
+    "failed": (
+        [_tested(OLD), ASKED, _tested(OPEN, FAILED)], 1,
+        "  self-test open passed: open\n  self-test lock FAILED: stuck\n",
+    ),
+    "vehicle there": (
+        [_tested(OLD), ASKED, _tested(OLD, testing=("open", "lock"), state="charging")], 0, "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("answers", "code", "expected"), TESTS.values(), ids=TESTS)
+def test_self_tests_say_how_they_ended(
+    agent: FakeAgent, answers: list[JsonObject], code: int, expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Those asked for now, once they have; where a vehicle is in the way nobody waits."""
+    monkeypatch.setattr(connector_module, "LOOK_S", 0.0)
+    agent.first = list(answers)
+    done = agent.run("test")
+    assert (done.exit_code, done.output) == (code, f"{ASKED['message']}\n{expected}")
+    agent.first = list(answers)
+    told = json.loads(agent.run("test", "1", "--only", "open", "--json").output)
+    assert told["message"] == ASKED["message"]
+    assert len(told["tests"]) == expected.count("\n")

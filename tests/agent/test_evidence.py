@@ -70,7 +70,14 @@ async def test_commands_of_those_who_look_after_it(tmp_path: Path) -> None:
     async with bench(tmp_path) as station:
         guard = station.guard("1")
         assert "testing open, pilot" in station.ask("1", "test")
+        told = station.commands.status()["connectors"]
+        assert isinstance(told, list)
+        assert (told[0]["maintenance"], told[0]["testing"]) == (False, ["open", "pilot"])
         assert "no fault until" in station.ask("1", "maintenance")
+        guard.durable = False
+        assert "stays closed: the ledger cannot be written" in station.ask("1", "in")
+        guard.durable = True
+        assert station.ask("1", "in") == "connector 1 is in service"
         station.ask("1", "normal")
         assert not guard.wishes().maintenance
         with pytest.raises(NotPossible, match="has no lock"):

@@ -12,6 +12,7 @@ from laddvakt_agent.core.settings import Supply
 from laddvakt_agent.fixed import settings_of
 from laddvakt_agent.hardware import build
 from laddvakt_agent.inputs import SENSORS, Wishes, assemble
+from laddvakt_agent.shown import readings
 from laddvakt_hal.device import Device
 from laddvakt_hal.reading import Quality, Reading
 
@@ -67,6 +68,14 @@ def test_what_is_fitted_reaches_the_core(monkeypatch: pytest.MonkeyPatch) -> Non
     assert inputs.phases_closed.value == 1
     assert inputs.board_boots is not None
     assert inputs.site_current_a is None  # nothing was told of it
+    shown = readings(roles, settings)
+    assert shown["enclosure_open"].reading.value is False
+    assert shown["frequency_hz"].reading.value == pytest.approx(50.02)
+    assert shown["locked"].reading.value is True
+    assert shown["single_phase"].reading.value is True
+    assert shown["site_current_a"].good_for_s == settings.site_max_age_s
+    ages = {shown[name].good_for_s for name in ("enclosure_open", "frequency_hz")}
+    assert ages == {settings.sample_max_age_s, settings.slow_max_age_s}
 
 
 def test_a_cable_in_no_band_is_no_cable(monkeypatch: pytest.MonkeyPatch) -> None:

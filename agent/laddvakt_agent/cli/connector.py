@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
 
 import click
 
 from laddvakt_agent.cli.client import JsonObject, ask, socket_path
-from laddvakt_agent.cli.words import objects
+from laddvakt_agent.cli.codes import Exit
+from laddvakt_agent.cli.words import objects, test_line
 
 VERBS = ("start", "stop", "reset", "out", "in", "unlock", "maintenance", "normal")
+TEST_WAIT_S = 180.0  # two tests that take their minute, and some
+LOOK_S = 0.5
 _TESTS = ("open", "pilot", "residual", "lock")
 
 
@@ -62,17 +67,42 @@ def connector(
 def test(
     connector_id: str | None, only: str | None, socket_option: str | None, as_json: bool
 ) -> None:
-    """Make connector N, or all of them, test themselves once they are idle.
+    """Make connector N, or all of them, test themselves, and say how it ended.
 
-    Nothing is energised: the open state, the pilot at idle, the residual monitor, the lock.
+    Nothing is energised: the open state, the pilot at idle, the residual monitor, the lock. Where a
+    vehicle is plugged in they wait until it has left; `laddvakt status` then tells what failed.
+    Exits 1 when a test failed.
     """
     path, body = socket_path(socket_option), JsonObject()
     if only is not None:
         body["only"] = only
-    named = [connector_id] if connector_id is not None else None
-    connectors = named or [
-        str(part["id"]) for part in objects(ask(path, "GET", "/status"), "connectors")
-    ]
-    answers = [ask(path, "POST", f"/connectors/{name}/test", body) for name in connectors]
-    for answer in answers:
-        click.echo(json.dumps(answer, ensure_ascii=False) if as_json else str(answer["message"]))
+    before = _told(path)
+    failed = False
+    for name in [connector_id] if connector_id is not None else list(before):
+        answer = ask(path, "POST", f"/connectors/{name}/test", body)
+        if not as_json:
+            click.echo(str(answer["message"]))
+        ended = _ended(path, name, objects(before.get(name, {}), "tests"))
+        failed = failed or not all(part.get("passed") for part in ended)
+        if as_json:
+            click.echo(json.dumps({**answer, "tests": ended}, ensure_ascii=False))
+        else:
+            for part in ended:
+                click.echo(f"  {test_line(part)}")
+    raise SystemExit(int(Exit.FAULT if failed else Exit.OK))
+
+
+def _told(path: Path) -> dict[str, JsonObject]:
+    """Each connector's status by its name."""
+    return {str(part["id"]): part for part in objects(ask(path, "GET", "/status"), "connectors")}
+
+
+def _ended(path: Path, name: str, before: list[JsonObject]) -> list[JsonObject]:
+    """The tests that have ended since; waits for them where nothing is in their way."""
+    until_s = time.monotonic() + TEST_WAIT_S
+    while True:
+        told = _told(path).get(name, {})
+        waits = told.get("testing") and told.get("state") == "available"
+        if not waits or time.monotonic() > until_s:
+            return [part for part in objects(told, "tests") if part not in before]
+        time.sleep(LOOK_S)

@@ -41,7 +41,9 @@ def status(socket_option: str | None, as_json: bool) -> None:
 @_JSON
 @click.option("--all", "show_all", is_flag=True, help="Also the latest ones that have cleared.")
 @click.option("--details", is_flag=True, help="With causes, checks and who can mend each cause.")
-@click.option("--lang", type=click.Choice(("en", "sv", "de")), default="en", help="Of the details.")
+@click.option(
+    "--lang", type=click.Choice(("en", "sv", "de")), default="en", help="Of titles and details."
+)
 @click.pass_context
 def faults(
     ctx: click.Context,
@@ -62,12 +64,22 @@ def faults(
     if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False))
     else:
-        for line in fault_lines(shown) if shown else ("No fault stands.",):
+        titled = [_titled(fault, lang) for fault in shown]
+        for line in fault_lines(titled) if titled else ("No fault stands.",):
             click.echo(line)
         if details:
             for line in _details(shown, lang):
                 click.echo(line)
     raise SystemExit(int(Exit.FAULT if standing(answer) else Exit.OK))
+
+
+def _titled(fault: JsonObject, language: str) -> JsonObject:
+    """With its title in this language; English is what the agent says itself."""
+    if language == "en":
+        return fault
+    from laddvakt_agent.texts import text_for  # noqa: PLC0415 - only who asks pays for it
+
+    return {**fault, "title": text_for(str(fault.get("code")), language).title}
 
 
 def _details(shown: list[JsonObject], language: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from laddvakt_agent.cli.client import Json, JsonObject
 
 NONE = "–"
+WORN_SHARE = 0.8  # of the contactor's rated life: time to plan
 
 
 def objects(answer: JsonObject, key: str) -> list[JsonObject]:
@@ -67,19 +68,35 @@ def _stranger(device: JsonObject) -> Iterator[str]:
 
 def fault_lines(faults: list[JsonObject]) -> Iterator[str]:
     """Causes first, each with its symptoms indented below it; what has cleared comes last."""
+    for fault, symptoms in sorted(_grouped(faults), key=_urgency):
+        yield from _fault(fault)
+        for symptom in symptoms:
+            yield from (f"    {line}" for line in _fault(symptom))
+    for fault in faults:
+        if fault.get("cleared_at"):
+            yield from _fault(fault)
+
+
+_SEVERITIES = ("safety", "fault", "warning", "info")
+
+
+def _grouped(faults: list[JsonObject]) -> Iterator[tuple[JsonObject, list[JsonObject]]]:
+    """Each cause that stands, with its symptoms."""
     now = [fault for fault in faults if not fault.get("cleared_at")]
     ids = {fault.get("id") for fault in now}
     for fault in now:
         cause = fault.get("cause_id", fault.get("id"))
-        if cause in ids and cause != fault.get("id"):
-            continue
-        yield from _fault(fault)
-        for symptom in now:
-            if symptom is not fault and symptom.get("cause_id") == fault.get("id"):
-                yield from (f"    {line}" for line in _fault(symptom))
-    for fault in faults:
-        if fault.get("cleared_at"):
-            yield from _fault(fault)
+        if cause not in ids or cause == fault.get("id"):
+            others = [part for part in now if part is not fault]
+            yield fault, [part for part in others if part.get("cause_id") == fault.get("id")]
+
+
+def _urgency(group: tuple[JsonObject, list[JsonObject]]) -> tuple[int, float]:
+    """The gravest first, of equal ones in the order of diagnosis."""
+    cause, symptoms = group
+    told = [str(fault.get("severity")) for fault in (cause, *symptoms)]
+    grave = [_SEVERITIES.index(word) for word in told if word in _SEVERITIES]
+    return min(grave, default=0), _number(cause.get("cause_rank")) or 0.0
 
 
 def _connector(connector: JsonObject) -> Iterator[str]:
@@ -97,6 +114,32 @@ def _connector(connector: JsonObject) -> Iterator[str]:
         f"power {_scaled(connector.get('power_w'), 'W')}, "
         f"session {_scaled(connector.get('session_energy_wh'), 'Wh')}"
     )
+    yield from _upkeep(connector)
+
+
+def _upkeep(connector: JsonObject) -> Iterator[str]:
+    """What somebody should know who looks after it; nothing of a well one."""
+    if connector.get("maintenance"):
+        yield (
+            "  maintenance: an open door is no fault; "
+            f"end it with: laddvakt connector {connector.get('id')} normal"
+        )
+    for test in objects(connector, "tests"):
+        if not test.get("passed"):
+            yield f"  {test_line(test)}"
+    contactor = connector.get("contactor")
+    if isinstance(contactor, dict):
+        if contactor.get("slower"):
+            yield "  contactor: moves clearly slower than at first; have it looked at"
+        worn = _number(contactor.get("wear_share")) or 0.0
+        if worn >= WORN_SHARE:
+            yield f"  contactor: {worn:.0%} of its rated life is used; plan its exchange"
+
+
+def test_line(test: JsonObject) -> str:
+    """How a self-test ended: `self-test open passed: every witness says open`."""
+    verdict = "passed" if test.get("passed") else "FAILED"
+    return f"self-test {test.get('test')} {verdict}: {test.get('detail')}"
 
 
 def _backend(uplink: JsonObject) -> Iterator[str]:
