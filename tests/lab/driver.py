@@ -30,7 +30,7 @@ from laddvakt_sim.scenario.model import (
     Reset as ResetAction,
 )
 
-FINE_S, HALF_S, STEADY_S, QUIET_S = 0.25, 0.5, 1.0, 5.0
+FINE_S, HALF_S, STEADY_S, QUIET_S, IDLE_S = 0.25, 0.5, 1.0, 5.0, 15.0
 FINE_FOR_S, HALF_FOR_S, STEADY_FOR_S = 2.5, 8.0, 60.0  # since anything happened
 DEAD_MAN_S = 2.0
 RESETS = {"manual": Reset.MANUAL, "local": Reset.LOCAL, "service": Reset.SERVICE}
@@ -111,15 +111,27 @@ class Lab:
 
     def _next_s(self, to_s: float) -> float:
         quiet_for_s = self.now_s - self.lively_s
+        dues = [self.away_until_s, self.opens_s, to_s]
         if quiet_for_s < FINE_FOR_S or self.wires.rough:
-            return min(self.now_s + FINE_S, to_s)
-        stride_s = QUIET_S if quiet_for_s > STEADY_FOR_S else STEADY_S
-        if quiet_for_s < HALF_FOR_S or self._waiting():
+            stride_s = FINE_S
+        elif quiet_for_s < HALF_FOR_S or self._waiting():
             stride_s = HALF_S
-        dues = [keeper.due_s(self.now_s) for keeper in self.keepers.values()]
-        dues += [self.away_until_s, self.opens_s, to_s]
+        else:
+            stride_s = STEADY_S
+            if quiet_for_s > STEADY_FOR_S:
+                stride_s = IDLE_S if self._idle() else QUIET_S
+            # The short strides miss no deadline by more than themselves.
+            dues += [keeper.due_s(self.now_s) for keeper in self.keepers.values()]
         ahead = (due_s for due_s in dues if due_s is not None and due_s > self.now_s)
         return min(self.now_s + stride_s, *ahead)
+
+    def _idle(self) -> bool:
+        """Nobody is there, and nothing is wrong."""
+        return all(
+            not keeper.connector.life.plugged
+            and not any(track.standing for track in keeper.connector.tracks)
+            for keeper in self.keepers.values()
+        )
 
     def _waiting(self) -> bool:
         """Something was seen and is not confirmed yet."""
