@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from laddvakt_agent.core.catalogue import CATALOGUE, Act
 from laddvakt_agent.core.diagnose_picture import Beside
 from laddvakt_agent.core.inputs import DeviceHealth, Inputs, Role
-from laddvakt_agent.core.life import Life
+from laddvakt_agent.core.life import Life, Power
 from laddvakt_agent.core.model import ActiveFault
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.faultbook import Entry, FaultBook
@@ -119,3 +120,65 @@ def test_clearing_what_never_stood_changes_nothing() -> None:
     made.cleared("1", "over_current", "1", at(0))
     assert not saved
     assert not made.reports()
+
+
+def seen(name: str = "1", **devices: float) -> Inputs:
+    """What connector `name` reads, with the last reply of these devices."""
+    known = DEVICES if name == "1" else ()
+    heard = (replace(d, heard_s=devices.get(d.name, d.heard_s)) for d in known)
+    return Inputs(devices=tuple(heard))
+
+
+def settings(name: str = "1") -> Settings:
+    return Settings(connector=name, max_current_a=16.0)
+
+
+def test_each_symptom_says_why_it_belongs_to_its_cause() -> None:
+    made, _ = book()
+    made.raised("1", fault("power_lost", "1"), at(0))
+    made.raised("1", fault("phase_lost", "1"), at(0))
+    phase = made.entries["phase_lost", "1"]
+    assert phase.cause == "power_lost"
+    assert phase.because.startswith("what has no supply")
+    assert made.entries["power_lost", "1"].because == ""
+    assert made.cause_of(phase) == (0, made.entries["power_lost", "1"].id)
+
+
+def test_the_cause_to_name_first_is_the_connectors_or_the_stations() -> None:
+    made, _ = book()
+    assert made.first_cause(None) == "none"
+    made.raised("2", fault("meter_lost", "charx1"), at(0))
+    made.raised("1", replace(fault("uplink_down", "uplink"), act=Act.NONE), at(0))
+    assert (made.first_cause("1"), made.first_cause("2")) == ("uplink_down", "meter_lost")
+    assert made.first_cause(None) == "meter_lost"
+
+
+def test_what_is_concluded_is_named_although_it_does_not_stand() -> None:
+    """A meter that fell silent with the contactor: it is named after its wiring."""
+    made, saved = book()
+    closed = Life(power=Power.CLOSED, commanded_since_s=10.0)
+    opened = Life(commanded_since_s=50.0)
+    made.watch(settings(), closed, seen(meter1=40.0), 40.0, at(40))
+    made.watch(settings(), opened, seen(meter1=50.5), 51.0, at(51))
+    lost = replace(fault("meter_lost", "meter1"), since_s=60.0)
+    made.watch(settings(), opened, seen(meter1=50.5), 60.0, at(60))
+    made.raised("1", lost, at(60))
+    entry = made.entries["meter_lost", "meter1"]
+    assert (entry.cause, made.first_cause("1")) == ("meter_behind_contactor",) * 2
+    assert entry.suspected
+    assert made.cause_of(entry) == (0, None)
+    count = len(saved)
+    made.watch(settings(), opened, seen(meter1=50.5), 70.0, at(70))
+    assert len(saved) == count  # nothing is written that did not change
+    made.watch(settings(), replace(closed, commanded_since_s=71.0), seen(meter1=50.5), 71.0, at(71))
+    assert made.entries["meter_lost", "meter1"].cause == "meter_lost"
+    assert saved[-1].cause == "meter_lost"
+
+
+def test_a_fault_that_is_over_has_no_place_among_the_causes() -> None:
+    made, _ = book()
+    made.raised("1", fault("pilot_fault", "1"), at(0))
+    gone = made.entries["pilot_fault", "1"]
+    made.cleared("1", "pilot_fault", "1", at(1))
+    assert made.cause_of(gone) == (0, None)
+    assert [past.fault.code for past in made.past] == ["pilot_fault"]
