@@ -44,6 +44,11 @@ class Line:
     broken: float = 0.0
     bursts_s: tuple[float, ...] = ()
 
+    @property
+    def share(self) -> float:
+        """Broken ones of those that were asked for."""
+        return round(self.broken / self.asked, 9) + 0.0 if self.asked else 0.0
+
     def count(self, now_s: float, asked: float, broken: float) -> None:
         """Add what was asked, and how much of it came back broken; forget what is too old."""
         self.counted.append((now_s, asked, broken))
@@ -105,7 +110,7 @@ class Wires:
         """What the agent is told of these lines."""
         for name in names:
             counts = self.counts.get(name)
-            share = None if counts is None or not counts.asked else counts.broken / counts.asked
+            share = 0.0 if counts is None else counts.share
             down = name in self._gone or all(
                 device in self.silent for device, line in LINES.items() if line == name
             )
@@ -113,7 +118,7 @@ class Wires:
                 name=name,
                 up=not down,
                 reason="every device silent" if down else "",
-                error_share=0.0 if share is None else share,
+                error_share=share,
                 broken_s=() if counts is None else counts.bursts_s,
             )
 
