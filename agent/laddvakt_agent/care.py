@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from laddvakt_agent.core.inputs import SelfTest
 from laddvakt_agent.core.model import State
 from laddvakt_agent.core.selftest import fitted
 from laddvakt_agent.diagnostics.answers import NotPossible
@@ -59,7 +60,8 @@ def _test(guard: Guard, only: str | None) -> str:
     guard.tests_wanted = guard.tests_wanted | wanted
     waits = "" if guard.connector.life.state is State.AVAILABLE else "; they wait until it is idle"
     listed = ", ".join(sorted(test.value for test in wanted))
-    return f"connector {name}: testing {listed}{waits}"
+    takes = ", about a minute" if SelfTest.RESIDUAL in wanted else ""
+    return f"connector {name}: testing {listed}{takes}{waits}"
 
 
 def _come_in(guard: Guard) -> str:

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from laddvakt_agent.cli import connector as connector_module
 from laddvakt_agent.cli import laddvakt
 from laddvakt_agent.cli.client import Json, JsonObject
+from laddvakt_agent.core.catalogue import CATALOGUE
 from laddvakt_agent.texts import text_for
 
 WELL: JsonObject = {
@@ -310,6 +311,11 @@ def test_the_gravest_comes_first(agent: FakeAgent) -> None:
     agent.answer = {"faults": told}
     lines = [line.split()[1] for line in agent.run("faults").output.splitlines() if "since" in line]
     assert lines == ["bus_noisy", "contactor_welded", "meter_lost", "bus_down", "clock_unset"]
+    pages = agent.run("faults", "--details").output
+    headings = [
+        line.split(":")[0] for line in pages.splitlines() if line.split(":")[0] in CATALOGUE
+    ]
+    assert headings == ["bus_noisy", "meter_lost", "bus_down", "clock_unset"]
 
 
 UPKEEP: dict[str, tuple[JsonObject, str]] = {

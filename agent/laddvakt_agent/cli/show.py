@@ -10,7 +10,7 @@ import click
 from laddvakt_agent.cli.client import JsonObject, ask, socket_path
 from laddvakt_agent.cli.codes import Exit
 from laddvakt_agent.cli.lazy import lazy_group
-from laddvakt_agent.cli.words import durable, fault_lines, objects, standing, status_lines
+from laddvakt_agent.cli.words import durable, fault_lines, grouped, objects, standing, status_lines
 
 _SOCKET = click.option("--socket", "socket_option", metavar="PATH", help="The agent's Unix socket.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON with a schema_version.")
@@ -87,8 +87,10 @@ def _details(shown: list[JsonObject], language: str) -> Iterator[str]:
     from laddvakt_agent.cli.catalog import page  # noqa: PLC0415 - only who asks pays for it
     from laddvakt_agent.core.catalogue import rule_for  # noqa: PLC0415
 
+    causes = [fault for fault, _ in grouped(shown)]
+    causes += [fault for fault in shown if fault.get("cleared_at")]
     codes = dict.fromkeys(
-        str(fault.get("code")) for fault in shown if fault.get("cause") == fault.get("code")
+        str(fault.get("code")) for fault in causes if fault.get("cause") == fault.get("code")
     )
     for code in codes:
         yield ""

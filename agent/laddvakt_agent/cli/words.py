@@ -68,7 +68,7 @@ def _stranger(device: JsonObject) -> Iterator[str]:
 
 def fault_lines(faults: list[JsonObject]) -> Iterator[str]:
     """Causes first, each with its symptoms indented below it; what has cleared comes last."""
-    for fault, symptoms in sorted(_grouped(faults), key=_urgency):
+    for fault, symptoms in grouped(faults):
         yield from _fault(fault)
         for symptom in symptoms:
             yield from (f"    {line}" for line in _fault(symptom))
@@ -80,8 +80,12 @@ def fault_lines(faults: list[JsonObject]) -> Iterator[str]:
 _SEVERITIES = ("safety", "fault", "warning", "info")
 
 
-def _grouped(faults: list[JsonObject]) -> Iterator[tuple[JsonObject, list[JsonObject]]]:
-    """Each cause that stands, with its symptoms."""
+def grouped(faults: list[JsonObject]) -> list[tuple[JsonObject, list[JsonObject]]]:
+    """Each cause that stands with its symptoms, the gravest first."""
+    return sorted(_groups(faults), key=_urgency)
+
+
+def _groups(faults: list[JsonObject]) -> Iterator[tuple[JsonObject, list[JsonObject]]]:
     now = [fault for fault in faults if not fault.get("cleared_at")]
     ids = {fault.get("id") for fault in now}
     for fault in now:

@@ -13,6 +13,8 @@ from laddvakt_agent.core.model import State
 from laddvakt_agent.core.rules import Act
 from laddvakt_agent.core.transitions import OFFER_LEAD_S, PWM_SPACING_S
 
+ASKS_S = 5.0  # a vehicle takes so long to answer an offer
+
 
 def why(case: Case) -> Iterator[Link]:
     """The chain, what is seen first."""
@@ -147,6 +149,8 @@ def _vehicle(case: Case) -> Iterator[Link]:
     match vehicle:
         case Vehicle.VENTILATION:
             what, change = "the vehicle asks for ventilation (state D)", "a place with ventilation"
+        case Vehicle.CONNECTED if case.now_s < life.limit_changed_s + ASKS_S and life.limit_a > 0.0:
+            what, change = f"{life.limit_a:g} A are offered since a moment", "the vehicle's answer"
         case Vehicle.CONNECTED if life.limit_a > 0.0:
             what = f"{life.limit_a:g} A are offered, the vehicle does not ask (pilot B)"
             change = "the vehicle: full, paused, or on a timer of its own"

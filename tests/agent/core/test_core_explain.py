@@ -45,6 +45,12 @@ def _authorised(world: World) -> None:
     world.run(6.0)
 
 
+def _offered_now(world: World) -> None:
+    _plugged(world)
+    world.authorised = True
+    world.run(2.0)
+
+
 def _unread(world: World) -> None:
     world.silent.add("feedback_closed")
     world.run(1.0)
@@ -158,6 +164,7 @@ CASES: dict[str, tuple[Callable[[World], object], State, str]] = {
     "closing": (_closing, State.SUSPENDED_VEHICLE, "the contactor closes now"),
     "begins": (_authorised_meanwhile, State.PREPARING, "everything is there"),
     "unguarded": (_unguarded, State.SUSPENDED_VEHICLE, "no watchdog is armed"),
+    "just offered": (_offered_now, State.SUSPENDED_VEHICLE, "16 A are offered since a moment"),
     "offered": (_authorised, State.SUSPENDED_VEHICLE, "the vehicle does not ask (pilot B)"),
     "ventilation": (_ventilation, State.SUSPENDED_VEHICLE, "asks for ventilation"),
     "charging": (World.charge, State.CHARGING, "it charges"),
