@@ -44,6 +44,19 @@ limit_a = { min = 16, max = 16 }
 no_faults = true
 ocpi = { status = "CHARGING", sessions = 1, cdrs = 0 }
 """
+THERE = """
+[charger]
+connectors = 2
+[[do]]
+at_s = 0.5
+plug = { connector = "2", phases = 3 }
+[[expect]]
+by_s = 2.5
+connector = "2"
+state = "preparing"
+no_faults = true
+ocpi = { sessions = 0, cdrs = 0 }
+"""
 KILLED = (
     CHARGE
     + """
@@ -59,7 +72,7 @@ by_s = 11.5
 connector = "2"
 status = "CHARGING"
 [[expect]]
-by_s = 17.0
+by_s = 20.0
 after_s = 11.5
 connector = "2"
 status = "CHARGING"
@@ -73,10 +86,10 @@ def written(folder: Path, name: str, duration_s: float, story: str) -> Path:
     return path
 
 
-@pytest.fixture
-def runner(tmp_path: Path) -> Iterator[Runner]:
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[Runner]:
     """Start `laddvakt-sim scenario run`, with a folder of its own for what it makes."""
-    scratch = tmp_path / "tmp"
+    scratch = folder / "tmp"
     scratch.mkdir()
     with contextlib.ExitStack() as ends:
 
@@ -93,6 +106,23 @@ def runner(tmp_path: Path) -> Iterator[Runner]:
             return process
 
         yield start
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[Runner]:
+    with running(tmp_path) as start:
+        yield start
+
+
+LongRun: TypeAlias = tuple[Path, subprocess.Popen[str]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def long_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LongRun]:
+    """The longest of them runs beside the others; the last test asks what became of it."""
+    folder = tmp_path_factory.mktemp("long")
+    with running(folder) as start:
+        yield folder, start(written(folder, "killed", 20.0, KILLED), "--json")
 
 
 def ended(process: subprocess.Popen[str], code: int) -> str:
@@ -115,37 +145,16 @@ def left_running(folder: Path) -> list[str]:
     return found
 
 
-def test_a_scenario_on_processes_of_its_own(tmp_path: Path, runner: Runner) -> None:
-    """What is met and what is missed, each with its line, across a death of the agent."""
-    path = written(tmp_path, "killed", 17.0, KILLED)
-    report = json.loads(ended(runner(path, "--json"), 1))
-    assert report["schema_version"] == 1
-    (row,) = report["scenarios"]
-    assert (row["name"], row["passed"], row["trouble"]) == ("killed", False, [])
-    assert row["actions_failed"] == []
-    assert 17.0 <= row["duration_s"] < 20.0
-    charged, opened, silent, back = row["expectations"]
-    assert [e["outcome"] for e in row["expectations"]] == ["met", "met", "missed", "met"]
-    rows = path.read_text().splitlines()
-    assert {rows[e["line"] - 1] for e in row["expectations"]} == {"[[expect]]"}
-    assert 2.0 < charged["met_at_s"] <= 8.0
-    assert 8.0 < opened["met_at_s"] <= 11.5
-    assert (silent["met_at_s"], silent["seen"]) == (None, "status unknown")
-    assert 11.5 < back["met_at_s"] <= 17.0
-    assert left_running(tmp_path) == []
-    assert list((tmp_path / "tmp").iterdir()) == []
-
-
 def test_a_scenario_on_a_charger_that_runs_already(
     scene: Stage, tmp_path: Path, runner: Runner
 ) -> None:
-    """Nothing is ended, and what the backend had before does not count."""
+    """Its own words and objects are seen, and nothing is ended."""
     scene.start_board()
     scene.start_backend()
     scene.start_agent(template())
     vehicle: JsonObject = {"phases": 3}
     scene.board.ask("POST", "/connectors/1/plug", vehicle)
-    path = written(tmp_path, "there", 9.0, CHARGE)
+    path = written(tmp_path, "there", 2.5, THERE)
     output = ended(
         runner(
             path, "--control-url", scene.board.url, "--backend-url", scene.backend.url,
@@ -160,18 +169,18 @@ def test_a_scenario_on_a_charger_that_runs_already(
 ENDS = {"Ctrl-C": (signal.SIGINT, 130), "asked to": (signal.SIGTERM, 130), "killed": (9, -9)}
 
 
-@pytest.mark.parametrize(("number", "code"), ENDS.values(), ids=ENDS)
-def test_ended_early_it_leaves_nothing_running(
-    tmp_path: Path, runner: Runner, number: int, code: int
-) -> None:
-    path = written(tmp_path, "long", 60.0, CHARGE)
-    process = runner(path, "--keep", tmp_path / "tmp" / "kept")
-    socket = tmp_path / "tmp" / "kept" / "long" / "api.sock"
-    wait_for("the agent answers", 40, socket.exists)
+def test_ended_early_it_leaves_nothing_running(tmp_path: Path, runner: Runner) -> None:
+    """However it is ended; the three run side by side."""
+    path, kept = written(tmp_path, "long", 60.0, CHARGE), tmp_path / "tmp"
+    started = {how: runner(path, "--keep", kept / str(n)) for n, how in enumerate(ENDS)}
+    sockets = [kept / str(n) / "long" / "api.sock" for n in range(len(ENDS))]
+    wait_for("the agents answer", 60, lambda: all(socket.exists() for socket in sockets))
     assert left_running(tmp_path)
-    process.send_signal(number)
-    ended(process, code)
-    wait_for("everything has ended", 5, lambda: not left_running(tmp_path))
+    for how, (number, _) in ENDS.items():
+        started[how].send_signal(number)
+    for how, (_, code) in ENDS.items():
+        ended(started[how], code)
+    wait_for("everything has ended", 10, lambda: not left_running(tmp_path))
 
 
 def test_an_agent_that_does_not_come_up_is_told_with_its_words(
@@ -186,3 +195,24 @@ def test_an_agent_that_does_not_come_up_is_told_with_its_words(
     assert process.returncode == 75, errors
     assert "the agent ended before it was ready:\nI would rather not" in errors
     assert left_running(tmp_path) == []
+
+
+def test_a_scenario_on_processes_of_its_own(long_run: LongRun) -> None:
+    """What is met and what is missed, each with its line, across a death of the agent."""
+    folder, process = long_run
+    report = json.loads(ended(process, 1))
+    assert report["schema_version"] == 1
+    (row,) = report["scenarios"]
+    assert (row["name"], row["passed"], row["trouble"]) == ("killed", False, [])
+    assert row["actions_failed"] == []
+    assert 20.0 <= row["duration_s"] < 23.0
+    charged, opened, silent, back = row["expectations"]
+    assert [e["outcome"] for e in row["expectations"]] == ["met", "met", "missed", "met"]
+    rows = (folder / "killed.toml").read_text().splitlines()
+    assert {rows[e["line"] - 1] for e in row["expectations"]} == {"[[expect]]"}
+    assert 2.0 < charged["met_at_s"] <= 8.0
+    assert 8.0 < opened["met_at_s"] <= 11.5
+    assert (silent["met_at_s"], silent["seen"]) == (None, "status unknown")
+    assert 11.5 < back["met_at_s"] <= 20.0
+    assert left_running(folder) == []
+    assert list((folder / "tmp").iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 
 from hypothesis import given, settings
@@ -12,11 +13,13 @@ from laddvakt_sim.scenario import Problem, ScenarioError, loads
 from laddvakt_sim.scenario.lines import key_lines
 from sim.test_scenario_read import EVERYTHING
 
+TIMES = int(os.environ.get("LADDVAKT_SCENARIO_FUZZ", "1"))  # 100 for the long form
 _PIECES = EVERYTHING.splitlines(keepends=True)
 _NAMES = sorted({word for piece in _PIECES for word in piece.replace("=", " ").split()})
 _LEAVES = st.one_of(
     st.booleans(),
     st.integers(-3, 300),
+    st.sampled_from([2**63, -(2**64), 10**400]),
     st.floats(allow_nan=True),
     st.sampled_from(["1", "2", "phase_lost", "CHARGING", "none", "", "é", 'a"b', "\n"]),
 )
@@ -55,13 +58,13 @@ def _judged(text: str) -> None:
         assert problem.remedy
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60 * TIMES, deadline=None)
 @given(st.text(max_size=60))
 def test_any_text(text: str) -> None:
     _judged(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120 * TIMES, deadline=None)
 @given(st.data())
 def test_a_sound_file_with_one_value_exchanged(data: st.DataObject) -> None:
     pieces = list(_PIECES)
@@ -71,13 +74,13 @@ def test_a_sound_file_with_one_value_exchanged(data: st.DataObject) -> None:
     _judged("".join(pieces))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60 * TIMES, deadline=None)
 @given(st.lists(st.sampled_from(_PIECES), max_size=30))
 def test_lines_of_a_sound_file_in_any_order(pieces: list[str]) -> None:
     _judged("".join(pieces))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60 * TIMES, deadline=None)
 @given(st.lists(st.sampled_from(_NAMES), max_size=12), st.sampled_from([" ", "\n", ".", " = "]))
 def test_words_of_a_sound_file_in_any_order(words: list[str], between: str) -> None:
     _judged(between.join(words))
@@ -87,7 +90,7 @@ def test_deep_nesting_is_a_mistake_like_any_other() -> None:
     _judged("x = " + "[" * 5000 + "]" * 5000)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60 * TIMES, deadline=None)
 @given(
     st.lists(
         st.tuples(
