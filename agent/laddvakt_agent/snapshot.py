@@ -9,6 +9,7 @@ from laddvakt_agent import __version__
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.catalogue import rule_for
 from laddvakt_agent.core.status import ocpi_status
+from laddvakt_agent.core.tracks import Phase
 from laddvakt_agent.faultbook import Entry, FaultBook
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.hardware import Hardware
@@ -165,6 +166,17 @@ class Publisher:
             )
         return rows
 
+    def _gone(self, entry: Entry) -> bool:
+        """Whether nobody sees it any more: it waits for a time, a test or a person."""
+        identity = (entry.fault.code, entry.fault.subject)
+        tracks = [
+            track
+            for guard in self.guards.values()
+            for track in guard.connector.tracks
+            if track.standing and (track.rule.code, track.subject) == identity
+        ]
+        return bool(tracks) and all(track.phase is Phase.CLEARING for track in tracks)
+
     def _fault(self, entry: Entry) -> JsonObject:
         rule, fault = rule_for(self.book.rules, entry.fault.code), entry.fault
         rank, cause_id = self.book.cause_of(entry)
@@ -185,6 +197,7 @@ class Publisher:
             "suspected": entry.suspected,
             "symptoms": list(entry.symptoms),
             "locked_out": fault.locked_out,
+            "gone": entry.cleared_at is None and self._gone(entry),
             "retries": f"{fault.retries_used} of {fault.retries_allowed} used",
             "next": next_step(rule, entry, self.clock()),
             "started_at": iso(entry.started_at),

@@ -55,6 +55,12 @@ def fault(code: str, ident: str, kind: str, subject: str, cause: str, **more: st
 
 
 DOWN = fault("bus_down", "f1", "line", "line1", "bus_down")
+SEEN_NO_MORE = {**fault("tilted", "f5", "connector", "1", "tilted"), "gone": True}
+SEEN_NO_MORE_TEXT = """\
+FAULT tilted (connector 1) since 2027-01-31 10:00:00 UTC, no longer seen
+  Title of tilted: 5 A > 1 A
+  next: see to it
+"""
 SILENT = fault("device_lost", "f2", "device", "evse1", "bus_down", cause_id="f1")
 STOP = fault("emergency_stop", "f3", "station", "station", "emergency_stop", evidence="")
 OVER = fault(
@@ -202,11 +208,12 @@ def test_a_start_and_a_deciding_fault_are_said(agent: FakeAgent) -> None:
     [
         ([], (), 0, "No fault stands.\n"),
         ([OVER], (), 0, "No fault stands.\n"),
+        ([SEEN_NO_MORE], (), 1, SEEN_NO_MORE_TEXT),
         ([OVER], ("--all",), 0, OVER_TEXT),
         ([DOWN, STOP, SILENT, OVER], (), 1, TREE),
         ([OVER, DOWN, STOP, SILENT], ("--all",), 1, TREE + OVER_TEXT),
     ],
-    ids=["none", "cleared", "cleared with all", "tree", "tree with all"],
+    ids=["none", "cleared", "no longer seen", "cleared with all", "tree", "tree with all"],
 )
 def test_causes_first_with_their_symptoms_below(
     agent: FakeAgent, faults: list[JsonObject], options: tuple[str, ...], code: int, expected: str

@@ -12,6 +12,7 @@ import pytest
 from agent.station_kit import T0, Bench, bench
 from laddvakt_agent.core.catalogue import CATALOGUE, Act
 from laddvakt_agent.core.model import ActiveFault
+from laddvakt_agent.core.tracks import Phase
 from laddvakt_agent.faultbook import Entry
 from laddvakt_agent.remedy import next_step
 
@@ -55,6 +56,15 @@ async def test_a_symptom_points_to_its_own_cause_among_causes_of_one_name(statio
     assert line2["cause_id"] == line2["id"]
     assert found["device_lost", "evse1"]["cause_id"] == line1["id"]
     assert found["device_lost", "evse1"]["subject_kind"] == "device"
+
+
+async def test_a_fault_nobody_sees_any_more_is_told_so(station: Bench) -> None:
+    """It waits for a time, a test or a person; one that a connector still sees is not gone."""
+    station.stand("1", "emergency_stop", subject="station")
+    station.stand("2", "emergency_stop", subject="station", phase=Phase.ACTIVE)
+    station.stand("1", "tilted")
+    found = {f["code"]: f["gone"] for f in station.commands.faults()}
+    assert found == {"emergency_stop": False, "tilted": True}
 
 
 async def test_a_cleared_fault_has_no_cause_any_more(station: Bench) -> None:

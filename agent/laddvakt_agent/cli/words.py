@@ -161,9 +161,10 @@ def _backend(uplink: JsonObject) -> Iterator[str]:
 
 def _fault(fault: JsonObject) -> Iterator[str]:
     ended = f", cleared {_moment(fault.get('cleared_at'))}" if fault.get("cleared_at") else ""
+    gone = ", no longer seen" if fault.get("gone") else ""
     yield (
         f"{str(fault.get('severity')).upper()} {fault.get('code')} ({_subject(fault)}) "
-        f"since {_moment(fault.get('started_at'))}{ended}"
+        f"since {_moment(fault.get('started_at'))}{gone}{ended}"
     )
     evidence = f": {fault.get('evidence')}" if fault.get("evidence") else ""
     yield f"  {fault.get('title')}{evidence}"

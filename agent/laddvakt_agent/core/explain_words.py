@@ -15,6 +15,7 @@ from laddvakt_agent.core.machine import Connector, active_faults
 from laddvakt_agent.core.model import ActiveFault
 from laddvakt_agent.core.rules import Act, FaultRule, Recovery
 from laddvakt_agent.core.settings import Settings
+from laddvakt_agent.core.tracks import Phase
 
 _FOLLOWS_A = 1.0  # a vehicle that draws so much less than it may has its own reasons
 _RISES_S = 15.0  # … once it had the time to rise to a new offer
@@ -76,8 +77,13 @@ def _act(cause: Cause) -> Act:
 def _told(case: Case, cause: Cause) -> Link:
     fault = cause.fault
     rule = rule_for(case.settings.rules, fault.code)
+    identity = (fault.code, fault.subject)
+    gone = any(
+        track.phase is Phase.CLEARING and (track.rule.code, track.subject) == identity
+        for track in case.connector.tracks
+    )
     return Link(
-        what=f"{fault.code}: {fault.evidence}",
+        what=f"{fault.code}: {fault.evidence}{', no longer seen' if gone else ''}",
         since_s=fault.since_s,
         change=_end(case, rule, fault),
         fault=fault,

@@ -293,9 +293,14 @@ def test_a_fault_for_people_says_the_command() -> None:
     world = World().charge()
     world.stop_pressed = True
     world.run(2.0)
-    assert told(world).why[1].change == (
+    link = told(world).why[1]
+    assert link.change == (
         "once it is gone, standing at the charger: laddvakt connector 1 reset --local"
     )
+    assert "no longer seen" not in link.what
+    world.stop_pressed = False
+    world.run(1.0)
+    assert told(world).why[1].what.endswith(", no longer seen")
 
 
 def test_a_monitor_that_tests_itself_is_named() -> None:
