@@ -11,7 +11,7 @@ from laddvakt_sim.plant.connector import Connector
 from laddvakt_sim.plant.meter import Meter
 from laddvakt_sim.plant.plain import PlainBoard
 from laddvakt_sim.plant.plant import Plant
-from laddvakt_sim.plant.words import ClimateSpec, GridSpec
+from laddvakt_sim.plant.words import ClimateSpec, Conditions, GridSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -230,6 +230,8 @@ class Charger:
             whole = kind is not None and kind.target is Target.GRID and fault.connector is None
             (site_wide if whole else of_feeds).append(fault)
         self.plant.wrong = site_conditions(site_wide)
+        silent = any(fault.name == "site_meter_lost" for fault in self._faults)
+        self.site_meter.afflict(Conditions(meter_silent=silent))
         for name, connector in self.connectors.items():
             connector.afflict(conditions(of_feeds, name))
         self.plant.disturb()

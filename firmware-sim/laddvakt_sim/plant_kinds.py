@@ -186,6 +186,9 @@ _METER: Mapping[str, Kind] = {
         parameters={"update_s": Number(least=0.01, most=3600, default=5.0)},
     ),
 }
+_SITE: Mapping[str, Kind] = {
+    "site_meter_lost": Kind(about="the whole site's meter is silent", target=Target.ELSEWHERE),
+}
 _BOARD: Mapping[str, Kind] = {
     "board_restarted": Kind(about="the board starts anew, once"),
     "board_mismatch": Kind(
@@ -201,4 +204,5 @@ PLANT_KINDS: Mapping[str, Kind] = {
     **_HOUSING,
     **_METER,
     **_BOARD,
+    **_SITE,
 }
