@@ -118,6 +118,23 @@ def test_contacts_wear_bounce_and_slow_down() -> None:
     assert contactor.wear > 0.9
 
 
+@pytest.mark.parametrize(
+    ("close", "limit_a", "loaded"),
+    [
+        pytest.param(False, 16.0, 1, id="opened while it draws"),
+        pytest.param(True, 0.0, 0, id="after the offer ended and the vehicle stopped"),
+    ],
+)
+def test_openings_under_load(close: bool, limit_a: float, loaded: int) -> None:
+    """Only those that break a current wear the contacts."""
+    charger = charging()
+    board, contactor = charger.board("1"), charger.connectors["1"].contactor
+    board.close, board.limit_a = close, limit_a
+    charger.settle()
+    charger.advance(20.0)
+    assert (contactor.openings, contactor.openings_under_load) == (1, loaded)
+
+
 @pytest.mark.parametrize(("shows", "seen"), [("open", False), ("closed", True)])
 def test_a_mirror_contact_that_stands_still(shows: str, seen: bool) -> None:
     """It says the same whatever the contacts do."""
