@@ -121,11 +121,15 @@ class FaultBook:
         return "none"
 
     def cause_of(self, entry: Entry) -> tuple[int, str | None]:
-        """The place of a standing fault's cause among all, and its id where it stands itself."""
+        """The place of a standing fault's cause among all, and the id of whom it is shown under.
+
+        A cause that does not stand itself, because it was concluded or has just cleared, is shown
+        under the first of its symptoms.
+        """
         for place, cause in enumerate(self.causes):
-            if entry.fault in (cause.fault, *cause.symptoms):
-                named = self.entries.get((cause.fault.code, cause.fault.subject))
-                return place, None if named is None else named.id
+            faults = (cause.fault, *cause.symptoms) if cause.stands else cause.symptoms
+            if entry.fault in faults and entry.cleared_at is None:
+                return place, self.entries[faults[0].code, faults[0].subject].id
         return len(self.causes), None
 
     def reports(self) -> tuple[FaultReport, ...]:

@@ -166,7 +166,7 @@ def test_what_is_concluded_is_named_although_it_does_not_stand() -> None:
     entry = made.entries["meter_lost", "meter1"]
     assert (entry.cause, made.first_cause("1")) == ("meter_behind_contactor",) * 2
     assert entry.suspected
-    assert made.cause_of(entry) == (0, None)
+    assert made.cause_of(entry) == (0, entry.id)  # shown under its first symptom
     count = len(saved)
     made.watch(settings(), opened, seen(meter1=50.5), 70.0, at(70))
     assert len(saved) == count  # nothing is written that did not change
