@@ -37,7 +37,7 @@ CHARGERS = {
 @pytest.mark.parametrize("charger", CHARGERS.values(), ids=CHARGERS)
 def test_the_agent_takes_the_configuration(tmp_path: Path, charger: Charger) -> None:
     places = Places(
-        directory=tmp_path,
+        directory=tmp_path / "ü 🚗",
         line1=str(tmp_path / "line1"),
         line2=str(tmp_path / "line2"),
         tcp1_host="127.0.0.1",
@@ -47,6 +47,7 @@ def test_the_agent_takes_the_configuration(tmp_path: Path, charger: Charger) -> 
             for name in ("locations", "sessions", "cdrs", "faults")
         },
     )
+    places.directory.mkdir()
     places.token_file.write_text("secret")
     places.token_file.chmod(0o600)
     path = tmp_path / "laddvakt.toml"

@@ -100,7 +100,7 @@ def configuration(charger: Charger, places: Places) -> str:
 
     The uplink tries again after 0.5 to 2 s, so that a scenario need not wait for it.
     """
-    quoted = {name: json.dumps(getattr(places, name)) for name in ("line1", "line2", "tcp1_host")}
+    quoted = {name: _toml(getattr(places, name)) for name in ("line1", "line2", "tcp1_host")}
     parts = [
         _STATION + f'authorisation = "{charger.authorisation}"\n',
         _agent(places),
@@ -114,14 +114,14 @@ def configuration(charger: Charger, places: Places) -> str:
     parts.append(f'[[token]]\nuid = "{TOKEN_UID}"\ncontract_id = "SE-LAD-C00000001-X"\n')
     parts.append(_uplink(places))
     for code, settings in charger.fault_settings.items():
-        rows = (f"{json.dumps(key)} = {json.dumps(value)}\n" for key, value in settings.items())
+        rows = (f"{_toml(key)} = {_toml(value)}\n" for key, value in settings.items())
         parts.append(f"[fault.{code}]\n{''.join(rows)}")
     return "\n".join(parts)
 
 
 def _agent(places: Places) -> str:
-    state = json.dumps(str(places.directory / "state"))
-    socket_path = json.dumps(str(places.socket_path))
+    state = _toml(str(places.directory / "state"))
+    socket_path = _toml(str(places.socket_path))
     return f"[agent]\nstate_directory = {state}\napi_socket = {socket_path}\n"
 
 
@@ -133,7 +133,7 @@ def _connector(charger: Charger, name: str) -> str:
         f'evse_id = "SE*LAD*ESCENARIO{name}"\n{own}'
         f"{stop if 'emergency_stop' in charger.fitted else ''}"
         f"max_current_a = {charger.max_current_a!r}\nphases = {charger.phases}\n"
-        f"state_d_allowed = {json.dumps(charger.state_d_allowed)}\n"
+        f"state_d_allowed = {_toml(charger.state_d_allowed)}\n"
         f"{_unattended(charger)}"
     )
 
@@ -151,7 +151,12 @@ def _unattended(charger: Charger) -> str:
 
 
 def _uplink(places: Places) -> str:
-    rows = "".join(f"{name} = {json.dumps(url)}\n" for name, url in places.endpoints.items())
-    token = json.dumps(str(places.token_file))
+    rows = "".join(f"{name} = {_toml(url)}\n" for name, url in places.endpoints.items())
+    token = _toml(str(places.token_file))
     times = "retry_min_s = 0.5\nretry_max_s = 2.0\n"
     return f'[uplink]\nmode = "device"\n{rows}token_file = {token}\n{times}'
+
+
+def _toml(value: object) -> str:
+    # JSON's text is TOML's, but for the surrogate pairs JSON would make of an emoji.
+    return json.dumps(value, ensure_ascii=False)
