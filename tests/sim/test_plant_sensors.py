@@ -72,6 +72,10 @@ def test_a_sensor_jumps_at_once_the_housing_does_not() -> None:
         pytest.param({"leak_dc_ma": 8.0}, None, (8.0, 0.9), (0, 0), id="this vehicle, DC"),
         pytest.param({"leak_ohm": 5000.0}, None, (0.4, 46.9), (0, 0), id="this vehicle, ohms"),
         pytest.param(
+            {"leak_ohm": 5000.0}, {"name": "under_voltage", "share": 0.6}, (0.4, 28.5), (0, 0),
+            id="less voltage, less leak",
+        ),
+        pytest.param(
             {"leak_ohm": 5000.0}, {"name": "protective_earth_missing"}, (0, 0), (0, 0),
             id="no earth, no leak",
         ),
