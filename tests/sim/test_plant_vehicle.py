@@ -55,6 +55,21 @@ def test_vehicles(vehicle: dict[str, object], expected: tuple[tuple[float, float
         assert current_a(charger, at_s) == pytest.approx(amps, abs=0.01), at_s
 
 
+@pytest.mark.parametrize(
+    ("name", "soon_a", "later_a"),
+    [
+        pytest.param("over_current", 16.0, 20.0, id="after its reaction, along its ramp"),
+        pytest.param("over_current_gross", 32.0, 32.0, id="at once"),
+    ],
+)
+def test_drawing_too_much(name: str, soon_a: float, later_a: float) -> None:
+    """How fast it comes is what tells a short from a vehicle that does not listen."""
+    charger = charging()
+    charger.inject({"name": name, "connector": "1"}, 20.0)
+    assert current_a(charger, 20.1) == pytest.approx(soon_a)
+    assert current_a(charger, 25.0) == pytest.approx(later_a)
+
+
 def test_a_pause_in_b_opens_s2() -> None:
     """`pause_asks` false shows in the pilot, and in the board's relay with it."""
     charger = with_pwm(pause_every_s=30.0, pause_s=20.0, pause_asks=False)
