@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
 from agent.test_config import RELAY, TEXT, good, problems
 from laddvakt_agent.core.catalogue import CATALOGUE
-from laddvakt_agent.core.inputs import Proximity
+from laddvakt_agent.core.inputs import Proximity, Reset, SelfTest, SharedBudget
 from laddvakt_agent.core.scene import OPTIONAL_INPUTS
 from laddvakt_agent.core.settings import Supply
 from laddvakt_agent.fixed import settings_of
@@ -76,6 +78,38 @@ def test_what_is_fitted_reaches_the_core(monkeypatch: pytest.MonkeyPatch) -> Non
     assert shown["site_current_a"].good_for_s == settings.site_max_age_s
     ages = {shown[name].good_for_s for name in ("enclosure_open", "frequency_hz")}
     assert ages == {settings.sample_max_age_s, settings.slow_max_age_s}
+
+
+def test_every_wish_reaches_the_core() -> None:
+    """None of them at its default."""
+    wishes = Wishes(
+        authorised=True, in_service=False, reserved=True, maintenance=True, phases_wanted=1,
+        profile_limit_a=10.0, load_limit_a=9.0, unlock=True,
+        tests_wanted=frozenset({SelfTest.LOCK}), resets=frozenset({Reset.LOCAL}),
+    )  # fmt: skip
+    roles = build(good(), lambda: 5.0, lambda _: None).roles["1"]
+    budget = SharedBudget(code="site_overload", subject="station", spent_s=(3.0,))
+    told = assemble(roles, wishes, guarded=True, devices=(), lines=(), shared=(budget,))
+    assert told.shared == (budget,)
+    default = Wishes()
+    for part in fields(Wishes):
+        given = getattr(wishes, part.name)
+        assert given != getattr(default, part.name)
+        assert getattr(told, part.name) == given
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_an_open_loop_is_a_pressed_emergency_stop(
+    closed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also a cut wire stops it."""
+    roles = build(good(), lambda: 5.0, lambda _: None).roles["1"]
+    monkeypatch.setattr(
+        Device, "reading", lambda _, row: _reading(closed if row == "input_2" else None)
+    )
+    told = assemble(roles, Wishes(), guarded=True, devices=(), lines=()).emergency_stop
+    assert told is not None
+    assert told.value is not closed
 
 
 def test_a_cable_in_no_band_is_no_cable(monkeypatch: pytest.MonkeyPatch) -> None:
