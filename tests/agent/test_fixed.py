@@ -86,7 +86,7 @@ async def test_budgets_of_the_station_are_told_to_the_other_connectors(tmp_path:
         assert supervisor._shared(first) == ()
 
 
-async def test_the_upkeep_sees_late_rounds_noise_and_a_refusing_disk(
+async def test_the_upkeep_sees_late_rounds_noise_steps_and_a_refusing_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While writes fail, signs of life come often enough to see them work again."""
@@ -104,6 +104,8 @@ async def test_the_upkeep_sees_late_rounds_noise_and_a_refusing_disk(
         monkeypatch.setattr(type(supervisor), "_beat", lambda _: beats.append(now[0]))
         refused = StorageError(StorageKind.IO, tmp_path, "input/output error")
         supervisor.facts.write_failed(refused, now[0])
+        monkeypatch.setattr(type(supervisor.wall), "follow", lambda _: now[0] < 1010.0)
+        supervisor.wall.stepped_s = -7.0
         task = asyncio.create_task(supervisor._upkeep())
         async with asyncio.timeout(10.0):
             while now[0] < 1200.0:  # noqa: ASYNC110
@@ -113,5 +115,8 @@ async def test_the_upkeep_sees_late_rounds_noise_and_a_refusing_disk(
         late = supervisor.facts.now.round_late_s
         assert late is not None
         assert late.value == pytest.approx(2.0, abs=0.1)
+        step = supervisor.facts.now.clock_step_s
+        assert step is not None
+        assert (step.value, step.taken_s < 1012.0) == (-7.0, True)
         assert beats
         assert max(beats) < 1040.0
