@@ -9,7 +9,9 @@ import pytest
 
 from agent.station_kit import Bench, bench
 from laddvakt_agent.core.inputs import Inputs, Reset, SelfTest
+from laddvakt_agent.core.machine import active_faults
 from laddvakt_agent.core.model import ContactorCommanded, SelfTestCommanded, SelfTestEnded
+from laddvakt_agent.ledger.ledger import Ledger
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ async def test_edges_count_for_one_step(station: Bench) -> None:
     guard.tests_wanted, guard.resets = frozenset({SelfTest.OPEN}), frozenset({Reset.LOCAL})
     first, second = guard.wishes(), guard.wishes()
     assert (first.unlock, first.tests_wanted, first.resets, first.maintenance) == (
-        True, {SelfTest.OPEN}, {Reset.LOCAL}, True,
+        True, frozenset({SelfTest.OPEN}), frozenset({Reset.LOCAL}), True,
     )  # fmt: skip
     assert (second.unlock, second.tests_wanted, second.resets, second.maintenance) == (
         False, frozenset(), frozenset(), True,
@@ -49,3 +51,17 @@ async def test_what_the_core_commands_arrives(station: Bench) -> None:
         "1", "open", False, "mirror contact closed", 2.0,
     )  # fmt: skip
     assert [part.connector for part in ledger.contactors()] == ["1"]
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_lost_latches_hold_every_connector(
+    lost: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows what was locked out: a person must look first."""
+    monkeypatch.setattr(Ledger, "load_latches", lambda _: ({}, lost))
+    async with bench(tmp_path) as station:
+        standing = [
+            [fault.code for fault in active_faults(station.guard(name).connector)]
+            for name in ("1", "2")
+        ]
+    assert standing == ([["latches_lost"]] * 2 if lost else [[], []])

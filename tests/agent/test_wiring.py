@@ -144,6 +144,20 @@ async def test_commands_reach_their_outputs_and_are_repeated_until_confirmed() -
     assert (lock.said, poles.said) == ([True, False], [True, False])
 
 
+async def test_a_command_that_changes_while_it_is_written_is_written_again() -> None:
+    """The relay confirms the old one: that is no answer to the new one."""
+
+    class Changing(Output):
+        async def close(self) -> None:
+            await super().close()
+            wiring.tell(LockCommanded(locked=False, reason="over"))
+
+    lock = Changing()
+    async with running(Wired(lock=lock)) as wiring:
+        wiring.tell(LockCommanded(locked=True, reason="session"))
+        await until(lambda: lock.said == [True, False])
+
+
 async def test_what_is_not_wired_is_not_commanded() -> None:
     """Without lock and poles nothing happens, nor for effects of others."""
     async with running(Wired()) as wiring:
