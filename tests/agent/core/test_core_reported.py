@@ -6,7 +6,8 @@ import pytest
 
 from agent.core.core_world import World
 from laddvakt_agent.core.catalogue import CATALOGUE
-from laddvakt_agent.core.reported import REPORTS
+from laddvakt_agent.core.reported import REPORTS, with_report
+from laddvakt_agent.core.scene import AWAY, UNKNOWN
 from laddvakt_hal.profile import known_profiles, load_profile
 
 
@@ -53,3 +54,12 @@ def test_silence_does_not_take_a_word_back() -> None:
     world.silent.clear()
     world.run(60.0)
     assert "pilot_fault" not in world.faults
+
+
+def test_a_board_that_is_not_heard_takes_nothing_back() -> None:
+    """What was not inferred may still stand in its silent error word."""
+    assert with_report("pilot_fault", AWAY, None) is UNKNOWN
+    assert with_report("pilot_fault", AWAY, {}) is AWAY
+    assert with_report("tilted", AWAY, None) is AWAY  # no board reports that
+    word = {"contactor_welded": "contactor_welded"}
+    assert with_report("contactor_welded", AWAY, word).present
