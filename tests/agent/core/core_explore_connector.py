@@ -130,7 +130,8 @@ def timers(life: Life) -> Iterator[Life]:
     opened = (NOW_S, NOW_S - 2.0) if offering else (NOW_S - 2.0,)
     # Two things wait for the same timer: closing 0.1 s after the offer, changing it again 5 s.
     offered = (NOW_S, NOW_S - 0.1, NOW_S - 5.0) if offering else (NOW_S, NOW_S - 5.0)
-    ramped = (NOW_S, NOW_S - 6.0) if life.power is Power.RAMPING else (NOW_S,)
+    # Half way a ramp that some step begins anew betrays itself.
+    ramped = (NOW_S - 3.0, NOW_S - 6.0) if life.power is Power.RAMPING else (NOW_S,)
     holds = life.state is State.FAULTED and life.session
     held = (NOW_S, NOW_S - 1800.0) if holds else (NOW_S,)
     for opened_s, offered_s, ramped_s, held_s in itertools.product(opened, offered, ramped, held):
@@ -174,6 +175,9 @@ def _broken_faults(faults: Summary, after: Life) -> Iterator[str]:
 def _broken_safety(before: Life, view: View, after: Life) -> Iterator[str]:
     if after.power is Power.RAMPING and after.ramp_since_s + 6.0 <= NOW_S:
         yield "no ramp older than 6 s"
+    ramping = before.power is Power.RAMPING and after.power is Power.RAMPING
+    if ramping and after.ramp_since_s != before.ramp_since_s:
+        yield "a ramp begins once"
     if after.power is Power.CLOSED and not (after.session and after.metered and view.authorised):
         yield "closed only in an authorised session whose first register value is known"
     resting = (Vehicle.ABSENT, Vehicle.CONNECTED)

@@ -25,6 +25,7 @@ FLAP_RAISES, FLAP_WINDOW_S = 3, 600.0
 DUE_S = 0.001  # so long after its bound a timer is surely due
 Key: TypeAlias = tuple[object, ...]
 Shape: TypeAlias = tuple[object, ...]
+Ages: TypeAlias = tuple[float, ...]
 FINDING_DOMAINS: dict[str, tuple[object, ...]] = {
     # What nothing watches is never seen.
     "present watched": ((False, True), (True, True), (None, True), (None, False)),
@@ -132,7 +133,7 @@ def timers(track: Track) -> Iterator[Track]:
         backoffs = {rule.backoff_s, rule.backoff_max_s or 0.0, max(waits)}
         raised |= {at_s + DUE_S for at_s in backoffs | {at_s for at_s, _ in rule.stages}}
     for age_s, raised_age_s in itertools.product(sorted(waits), sorted(raised)):
-        if raised_age_s < age_s:
+        if track.standing and raised_age_s < age_s:
             continue  # nothing clears before it was raised
         timed = replace(track, since_s=NOW_S - age_s, raised_s=NOW_S - raised_age_s)
         for budgeted in _budgets(replace(timed, told_s=timed.raised_s)):
@@ -188,25 +189,30 @@ def budget_counter(rule: FaultRule) -> Count:
     """
     window_s = rule.window_s or 4.0
     rule = replace(rule, backoff_s=0.0, backoff_max_s=None, spread_s=0.0, clear_s=0.0)
-    count, seen = Count(), set[tuple[float, ...]]()
-    queue: list[tuple[float, ...]] = [()]  # ages of true reclosures that still matter
+    count, seen = Count(), set[tuple[Ages, Ages]]()
+    queue: list[tuple[Ages, Ages]] = [((), ())]  # true reclosures, and those the track knows of
     here = Surroundings(session=True, vehicle_gone=rule.recovery is Recovery.UNPLUG)
     while queue:
-        ages = queue.pop()
-        if ages in seen:
+        true, noted = queue.pop()
+        if (true, noted) in seen:
             continue
-        seen.add(ages)
-        track = Track(rule=rule, subject="x", spent_s=tuple(NOW_S - age for age in ages))
+        seen.add((true, noted))
+        track = Track(rule=rule, subject="x", spent_s=tuple(NOW_S - age for age in noted))
         raised = recovery.advance(track, Finding(present=True, since_s=OLD_S), here, NOW_S)
         held = replace(raised, act=Act.TRIP, blocked=True)
         left = recovery.advance(held, Finding(present=False), here, NOW_S)
-        after = ages if left.standing else tuple(NOW_S - spent for spent in left.spent_s)
-        within = [age for age in after if rule.window_s is None or age < window_s]
+        if not left.standing:
+            true, noted = (*true, 0.0), tuple(NOW_S - spent for spent in left.spent_s)
+        within = [age for age in true if rule.window_s is None or age < window_s]
         if len(within) > (rule.retries or 0):
             count.violations.append(f"{rule.code}: {len(within)} reclosures in one window")
             continue
-        older = tuple(age + window_s / 4.0 for age in after if age < 2 * window_s)
-        queue += [after, older]
+        queue += [(true, noted), (_older(true, window_s), _older(noted, window_s))]
         count.runs += 1
     count.states = len(seen)
     return count
+
+
+def _older(ages: Ages, window_s: float) -> Ages:
+    """A quarter of the window later, without what has long ceased to matter."""
+    return tuple(age + window_s / 4.0 for age in ages if age < 2 * window_s)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from laddvakt_agent.core import recovery
 from laddvakt_agent.core.budgets import is_shared
 from laddvakt_agent.core.inputs import Reset, SelfTest
-from laddvakt_agent.core.rules import Recovery
+from laddvakt_agent.core.rules import Act, Recovery
 from laddvakt_agent.core.tracks import (
     Finding,
     Phase,
@@ -36,6 +36,8 @@ def broken(before: Track, finding: Finding, around: Surroundings, after: Track) 
         yield from _broken_leave(before, finding, around, after)
     if after.standing:
         yield from _broken_number(finding, after)
+        if after.act >= Act.RAMP and around.session and not after.blocked:
+            yield "what holds a session back is noted"
     again = recovery.advance(after, finding, around, NOW_S)
     if again is not after and again != after:
         yield "equal inputs again change nothing"
@@ -81,16 +83,44 @@ def _broken_raise(
     if after.standing:
         if finding.present is not True:
             yield "only what is seen is raised"
+        if _seen_since_s(before, finding) + rule.confirm_s > NOW_S:
+            yield "what is raised was seen for its confirm time"
         stage = rule.act_at(NOW_S, NOW_S) if finding.act is None else finding.act
         if after.act is not stage:
             yield "a fault acts in the step that raises it"
         if counts and not after.locked and not budget_left(before, NOW_S):
             yield "a spent budget locks out"
         yield from _broken_history(before, around, after)
-    elif finding.present and rule.confirm_s == 0.0:
-        yield "what needs no confirmation is raised at once"
-    elif finding.present and finding.since_s == OLD_S:
+        yield from _broken_lockout(before, around, after)
+    elif finding.present and _seen_since_s(before, finding) + rule.confirm_s <= NOW_S:
         yield "what was seen for its confirm time is raised"
+    else:
+        yield from _broken_parting(before, around, after)
+
+
+def _broken_parting(before: Track, around: Surroundings, after: Track) -> Iterator[str]:
+    rule, left = before.rule, spent_in_window(before, NOW_S)
+    used = len(spent_in_window(after, NOW_S))
+    if rule.per_vehicle and around.vehicle_gone and left and used < (rule.retries or 0):
+        yield "with its vehicle goes what is left of a budget"
+
+
+def _seen_since_s(before: Track, finding: Finding) -> float:
+    """Since when the condition has been seen, as the detector or the track itself knows it."""
+    if finding.since_s is not None:
+        return finding.since_s
+    return before.since_s if before.phase is Phase.PENDING else NOW_S
+
+
+def _broken_lockout(before: Track, around: Surroundings, after: Track) -> Iterator[str]:
+    """Locked out at the raise: by its row, too soon after closing, or with nothing left."""
+    rule, closed_s = before.rule, around.closed_since_s
+    early = rule.early_trip_s and closed_s is not None and closed_s + rule.early_trip_s >= NOW_S
+    due = rule.recovery is Recovery.SERVICE or bool(early)
+    if due and not after.locked:
+        yield "service rows and early trips lock out at once"
+    if after.locked and not due and budget_left(after, NOW_S):
+        yield "nothing else locks out"
 
 
 def _broken_history(before: Track, around: Surroundings, after: Track) -> Iterator[str]:
@@ -155,8 +185,7 @@ def _broken_leave(
         yield "the self-tests pass first"
     yield from _broken_patience(before, needs, around)
     yield from _broken_word(before, needs, around)
-    if needs is Recovery.AUTO and rule.retries is not None:
-        yield from _broken_budget(before, around, after, rule.retries)
+    yield from _broken_budget(before, needs, around, after)
 
 
 def _broken_word(before: Track, needs: Recovery, around: Surroundings) -> Iterator[str]:
@@ -193,14 +222,24 @@ def _broken_lift(
 
 
 def _broken_budget(
-    before: Track, around: Surroundings, after: Track, retries: int
+    before: Track, needs: Recovery, around: Surroundings, after: Track
 ) -> Iterator[str]:
-    used = len(spent_in_window(after, NOW_S))
+    rule = before.rule
+    was, used = len(spent_in_window(before, NOW_S)), len(spent_in_window(after, NOW_S))
+    if needs is Recovery.AUTO and rule.retries is not None:
+        yield from _broken_retries(before, around, rule.retries, was, used)
+    counts = needs is Recovery.UNPLUG and rule.recovery is Recovery.UNPLUG and rule.retries
+    if counts and used <= was:
+        yield "a trip that left with its vehicle counts against the next"
+
+
+def _broken_retries(
+    before: Track, around: Surroundings, retries: int, was: int, used: int
+) -> Iterator[str]:
     if used > retries:
         yield "no more retries than the budget has"
     paid = is_shared(before.rule) and any(s > before.raised_s for s in before.spent_s)
-    held = before.blocked and around.session and not paid
-    if held and used == len(spent_in_window(before, NOW_S)):
+    if before.blocked and around.session and not paid and used == was:
         yield "each reclosure costs a retry"
     if before.rule.per_vehicle and before.parted and used < retries:
         yield "with its vehicle goes what is left of a budget"

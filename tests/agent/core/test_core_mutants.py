@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent.core import core_explore_tracks
-from agent.core.core_mutants import MUTANTS, by_days, by_hot_day
+from agent.core.core_mutants import MUTANTS
+from agent.core.core_mutants_seek import by_days, by_hot_day
 
 pytestmark = [pytest.mark.xdist_group("mutants"), pytest.mark.timeout(120)]
 
@@ -19,7 +20,7 @@ def test_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(MUTANTS) >= 20
+    assert len(MUTANTS) >= 30
 
 
 def test_without_a_defect_nothing_is_found() -> None:
