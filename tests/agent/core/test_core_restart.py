@@ -56,7 +56,7 @@ def test_lockouts_survive() -> None:
     residual(world)
     after = restart(world)
     after.pilot = Pilot.A
-    after.run(120.0)
+    after.run(120.0, 1.0)
     fault = after.faults["residual_current_dc"]
     assert fault.locked_out
     assert fault.evidence == "stood before the restart"
@@ -99,12 +99,12 @@ def test_lost_latches_block_until_a_person_is_there() -> None:
     world = World().lose_latches()
     assert world.faults["latches_lost"].act is Act.TRIP
     world.pilot, world.authorised = Pilot.C, True
-    world.run(60.0)
+    world.run(60.0, 1.0)
     reset(world, Reset.MANUAL)
     assert world.at(State.FAULTED)
     assert world.since(ContactorCommanded) == []
     after = restart(world)
-    after.run(60.0)
+    after.run(60.0, 1.0)
     assert after.at(State.FAULTED)
     reset(after, Reset.LOCAL)
     assert after.faults == {}
@@ -150,7 +150,7 @@ def test_a_latch_nobody_watches_is_lifted_by_a_person(
     """Its device or its code is gone: no reading will ever show it over."""
     world = World()
     world.connector = machine.initial(ONE, (latch,), START_S)
-    world.run(600.0, 1.0)
+    world.run(600.0, 5.0)
     reset(world, Reset(weaker))
     assert latch.code in world.faults
     reset(world, Reset(enough))
@@ -231,9 +231,9 @@ def test_the_random_delay_is_neither_skipped_nor_drawn_again() -> None:
     after = restart(world)
     (again,) = (t for t in after.connector.tracks if t.rule.code == "power_lost")
     assert again.spread_s == track.spread_s > 1.0
-    after.run(29.0)
+    after.run(29.0, 1.0)
     assert "power_lost" in after.faults
-    after.run(track.spread_s + 5.0)
+    after.run(track.spread_s + 5.0, 2.0)
     assert "power_lost" not in after.faults
 
 

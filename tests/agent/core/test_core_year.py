@@ -1,7 +1,11 @@
-"""A year of one connector with a seeded life: vehicles, sags, noise, failures, people, restarts.
+"""A life of one connector, seeded: vehicles, sags, noise, failures, people, restarts.
+
+The short form lives 60 days, the long form (`LADDVAKT_YEAR_DAYS=365`) a year or a century.
+
+Half of its sessions meet a trouble: a charger of the kind that nobody wants to own.
 
 It steps only where something happens, and where the core says that something will. Readings are
-taken to be renewed in between, as a healthy bus does. A year has some 200 charging sessions.
+taken to be renewed in between, as a healthy bus does. A year has some 200 sessions.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from laddvakt_agent.core.model import ContactorCommanded, FaultRaised, LatchesCh
 from laddvakt_agent.core.rules import Act, Recovery
 
 DAY_S, HOUR_S = 86_400.0, 3_600.0
-DAYS = int(os.environ.get("LADDVAKT_YEAR_DAYS", "365"))  # 36500 for a century
+DAYS = int(os.environ.get("LADDVAKT_YEAR_DAYS", "60"))  # 365 for a year, 36500 for a century
 TECHNICIAN_S = 2 * DAY_S  # so long an out-of-order charger waits for one
 LONG_RIDE_S = 40.0  # how long steps follow each other closely after an event
 
@@ -58,7 +62,7 @@ class Year:
         begin_s = self.world.now_s
         if self.dice.random() < 0.6:
             self._charge(self.dice.uniform(0.5, 6.0) * HOUR_S)
-        if self.dice.random() < 0.04:
+        if self.dice.random() < 0.1:
             self._restart()
         self._weather()
         self._technician()
@@ -73,7 +77,7 @@ class Year:
         amps = dice.choice((6.0, 10.0, 15.5))
         world.draw_a = (amps, amps, amps) if dice.random() < 0.6 else (amps, 0.1, 0.1)
         self._until(world.now_s + seconds / 2)
-        if dice.random() < 0.12:
+        if dice.random() < 0.5:
             self._trouble()
         self._until(world.now_s + seconds / 2)
         world.pilot = Pilot.B
@@ -213,7 +217,7 @@ def test_a_year(capsys: pytest.CaptureFixture[str]) -> None:
             f" {lived.restarts} restarts, {lived.visits} visits, {len(lived.raised)} kinds of fault"
         )
     assert lived.violations == []
-    assert lived.sessions > DAYS // 2
+    assert lived.sessions > DAYS // 3
     assert len(lived.raised) > 5
     assert lived.tracks_most < 30
     assert lived.latches_most < 20
@@ -221,7 +225,7 @@ def test_a_year(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_nothing_is_left_of_a_bad_year() -> None:
     """After two quiet days and a technician's visit no track and no latch remains."""
-    lived = year(seed=8, days=40)
+    lived = year(seed=8, days=20)
     world = lived.world
     assert lived.violations == []
     world.pilot, world.authorised = Pilot.A, False
