@@ -7,29 +7,17 @@ energy register. Where two disagree the others decide; where they cannot, the co
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from laddvakt_agent.core.detect_words import values
 from laddvakt_agent.core.freshness import fresh, pilot
 from laddvakt_agent.core.inputs import Pilot
 from laddvakt_agent.core.life import Power
-from laddvakt_agent.core.memory_contactor import register_moved, weld_wait_s
+from laddvakt_agent.core.measured import shown_s
 from laddvakt_agent.core.phases import Poles
 from laddvakt_agent.core.scene import AWAY, UNKNOWN, Detector, Scene, of_connector, settling
 from laddvakt_agent.core.settings import Settings, Supply
 from laddvakt_agent.core.tracks import Finding
-
-_OPENED_SETTLE_S = 0.5  # a load side may hold its voltage so long on the vehicle's capacitors
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Votes:
-    """What the witnesses say; `unheard`: one that is fitted cannot be judged now."""
-
-    closed: tuple[str, ...] = ()
-    opened: int = 0
-    unheard: bool = False
-    since_s: float | None = None  # where nothing but samples counted in a row speaks
+from laddvakt_agent.core.witnesses import live_side, mirror, votes_of
 
 
 def contactor_welded(s: Scene) -> Finding:
@@ -38,7 +26,7 @@ def contactor_welded(s: Scene) -> Finding:
         return AWAY
     if settling(s, values(s, "contactor_welded")["settle_s"]):
         return UNKNOWN  # a weld of before a restart is not over because nobody could look yet
-    votes = _votes(s)
+    votes = votes_of(s)
     if len(votes.closed) > votes.opened:
         shown = ", ".join(votes.closed)
         return Finding(present=True, since_s=votes.since_s, evidence=f"{shown} after opening")
@@ -46,13 +34,18 @@ def contactor_welded(s: Scene) -> Finding:
 
 
 def contactor_disputed(s: Scene) -> Finding:
-    """As many witnesses say closed as open, and no other is there to decide."""
+    """As many witnesses say closed as open, and no other is there to decide.
+
+    Where closed is commanded, a mirror contact that says otherwise is out of order itself as soon
+    as it does not have more witnesses on its side.
+    """
     if settling(s, values(s, "contactor_welded")["settle_s"]):
         return UNKNOWN
-    if s.life.closed and _mirror(s) is not False:
+    if s.life.closed and mirror(s) is not False:
         return AWAY  # a dark load side behind a closed contactor is the supply's matter
-    votes = _votes(s)
-    if votes.closed and len(votes.closed) == votes.opened:
+    votes = votes_of(s)
+    apart = len(votes.closed) - votes.opened
+    if votes.closed and (apart == 0 or (s.life.closed and apart > 0)):
         shown = " and ".join(votes.closed)
         return Finding(present=True, evidence=f"{shown}, but others say open")
     return UNKNOWN if votes.unheard else AWAY
@@ -60,14 +53,17 @@ def contactor_disputed(s: Scene) -> Finding:
 
 def contactor_did_not_close(s: Scene) -> Finding:
     """Closed is commanded, and no witness has followed since."""
-    if s.life.power is not Power.CLOSED or s.memory.power.contactor.seen_closed:
+    contactor = s.memory.power.contactor
+    if s.life.power is not Power.CLOSED or contactor.seen_closed or contactor.seen_live:
         return AWAY
     rule = values(s, "contactor_did_not_close")
     mirrored = s.settings.has_feedback
-    live = _live(s, rule["settle_s"], rule["live_share"])
+    live = live_side(s, rule["settle_s"], rule["live_share"])
     if live or settling(s, s.settings.feedback_settle_s if mirrored else rule["settle_s"]):
         return AWAY
-    closed = _mirror(s) if mirrored else live
+    closed = mirror(s) if mirrored else live
+    if mirrored and s.settings.voltage_load_side and live is None and s.memory.power.now.volts_v:
+        return UNKNOWN  # the load side cannot have shown it yet
     if closed is not False:
         return UNKNOWN  # a mirror contact that follows was seen to do so above
     return _DID_NOT_FOLLOW if mirrored else _DARK
@@ -138,84 +134,25 @@ def _pairs_left(s: Scene) -> Finding:
 
 
 def _opened(s: Scene, opened_s: float) -> Finding:
-    """The mirror contact alone may err: a load side that stays live speaks against it."""
-    if s.settings.voltage_load_side:
-        sample, now = s.inputs.voltage_v, s.memory.power.now
-        if sample is None or not now.volts_v or sample.taken_s < opened_s + _OPENED_SETTLE_S:
-            return UNKNOWN
-        share = values(s, "contactor_welded")["live_share"]
-        if max(now.volts_v) > share * s.settings.nominal_voltage_v:
-            return AWAY
-    return _LEFT_ALONE
+    """The mirror contact alone may err: the other witnesses are heard before it is believed."""
+    if _still_awaited(s, opened_s):
+        return UNKNOWN
+    votes = votes_of(s)
+    if votes.closed and len(votes.closed) >= votes.opened:
+        return AWAY  # then it is disputed
+    return Finding(present=True, since_s=opened_s, evidence=_LEFT_ALONE)
 
 
-def _votes(s: Scene) -> Votes:
-    """Every witness that can be heard. No current says nothing: a vehicle may draw none."""
-    settings = s.settings
-    rule = values(s, "contactor_welded")
-    closed, opened, unheard = [], 0, False
-    live = _live(s, rule["settle_s"], rule["live_share"])
-    for fitted, said, shown in (
-        (settings.has_feedback, _mirror(s), "mirror contact closed"),
-        (settings.voltage_load_side, live, "load side live"),
-    ):
-        if not fitted:
-            continue
-        if said is None:
-            unheard = True
-        elif said:
-            closed.append(shown)
-        else:
-            opened += 1
-    return _with_current(s, closed, opened, unheard=unheard)
-
-
-def _with_current(s: Scene, closed: list[str], opened: int, *, unheard: bool) -> Votes:
-    power, alone = s.memory.power, not (s.settings.has_feedback or s.settings.voltage_load_side)
-    flow, amps_a = power.contactor.flow, power.now.amps_a
-    flows = bool(amps_a) and flow.count >= values(s, "contactor_disputed")["samples_count"]
-    if not flows or not _ours(s) or power.meter.doubt:
-        looked = amps_a and power.now.amps_s >= s.life.commanded_since_s + weld_wait_s(s.settings)
-        unheard = unheard or (alone and (not looked or flow.count > 0))
-        return Votes(closed=tuple(closed), opened=opened, unheard=unheard)
-    moved = register_moved(s.settings, power.contactor, s.inputs, power.now, s.now_s)
-    since_s = flow.first_s if alone else None
-    closed.append(f"{max(amps_a):.1f} A")
-    if moved:
-        closed.append("energy counted")
-    return Votes(
-        closed=tuple(closed), opened=opened + (moved is False), unheard=unheard, since_s=since_s
-    )
-
-
-def _ours(s: Scene) -> bool:
-    """Whether a current is the contactor's matter: without another witness always.
-
-    With a mirror contact a current that came later than the opening, with nobody charging, is
-    `unexpected_current`.
-    """
-    if s.life.closed or s.life.session or not s.settings.has_feedback:
+def _still_awaited(s: Scene, opened_s: float) -> bool:
+    """Whether a witness that can be heard has not spoken of the time since it opened."""
+    settings, power, sample = s.settings, s.memory.power, s.inputs.voltage_v
+    settle_s = max(values(s, "contactor_welded")["settle_s"], shown_s(settings))
+    unseen = sample is None or sample.taken_s < opened_s + settle_s
+    if settings.voltage_load_side and power.now.volts_v and unseen:
         return True
-    return s.memory.power.contactor.carried is True
-
-
-def _mirror(s: Scene) -> bool | None:
-    """The fresh mirror contact, read after the last command had time to act."""
-    sample = s.inputs.feedback_closed
-    due_s = s.life.commanded_since_s + s.settings.feedback_settle_s
-    if sample is None or sample.taken_s < due_s:
-        return None
-    return fresh(sample, s.settings.sample_max_age_s, s.now_s)
-
-
-def _live(s: Scene, settle_s: float, share: float) -> bool | None:
-    """Whether the load side is live, `None` where that is not measured or not settled."""
-    sample, volts_v = s.inputs.voltage_v, s.memory.power.now.volts_v
-    if not s.settings.voltage_load_side or sample is None or not volts_v:
-        return None
-    if sample.taken_s < s.life.commanded_since_s + settle_s:
-        return None
-    return max(volts_v) > share * s.settings.nominal_voltage_v
+    rule, drawn_a = values(s, "contactor_disputed"), max(power.now.amps_a, default=0.0)
+    flows = settings.meter_exclusive and not power.meter.doubt and drawn_a > rule["current_a"]
+    return flows and power.contactor.flow.count < rule["samples_count"]
 
 
 def _sees_load(settings: Settings) -> bool:
@@ -234,7 +171,7 @@ def _settle_due_s(s: Scene) -> Iterator[float]:
 
 _DARK = Finding(present=True, evidence="no load-side voltage after closing")
 _DID_NOT_FOLLOW = Finding(present=True, evidence="mirror contact did not follow")
-_LEFT_ALONE = Finding(present=True, evidence="mirror contact opened while closed was commanded")
+_LEFT_ALONE = "mirror contact opened while closed was commanded"
 
 DETECTORS: tuple[Detector, ...] = (
     Detector(
@@ -264,7 +201,7 @@ DETECTORS: tuple[Detector, ...] = (
         code="contactor_opened_alone",
         subject=of_connector,
         needs=("feedback_closed", "pilot", "pwm_on"),
-        also=("board_errors", "voltage_v"),
+        also=("board_errors", "voltage_v", "current_a", "energy_wh"),
         look=contactor_opened_alone,
         fitted=lambda settings: settings.has_feedback,
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from laddvakt_agent.core.freshness import fresh, number
+from laddvakt_agent.core.freshness import LIVE_V, fresh, number
 from laddvakt_agent.core.inputs import Inputs, Phases
 from laddvakt_agent.core.life import Life
 from laddvakt_agent.core.settings import Settings
@@ -30,6 +30,11 @@ class Measured:
     energy_wh: float | None = None
 
 
+def shown_s(settings: Settings) -> float:
+    """How long after something happened, in s, a reading may still show what was before it."""
+    return settings.meter_latency_s + settings.meter_update_s
+
+
 def measure(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> Measured:
     """Everything of the meter that can be judged at this moment."""
     age_s = settings.meter_max_age_s
@@ -37,7 +42,7 @@ def measure(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> Mea
     phase_v = _known(fresh(volts, age_s, now_s))
     phase_a = _known(fresh(amps, age_s, now_s))
     active = min(settings.phases, life.phases) if settings.voltage_load_side else settings.phases
-    volts_v = _wired(phase_v, active)
+    volts_v = _wired(settings, phase_v, active)
     amps_a = tuple(abs(value) for value in phase_a if value is not None)
     return Measured(
         phase_v=phase_v,
@@ -61,14 +66,18 @@ def _known(phases: Phases | None) -> Phases:
     return number(first), number(second), number(third)
 
 
-def _wired(phases: Phases, active: int) -> tuple[float, ...]:
+def _wired(settings: Settings, phases: Phases, active: int) -> tuple[float, ...]:
     """The values that count. One wired phase may stand in any of the three places."""
     known = tuple(value for value in phases if value is not None)
-    return known[:1] if active == 1 else known
+    if active > 1 or len(known) < 2:
+        return known
+    if settings.phases > 1:
+        return known[:1]  # the first pole is the one that closes alone
+    return next(((value,) for value in known if value >= LIVE_V), known[:1])
 
 
 def _blind(settings: Settings, life: Life, inputs: Inputs) -> bool:
     if not life.closed or inputs.voltage_v is None:
         return True
-    settled_s = life.commanded_since_s + LOAD_SIDE_SETTLE_S + settings.meter_latency_s
-    return inputs.voltage_v.taken_s < settled_s
+    settle_s = max(LOAD_SIDE_SETTLE_S + settings.meter_latency_s, 1.0 + shown_s(settings))
+    return inputs.voltage_v.taken_s < life.commanded_since_s + settle_s

@@ -8,6 +8,7 @@ from laddvakt_agent.core.catalogue import rule_for
 from laddvakt_agent.core.freshness import feedback, fresh, number, pilot, voltages_v
 from laddvakt_agent.core.inputs import Inputs, Pilot, Sample
 from laddvakt_agent.core.life import Life
+from laddvakt_agent.core.measured import shown_s
 from laddvakt_agent.core.settings import Settings
 
 LOAD_SIDE_SETTLE_S = 1.0  # after opening, before load-side voltage counts
@@ -56,7 +57,8 @@ def contacts(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> bo
     if not settings.voltage_load_side or inputs.voltage_v is None:
         return None
     pairs_v = voltages_v(settings, inputs, now_s)
-    if not pairs_v or inputs.voltage_v.taken_s < since_s + LOAD_SIDE_SETTLE_S:
+    settle_s = max(LOAD_SIDE_SETTLE_S, shown_s(settings))
+    if not pairs_v or inputs.voltage_v.taken_s < since_s + settle_s:
         return None
     return max(pairs_v) > 0.5 * settings.nominal_voltage_v
 

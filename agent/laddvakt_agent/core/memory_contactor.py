@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from laddvakt_agent.core.catalogue import rule_for
 from laddvakt_agent.core.freshness import feedback
 from laddvakt_agent.core.inputs import Inputs
 from laddvakt_agent.core.life import Life
-from laddvakt_agent.core.measured import Measured
+from laddvakt_agent.core.measured import Measured, shown_s
 from laddvakt_agent.core.runs import Run, counted
 from laddvakt_agent.core.settings import Settings
 
@@ -26,7 +26,8 @@ class ContactorMemory:
     left: bool = False  # it was closed before that
     seen_closed: bool = False  # the mirror contact followed the present close command
     opened_s: float | None = None  # … and was first seen open again then
-    flow: Run = field(default_factory=Run)  # samples with a current, once the command has settled
+    seen_live: bool = False  # the load side was live since the present close command
+    flow: Run = field(default_factory=Run)  # samples with a current, once all that has settled
     carried: bool | None = None  # the current has not paused since it was told to open
     base_wh: float | None = None  # the energy register when that current was first seen …
     base_s: float = 0.0  # … and when that was read
@@ -48,7 +49,9 @@ def remember_contactor(
             left=before.closed and not life.closed,
         )
     seen_closed, opened_s = _mirror(settings, life, before, inputs, now_s)
-    flow, carried = _flow(settings, life, before, measured)
+    if before.opened_s is None and opened_s is not None:
+        before = replace(before, flow=Run())  # what flowed until then says nothing of it
+    flow, carried = _flow(settings, life, before, measured, opened_s)
     base_wh, base_s = before.base_wh, before.base_s
     if flow.count == 0:
         base_wh = None
@@ -60,6 +63,7 @@ def remember_contactor(
         left=before.left,
         seen_closed=seen_closed,
         opened_s=opened_s,
+        seen_live=before.seen_live or _live(settings, life, inputs, measured),
         flow=flow,
         carried=carried,
         base_wh=base_wh,
@@ -112,8 +116,21 @@ def _mirror(
     return before.seen_closed, opened_s
 
 
+def _live(settings: Settings, life: Life, inputs: Inputs, measured: Measured) -> bool:
+    sample = inputs.voltage_v
+    if not (life.closed and settings.voltage_load_side and measured.volts_v and sample):
+        return False
+    share = rule_for(settings.rules, "contactor_did_not_close").values["live_share"]
+    settled = sample.taken_s >= life.commanded_since_s + shown_s(settings)
+    return settled and max(measured.volts_v) > share * settings.nominal_voltage_v
+
+
 def _flow(
-    settings: Settings, life: Life, before: ContactorMemory, measured: Measured
+    settings: Settings,
+    life: Life,
+    before: ContactorMemory,
+    measured: Measured,
+    opened_s: float | None,
 ) -> tuple[Run, bool | None]:
     """A meter that measures others too is no witness."""
     if not measured.amps_a or not settings.meter_exclusive:
@@ -125,6 +142,9 @@ def _flow(
     if before.left and taken_s >= life.commanded_since_s + settings.meter_settle_s:
         carried = flows and carried is not False
     wait_s = settings.meter_settle_s if life.closed else weld_wait_s(settings)
-    if taken_s < life.commanded_since_s + wait_s:
+    since_s = life.commanded_since_s + wait_s
+    if opened_s is not None:
+        since_s = max(since_s, opened_s + shown_s(settings))
+    if taken_s < since_s:
         return before.flow, carried
     return counted(before.flow, taken_s, flows, int(values["samples_count"])), carried

@@ -229,7 +229,7 @@ INJECT: Mapping[str, Injection] = {
     "contactor_welded": Injection(turn=_weld, settings=ONE),
     "contactor_disputed": Injection(turn=_dispute, settings=BEHIND),
     "contactor_did_not_close": Injection(turn=_no_close),
-    "contactor_opened_alone": Injection(turn=knob("mirror", False)),
+    "contactor_opened_alone": Injection(turn=knob("follows", False)),
     "contactor_worn": Injection(turn=_wear),
     "phase_switch_failed": Injection(turn=_poles, settings=SWITCHED),
     "pilot_fault": Injection(turn=knob("pilot", Pilot.INVALID)),

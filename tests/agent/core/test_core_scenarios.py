@@ -197,7 +197,7 @@ CASES = (
     Case("residual", "residual_current_dc", _set(residual=True), (0, 0.3), Act.TRIP, 0, False),
     Case("stop pressed", "emergency_stop", _set(stop_pressed=True), (0, 0.3), Act.TRIP, 0, False),
     Case("pilot E", "pilot_fault", _set(pilot=Pilot.E), (0.5, 0.8), Act.TRIP, 0, True),
-    Case("opened", "contactor_opened_alone", _set(mirror=False), (1, 1.3), Act.TRIP, 0, True),
+    Case("opened", "contactor_opened_alone", _set(follows=False), (1, 1.3), Act.TRIP, 0, True),
     Case("gross", "over_current_gross", _set(draw_a=(30.0, 0, 0)), (1, 1.6), Act.TRIP, 0, False),
     Case("over", "over_current", _set(draw_a=OVER), (7, 7.5), Act.RAMP, 6, True),
     Case("board error", "board_error", _set(errors=("bit4",)), (0, 0.3), Act.TRIP, 0, True),
@@ -273,12 +273,12 @@ def test_vehicle_keeps_drawing_after_a_stop() -> None:
 
 @pytest.mark.parametrize("settings", [ONE, LOAD_SIDE, BOTH_WITNESSES], ids=["mirror", "volt", "2"])
 def test_weld(settings: Settings) -> None:
-    """Seen 1 s after opening, for 1 s; locked out until service."""
+    """Seen 1 s after opening, by a meter once it can show it, for 1 s; locked until service."""
     world = World(settings=settings).charge()
     world.pilot, world.mirror = Pilot.B, True
     world.run(1.75)
     assert "contactor_welded" not in world.faults
-    world.run(1.0)
+    world.run(1.0 if settings.has_feedback else 1.5)
     assert world.faults["contactor_welded"].locked_out
     world.mirror, world.voltage_v = False, (0.0, 0.0, 0.0)
     world.resets = LOCAL
@@ -322,7 +322,7 @@ def test_healthy_load_side_meter(settings: Settings) -> None:
 def test_load_side_stays_dark() -> None:
     world = World(settings=LOAD_SIDE).run(6.0)
     world.pilot, world.authorised, world.follows = Pilot.C, True, False
-    world.run(2.6)
+    world.run(3.6)
     assert "contactor_did_not_close" in world.faults
 
 
@@ -418,9 +418,10 @@ def test_refused_replies_are_silence_from_the_last_good_one(
 
 
 def test_a_live_load_side_speaks_for_a_broken_mirror() -> None:
+    """It closed, whatever the mirror contact says: that one errs, and would hide a weld."""
     world = World(settings=BOTH_WITNESSES, mirror=False).charge()
     world.run(10.0)
-    assert world.faults == {}
+    assert set(world.faults) == {"contactor_disputed"}
 
 
 def test_a_board_without_offer_opens_by_itself() -> None:
