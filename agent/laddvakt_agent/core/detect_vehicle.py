@@ -9,10 +9,12 @@ from laddvakt_agent.core.freshness import currents_a, pilot
 from laddvakt_agent.core.gear import state_f_explains
 from laddvakt_agent.core.inputs import Pilot
 from laddvakt_agent.core.life import Power
+from laddvakt_agent.core.measured import shown_s
 from laddvakt_agent.core.scene import AWAY, UNKNOWN, Detector, Scene, found, of_connector
 from laddvakt_agent.core.tracks import Finding
 from laddvakt_agent.core.transitions import RAMP_MAX_S
 
+_ANSWER_S = 3.0  # what is drawn so long after the offer ended, a vehicle does not give up by itself
 _BAD = frozenset({Pilot.E, Pilot.F, Pilot.INVALID})
 
 
@@ -44,9 +46,11 @@ def vehicle_keeps_drawing(s: Scene) -> Finding:
     if s.life.power is not Power.RAMPING or s.now_s < s.life.ramp_since_s + RAMP_MAX_S:
         return AWAY
     state = pilot(s.settings, s.inputs, s.now_s)
-    measured = currents_a(s.settings, s.inputs, s.now_s)
-    if state is None or not measured:
+    measured, sample = currents_a(s.settings, s.inputs, s.now_s), s.inputs.current_a
+    if state is None or sample is None or not measured:
         return UNKNOWN
+    if sample.taken_s < s.life.ramp_since_s + _ANSWER_S + shown_s(s.settings):
+        return UNKNOWN  # a slow meter may still show what was drawn before
     above_a = values(s, "vehicle_keeps_drawing")["current_a"]
     draws = state in (Pilot.C, Pilot.D) and max(measured) > above_a
     return found(draws, f"{max(measured):.1f} A, {RAMP_MAX_S:g} s after the offer ended")

@@ -8,7 +8,7 @@ from laddvakt_agent.core.catalogue import rule_for
 from laddvakt_agent.core.freshness import fresh, number
 from laddvakt_agent.core.inputs import Inputs
 from laddvakt_agent.core.life import Life
-from laddvakt_agent.core.measured import Measured
+from laddvakt_agent.core.measured import Measured, shown_s
 from laddvakt_agent.core.runs import Run, counted
 from laddvakt_agent.core.settings import Settings
 
@@ -91,7 +91,7 @@ def _follow_s(settings: Settings, inputs: Inputs) -> float:
     follow_s = rule_for(settings.rules, "over_current").values["follow_s"]
     # A board that cannot be read back may take all its time before the pilot says less.
     apply_s = settings.board_apply_s if inputs.limit_readback_a is None else 0.0
-    return follow_s + settings.meter_latency_s + apply_s
+    return follow_s + shown_s(settings) + apply_s
 
 
 def _offers(
