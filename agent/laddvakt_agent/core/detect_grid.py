@@ -186,12 +186,14 @@ def _ramp_after_s(s: Scene) -> float:
 
 
 def _site_alive(s: Scene) -> bool | None:
-    """The site's own meter sees voltage, or at least answers."""
-    age_s = s.settings.site_max_age_s
-    volts_v = numbers(fresh(s.inputs.site_voltage_v, age_s, s.now_s))
+    """The site's own meter has seen voltage, or at least answered, since the line died."""
+    age_s, died_s = s.settings.site_max_age_s, s.memory.power.grid.dead_since_s or 0.0
+    samples = (s.inputs.site_voltage_v, s.inputs.site_current_a)
+    volts, amps = (fresh(x, age_s, s.now_s) if x and x.taken_s >= died_s else None for x in samples)
+    volts_v = numbers(volts)
     if volts_v:
         return max(volts_v) > 0.5 * s.settings.nominal_voltage_v
-    return True if fresh(s.inputs.site_current_a, age_s, s.now_s) is not None else None
+    return None if amps is None else True
 
 
 def _pen_due_s(s: Scene) -> Iterator[float]:

@@ -135,6 +135,6 @@ def _cold_s(settings: Settings, before: GridMemory, inputs: Inputs, now_s: float
     if before.started_s is not None and now_s > before.started_s + COLD_UNTIL_S:
         return None
     uptimes_s = [device.uptime_s for device in inputs.devices]
-    board = fresh(inputs.board_uptime_s, settings.sample_max_age_s, now_s)
+    board = fresh(inputs.board_uptime_s, settings.slow_max_age_s, now_s)
     known_s = [at for at in map(number, (*uptimes_s, board)) if at is not None]
     return now_s if known_s and max(known_s) < FRESH_BOOT_S else None

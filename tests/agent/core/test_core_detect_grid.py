@@ -273,6 +273,25 @@ def test_the_site_decides(site: dict[str, Any], present: bool | None) -> None:
     assert bench.says() is not True
 
 
+def test_a_blackout_is_no_tripped_breaker() -> None:
+    """What the site's meter saw before the line died says nothing of the site since."""
+    bench = _upstream(site_voltage_v=LIVE, site_current_a=(3.0, 3.0, 3.0))
+    bench.run(0.5, residual_tripped=True)
+    bench.silent.update(("site_voltage_v", "site_current_a"))
+    bench.run(9.0, voltage_v=DARK)
+    assert (bench.says(), bench.raises) == (None, 0)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_wired_phase_in_any_place(place: int) -> None:
+    """A meter for three phases on one: the others read nothing, or what floats there."""
+    volts = [0.0, 0.0, 0.0]
+    volts[place] = 230.0
+    bench = Bench("power_lost", settings=replace(ONE, phases=1)).never("under_voltage")
+    assert bench.run(15.0, 1.0, voltage_v=tuple(volts)).raises == 0
+    assert bench.run(3.0, voltage_v=DARK).standing
+
+
 def test_unknown_voltage_is_no_tripped_breaker() -> None:
     bench = _upstream(site_voltage_v=LIVE)
     bench.whole = {"voltage_v": None}

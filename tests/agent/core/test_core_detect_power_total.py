@@ -135,7 +135,7 @@ def test_total_and_idempotent(shape: Settings, steps: list[tuple[Life, Inputs, f
 
 
 @settings(max_examples=60, deadline=None)
-@given(shape=SHAPES, life=LIVES, inputs=INPUTS, late_s=st.floats(11.0, 1e6))
+@given(shape=SHAPES, life=LIVES, inputs=INPUTS, late_s=st.floats(31.0, 1e6))
 def test_nothing_is_judged_by_what_is_old(
     shape: Settings, life: Life, inputs: Inputs, late_s: float
 ) -> None:
