@@ -20,6 +20,9 @@ from laddvakt_agent.core.scene import (
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.tracks import Finding
 
+_FIRST_SYNC_S = 60.0  # a clock may take so long after the start
+_FIRST_SET_S = 10.0  # the shell may note the step so long after it heard of the synchronisation
+
 
 def of_uplink(_: Settings) -> str:
     """The fault is about the way to the backend."""
@@ -54,13 +57,25 @@ def clock_unset(s: Scene) -> Finding:
         return UNKNOWN
     if clock is ClockState.SYNCED:
         return AWAY
+    started_s = s.memory.power.grid.started_s
+    until_s = None if started_s is None else started_s + _FIRST_SYNC_S
+    if s.memory.gear.service.synced_s is None and until_s is not None and s.now_s < until_s:
+        return UNKNOWN  # a controller that has just started asks its time sources first
     restored = clock is ClockState.RESTORED
     source = "restored from what was written" if restored else "and nothing to restore from"
     return found(True, f"never synchronised since the start, {source}")
 
 
 def clock_jumped(s: Scene) -> Finding:
-    """An event: it is away as soon as it is not news any longer."""
+    """An event: it is away as soon as it is not news any longer.
+
+    That a clock is set for the first time since the start is no jump: `clock_unset` speaks of it.
+    """
+    clock, synced_s, sample = s.inputs.clock, s.memory.gear.service.synced_s, s.inputs.clock_step_s
+    if sample is None or clock not in (None, ClockState.SYNCED):
+        return AWAY
+    if synced_s is not None and sample.taken_s <= synced_s + _FIRST_SET_S:
+        return AWAY
     step_s = number(fresh(s.inputs.clock_step_s, s.settings.sample_max_age_s, s.now_s))
     if step_s is None or abs(step_s) <= values(s, "clock_jumped")["step_s"]:
         return AWAY
@@ -168,6 +183,12 @@ def _old_news_s(s: Scene, event: Sample[float] | None) -> Iterator[float]:
         yield event.taken_s + s.settings.sample_max_age_s
 
 
+def _sync_due_s(s: Scene) -> Iterator[float]:
+    started_s = s.memory.power.grid.started_s
+    if started_s is not None:
+        yield started_s + _FIRST_SYNC_S
+
+
 def _jump_due_s(s: Scene) -> Iterator[float]:
     yield from _old_news_s(s, s.inputs.clock_step_s)
 
@@ -193,11 +214,17 @@ DETECTORS: tuple[Detector, ...] = (
         needs=("uplink", "clock"),
         look=uplink_certificate,
     ),
-    Detector(code="clock_unset", subject=of_station, needs=("clock",), look=clock_unset),
+    Detector(
+        code="clock_unset",
+        subject=of_station,
+        needs=("clock",),
+        look=clock_unset,
+        due_s=_sync_due_s,
+    ),
     Detector(
         code="clock_jumped",
         subject=of_station,
-        needs=("clock_step_s",),
+        needs=("clock_step_s", "clock"),
         look=clock_jumped,
         due_s=_jump_due_s,
     ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from laddvakt_agent.core.catalogue import rule_for
 from laddvakt_agent.core.freshness import fresh, number
-from laddvakt_agent.core.inputs import Inputs
+from laddvakt_agent.core.inputs import ClockState, Inputs
 from laddvakt_agent.core.settings import Settings
 
 _LATE_KEPT = 5  # as many as the row may count
@@ -18,6 +18,7 @@ class ServiceMemory:
 
     late_s: tuple[float, ...] = ()  # when the newest late rounds were, oldest first
     over_since_s: float | None = None  # a site phase is over its limit since then
+    synced_s: float | None = None  # the clock was first seen synchronised then
     recovered_s: float | None = None  # an open session was found at the start, which was then
 
 
@@ -32,6 +33,8 @@ def remember_service(
     over_since_s = _over_since_s(settings, before.over_since_s, inputs, now_s)
     if over_since_s != before.over_since_s:
         memory = replace(memory, over_since_s=over_since_s)
+    if before.synced_s is None and inputs.clock is ClockState.SYNCED:
+        memory = replace(memory, synced_s=now_s)
     return memory
 
 

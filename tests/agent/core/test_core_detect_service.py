@@ -201,6 +201,46 @@ def test_the_clock_jumped(step_s: float, *, raised: bool) -> None:
     assert ever(world, "clock_jumped") is raised
 
 
+@pytest.mark.parametrize(
+    ("synced_first", "later_s", "raised"),
+    [(False, 0.0, False), (True, 9.0, False), (True, 11.0, True)],
+    ids=["set, then synchronised", "noted late", "synchronised long before"],
+)
+def test_the_first_setting_is_no_jump(later_s: float, *, synced_first: bool, raised: bool) -> None:
+    """A controller without a clock of its own starts in 1970 each time: that is no news."""
+    world = World(override={"clock": ClockState.RESTORED})
+    brisk(world, 20.0, 1.0)
+    step = Sample(value=1e8, taken_s=world.now_s + 0.25 + later_s)
+    if synced_first:
+        brisk(world, later_s, 1.0)
+        world.override = {"clock": ClockState.SYNCED}
+        world.advance(0.0)
+        brisk(world, later_s)
+        step = Sample(value=1e8, taken_s=world.now_s + 0.25)
+    world.override = {**world.override, "clock_step_s": step}
+    world.advance(0.25)
+    assert ever(world, "clock_jumped") is raised
+    world.override = {**world.override, "clock": ClockState.SYNCED}
+    world.advance(0.25)
+    assert ever(world, "clock_jumped") is raised
+
+
+def test_a_clock_may_take_a_minute_after_the_start() -> None:
+    """Raised then, without a new reading; a clock that was set in time was never a fault."""
+    for state in (ClockState.UNSET, ClockState.RESTORED):
+        world = World(override={"clock": state})
+        world.advance(0.0)
+        began_s = world.now_s
+        brisk(world, 59.0, 1.0)
+        assert not ever(world, "clock_unset")
+        due_s = machine.next_deadline_s(
+            world.settings, world.connector, world.inputs, world.now_s, renewed=True
+        )
+        assert due_s == began_s + 60.0
+        world.advance(1.0)
+        assert "clock_unset" in world.faults
+
+
 def test_an_old_jump_is_no_news() -> None:
     world = brisk(World(), 6.0)
     world.override = {"clock_step_s": Sample(value=60.0, taken_s=world.now_s - 2.0)}
