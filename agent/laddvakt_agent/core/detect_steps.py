@@ -35,7 +35,10 @@ def phase_map_wrong(s: Scene) -> Finding:
         return AWAY
     mapped, seen = steps.astray_at
     shown = f"steps of the phase mapped to L{mapped} appear on L{seen} of the site"
-    return Finding(present=True, limit_a=s.settings.safe_current_a, evidence=shown)
+    safe_a = s.settings.safe_current_a  # without one: what load management offers when it is blind
+    if safe_a is None:
+        safe_a = values(s, "load_limit_unknown")["safe_a"]
+    return Finding(present=True, limit_a=safe_a, evidence=shown)
 
 
 DETECTORS: tuple[Detector, ...] = (

@@ -31,7 +31,8 @@ class Mark:
     taken_s: float
     amps: Phases
     volts: Phases
-    site: Phases | None = None  # the site's currents, once they show this stretch
+    site: Phases | None = None  # the site's currents in this stretch …
+    newer: Phases | None = None  # … and those since, until it is known that the stretch went on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +84,13 @@ def _looked(settings: Settings, before: StepsMemory, measured: Measured) -> Step
         return replace(before, steady_s=None, waiting=None)
     mark = Mark(taken_s=taken_s, amps=measured.phase_a, volts=_volts(settings, measured))
     if before.steady_s is not None and before.mark is not None:
-        return replace(before, mark=replace(mark, site=before.mark.site))
+        return _placed(settings, before, _went_on(before.mark, mark))
     return replace(_stepped(settings, before, mark), steady_s=taken_s, mark=mark)
+
+
+def _went_on(was: Mark, now: Mark) -> Mark:
+    """A step may have come just before this moment, but not before the site was read."""
+    return replace(now, site=was.site if was.newer is None else was.newer)
 
 
 def _volts(settings: Settings, measured: Measured) -> Phases:
@@ -141,19 +147,21 @@ def _sited(settings: Settings, before: StepsMemory, inputs: Inputs, now_s: float
     site = fresh(sample, settings.site_max_age_s, now_s)
     if sample is None or site is None or mark is None or steady_s is None:
         return before
-    if sample.taken_s < steady_s + settings.meter_latency_s or mark.site == site:
+    if sample.taken_s < steady_s + settings.meter_latency_s or mark.newer == site:
         return before
-    after = replace(mark, site=(number(site[0]), number(site[1]), number(site[2])))
-    before = replace(before, mark=after)
-    return before if before.waiting is None else _placed(settings, before, before.waiting, after)
+    newer = (number(site[0]), number(site[1]), number(site[2]))
+    return replace(before, mark=replace(mark, newer=newer))
 
 
-def _placed(settings: Settings, before: StepsMemory, was: Mark, after: Mark) -> StepsMemory:
-    """With the verdict on where the step appeared."""
+def _placed(settings: Settings, before: StepsMemory, after: Mark) -> StepsMemory:
+    """With the verdict on where the step before this stretch appeared, once the site shows it."""
+    was, before = before.waiting, replace(before, mark=after)
+    if was is None or after.site is None:
+        return before
     before = replace(before, waiting=None)
     least_a = rule_for(settings.rules, "phase_map_wrong").values["step_a"]
     own = [_change_a(was.amps, after.amps, phase) for phase in range(3)]
-    site = [_change_a(was.site or NOTHING, after.site or NOTHING, phase) for phase in range(3)]
+    site = [_change_a(was.site or NOTHING, after.site, phase) for phase in range(3)]
     stepping = [phase for phase, step_a in enumerate(own) if step_a >= least_a]
     mapped = {
         settings.phase_map[phase] - 1 for phase in stepping if phase < len(settings.phase_map)

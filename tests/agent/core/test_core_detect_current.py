@@ -318,6 +318,17 @@ def test_phase_map(
         assert not bench.standing
 
 
+def test_a_quick_site_meter_hides_no_step() -> None:
+    """It shows a step at once, before the connector's own stretch is known to have ended."""
+    settings = replace(SITE, fitted=frozenset({"site_current_a"}), safe_current_a=None)
+    bench = Bench("phase_map_wrong", settings=settings, life=AT_32)
+    for number in range(5):
+        level_a = 20.0 if number % 2 else 2.0
+        bench.run(10.0, **amps(level_a, 0.0, 0.0), site_current_a=(level_a + 3.0, 3.0, 3.0))
+    assert bench.standing
+    assert bench.track.limit_a == 6.0
+
+
 def test_one_right_step_clears_the_map() -> None:
     settings = replace(SITE, fitted=frozenset({"site_current_a"}))
     bench = Bench("phase_map_wrong", settings=settings, life=AT_32)
