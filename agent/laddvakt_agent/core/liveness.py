@@ -16,9 +16,10 @@ from laddvakt_agent.core.freshness import (
     number,
 )
 from laddvakt_agent.core.inputs import Role
-from laddvakt_agent.core.memory import METER_REPLIES
 from laddvakt_agent.core.scene import AWAY, UNKNOWN, Found, Scene
 from laddvakt_agent.core.tracks import Finding
+
+_LATE_SHARE = 2.0 / 3.0  # of the age a meter's value may have: two of the three reads it spans
 
 
 def silences(scene: Scene, started_s: float) -> Iterator[Found]:
@@ -50,7 +51,8 @@ def meter_lost(scene: Scene, started_s: float) -> Finding:
     energy = fresh(scene.inputs.energy_wh, scene.settings.meter_max_age_s, scene.now_s)
     if not currents_a(scene.settings, scene.inputs, scene.now_s) or number(energy) is None:
         return Finding(present=True, evidence="it answers, but not with numbers")
-    return AWAY if scene.memory.replies.count >= METER_REPLIES else UNKNOWN
+    enough = rule_for(scene.settings.rules, "meter_lost").values["replies_count"]
+    return AWAY if scene.memory.replies.count >= enough else UNKNOWN
 
 
 def deadlines_s(scene: Scene, started_s: float) -> Iterator[float]:
@@ -104,5 +106,6 @@ def _device_silent_s(scene: Scene) -> float:
 
 
 def _meter_silent_s(scene: Scene) -> float:
-    rule = rule_for(scene.settings.rules, "meter_lost")
-    return min(scene.settings.meter_max_age_s, rule.confirm_s)
+    """One that is read seldom is not lost between two reads."""
+    rule, age_s = rule_for(scene.settings.rules, "meter_lost"), scene.settings.meter_max_age_s
+    return max(min(age_s, rule.confirm_s), _LATE_SHARE * age_s)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from laddvakt_agent.core.catalogue import rule_for
 from laddvakt_agent.core.freshness import (
     AHEAD_MAX_S,
     guards,
@@ -21,14 +22,14 @@ from laddvakt_agent.core.memory_wear import Wear, remember_wear
 from laddvakt_agent.core.runs import Run, counted
 from laddvakt_agent.core.settings import Settings
 
-METER_REPLIES = 3  # so many good replies end `meter_lost`
+_WELL = 10  # good replies: as many as the row of `meter_lost` may ask for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """One connector's detector memory."""
 
-    replies: Run = field(default_factory=lambda: Run(count=METER_REPLIES))
+    replies: Run = field(default_factory=lambda: Run(count=_WELL))
     heard_s: tuple[float | None, ...] = ()  # when each guard was last read, as `guarding` orders
     tells_errors: bool = False  # the board has reported its errors once: none now is unknown
     tells_limit: bool = False  # … and its limit
@@ -44,7 +45,7 @@ def remember(
     """The memory after this moment's readings."""
     power = remember_power(settings, life, memory.power, inputs, now_s)
     return Memory(
-        replies=_replies(memory, inputs, power),
+        replies=_replies(settings, memory, inputs, power),
         heard_s=_heard_s(settings, memory, inputs, now_s),
         tells_errors=memory.tells_errors or inputs.board_errors is not None,
         tells_limit=memory.tells_limit or inputs.limit_readback_a is not None,
@@ -67,8 +68,9 @@ def _heard_s(
     )
 
 
-def _replies(memory: Memory, inputs: Inputs, power: PowerMemory) -> Run:
+def _replies(settings: Settings, memory: Memory, inputs: Inputs, power: PowerMemory) -> Run:
     sample = inputs.current_a
     if not power.now.amps_a or power.now.energy_wh is None or sample is None:
         return replace(memory.replies, count=0)
-    return counted(memory.replies, sample.taken_s, True, METER_REPLIES)
+    enough = int(rule_for(settings.rules, "meter_lost").values["replies_count"])
+    return counted(memory.replies, sample.taken_s, True, enough)

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from agent.core.core_bench import CHARGING, IDLE, OPEN, WELL, Bench, Case, Check, table
-from agent.core.core_world import ONE
+from agent.core.core_detect import brisk, ever
+from agent.core.core_world import ONE, World
+from laddvakt_agent.core.catalogue import with_overrides
 from laddvakt_agent.core.detect import applicable
 from laddvakt_agent.core.inputs import DeviceHealth, Phases, Reset, Role, Sample
 from laddvakt_agent.core.rules import Act
@@ -345,3 +347,34 @@ def test_a_meter_never_heard_hangs_nowhere() -> None:
     openings(bench, 1, silent=False)
     openings(bench, 2, silent=True)
     assert bench.raises == 0
+
+
+@pytest.mark.parametrize(("period_s", "lost_s"), [(1.0, 10.0), (5.0, 10.0), (20.0, 40.0)])
+def test_a_meter_that_is_read_seldom_is_not_lost_in_between(period_s: float, lost_s: float) -> None:
+    """Two reads in a row must have failed, and 10 s have passed."""
+    settings = replace(ONE, meter_max_age_s=max(3.0, 3.0 * period_s))
+    world = World(settings=settings)
+    for _ in range(4):
+        world.silent.clear()
+        brisk(world, 0.25)
+        world.silent.update(("current_a", "energy_wh", "voltage_v", "power_w"))
+        brisk(world, period_s - 0.25)
+    assert not ever(world, "meter_lost")
+    brisk(world, lost_s - period_s - 0.25)
+    assert not ever(world, "meter_lost")
+    brisk(world, 0.5)
+    assert "meter_lost" in world.faults
+
+
+@pytest.mark.parametrize("replies", [1, 3, 5])
+def test_as_many_good_replies_as_configured_end_a_lost_meter(replies: int) -> None:
+    rules = with_overrides({"meter_lost": {"replies_count": replies}})
+    world = brisk(World(settings=replace(ONE, rules=rules)), 6.0, 1.0)
+    world.silent.add("current_a")
+    brisk(world, 30.0, 1.0)
+    assert "meter_lost" in world.faults
+    world.silent.clear()
+    brisk(world, 0.5 * (replies - 1), 0.5)
+    assert "meter_lost" in world.faults
+    world.advance(0.5)
+    assert "meter_lost" not in world.faults
