@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -90,6 +91,9 @@ def raised_on_time(case: Case) -> World:
     case.turned(world, case.bad)
     world.advance(PERIOD_S)
     first_s = world.now_s
+    while world.now_s + 2.0 < first_s + case.confirm_s:
+        assert not case.standing(world)
+        world.advance(1.0)
     while world.now_s + PERIOD_S < first_s + case.confirm_s:
         assert not case.standing(world)
         world.advance(PERIOD_S)
@@ -120,7 +124,8 @@ def not_for_a_moment(case: Case) -> None:
     for _ in range(3):
         case.turned(world, case.bad)
         world.advance(PERIOD_S)
-        brisk(world, min(case.confirm_s - PERIOD_S, 10.0) - PERIOD_S)
+        held_s = min(case.confirm_s - PERIOD_S, 10.0) - PERIOD_S
+        brisk(world, held_s, PERIOD_S if held_s < 2.0 else 0.75)
         case.turned(world, {})
         world.advance(PERIOD_S)
     assert not ever(world, case.code)
@@ -140,10 +145,12 @@ def not_on_stale_readings(case: Case) -> None:
 def stands_when_nothing_is_read(case: Case) -> None:
     """Silent, refused, from the future: what cannot be judged is not away. Nor does a person
     lift it then."""
+    raised = raised_on_time(case)
     for blind in (_silent, _missing, _ahead):
-        world = raised_on_time(case)
+        world = copy.copy(raised)
+        world.silent, world.missing, world.effects = set(), set(), []
         blind(world, case)
-        brisk(world, 3.0)
+        brisk(world, 3.0, 1.0)
         for _ in range(4):
             world.resets = frozenset({Reset.SERVICE})
             world.advance(1000.0)

@@ -115,7 +115,7 @@ INPUTS: st.SearchStrategy[Inputs] = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(shape=SHAPES, steps=st.lists(st.tuples(LIVES, INPUTS, NOWS_S), min_size=1, max_size=6))
 def test_total_and_idempotent(shape: Settings, steps: list[tuple[Life, Inputs, float]]) -> None:
     """Whatever is read, whenever: an answer, and the same again from the same."""
@@ -134,7 +134,7 @@ def test_total_and_idempotent(shape: Settings, steps: list[tuple[Life, Inputs, f
             assert all(isinstance(due_s, float) for due_s in detector.due_s(scene))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(shape=SHAPES, life=LIVES, inputs=INPUTS, late_s=st.floats(31.0, 1e6))
 def test_nothing_is_judged_by_what_is_old(
     shape: Settings, life: Life, inputs: Inputs, late_s: float

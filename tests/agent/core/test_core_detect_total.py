@@ -111,7 +111,7 @@ INPUTS: st.SearchStrategy[Inputs] = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     shape=SHAPES,
     steps=st.lists(st.tuples(INPUTS, st.floats(1000.0, 1010.0)), min_size=1, max_size=5),
