@@ -72,7 +72,7 @@ def test_json_of_one_fault() -> None:
     [
         ("emergency_stop", ("local", None, None, None, None)),
         ("bus_down", ("auto", None, None, 0.0, None)),
-        ("vehicle_keeps_drawing", ("auto", 3, None, 30.0, "local")),
+        ("vehicle_keeps_drawing", ("auto", 3, None, 30.0, "unplug")),
         ("pilot_fault", ("auto", 6, 3600.0, 30.0, "unplug")),
         ("lock_failed", ("unplug", 3, 86400.0, None, "manual")),
         ("residual_current_ac", ("unplug", 1, 86400.0, None, "service")),
@@ -134,7 +134,7 @@ def test_an_unknown_code_names_its_neighbours(code: str, near: str) -> None:
         ("under_voltage", "derate, ramp after 60 s, or ramp as seen",
          "auto(6/1 h, 60 s→30 min), then local"),
         ("device_lost", "trip; ramp for residual_monitor; ramp for emergency_stop", "auto"),
-        ("vehicle_keeps_drawing", "trip", "auto(3/session, 30 s), then local"),
+        ("vehicle_keeps_drawing", "trip", "auto(3/session, 30 s), then unplug"),
         ("lock_failed", "ramp, or none or finish as seen", "unplug(3/24 h), then manual"),
         ("uplink_refused", "none", "auto(5 min)"),
         ("contactor_welded", "trip", "service"),

@@ -19,6 +19,9 @@ CURRENT_ROWS: tuple[FaultRule, ...] = (
         retries=3,
         window_s=HOUR_S,
         backoff_s=300.0,
+        # The vehicle's, as far as one vehicle can tell: a lock-out goes with it. Within the window
+        # the next one finds the budget spent as well.
+        lockout=Recovery.UNPLUG,
         values=values(margin_a=0.5, ratio=1.10, follow_s=5.0),
         ranges=limits(
             confirm_s=(5.0, 30.0),

@@ -78,6 +78,7 @@ VEHICLE_ROWS: tuple[FaultRule, ...] = (
         recovery=Recovery.AUTO,
         retries=3,
         backoff_s=30.0,
+        lockout=Recovery.UNPLUG,  # a budget per session ends with the vehicle
         values=values(current_a=1.0),
         ranges=limits(
             clear_s=(5.0, 60.0),

@@ -116,9 +116,9 @@ def test_the_join_says_who_is_needed() -> None:
         rule = CATALOGUE[code]
         return Track(rule=rule, subject="1", phase=Phase.ACTIVE, act=act, locked=locked)
 
-    auto = standing("over_current", Act.RAMP)
+    auto = standing("phase_lost", Act.RAMP)
     local = standing("emergency_stop", Act.TRIP)
-    locked = standing("over_current", Act.RAMP, locked=True)
+    locked = standing("phase_lost", Act.RAMP, locked=True)
     warned = standing("storage_worn", Act.NONE)
     assert join(ONE, (auto, warned)).needs is Recovery.AUTO
     assert join(ONE, (auto, local)).needs is join(ONE, (local, auto)).needs is Recovery.LOCAL

@@ -89,9 +89,9 @@ def test_lost_latches_count_as_used_up() -> None:
     world = World().lose_latches().run(1.0)
     reset(world, Reset.LOCAL)
     world.charge()
-    world.draw_a = (20.0, 15.0, 15.0)
+    world.voltage_v = (230.0, 3.0, 230.0)
     world.run(8.0)
-    assert world.faults["over_current"].locked_out
+    assert world.faults["phase_lost"].locked_out
 
 
 def test_lost_latches_block_until_a_person_is_there() -> None:
