@@ -273,6 +273,15 @@ def test_the_site_decides(site: dict[str, Any], present: bool | None) -> None:
     assert bench.says() is not True
 
 
+@pytest.mark.parametrize(("after_s", "raised"), [(1.5, True), (4.0, False)])
+def test_what_comes_after_the_dark_is_not_its_reason(after_s: float, *, raised: bool) -> None:
+    """The meter may be read a little before the monitor, but not for long."""
+    bench = _upstream(site_voltage_v=LIVE)
+    bench.run(after_s, voltage_v=DARK)
+    bench.run(4.0, residual_tripped=True)
+    assert bench.standing is raised
+
+
 def test_a_blackout_is_no_tripped_breaker() -> None:
     """What the site's meter saw before the line died says nothing of the site since."""
     bench = _upstream(site_voltage_v=LIVE, site_current_a=(3.0, 3.0, 3.0))
