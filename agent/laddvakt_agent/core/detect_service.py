@@ -184,9 +184,7 @@ def _old_news_s(s: Scene, event: Sample[float] | None) -> Iterator[float]:
 
 
 def _sync_due_s(s: Scene) -> Iterator[float]:
-    started_s = s.memory.power.grid.started_s
-    if started_s is not None:
-        yield started_s + _FIRST_SYNC_S
+    yield (s.memory.power.grid.started_s or 0.0) + _FIRST_SYNC_S
 
 
 def _jump_due_s(s: Scene) -> Iterator[float]:

@@ -138,6 +138,15 @@ def test_nobody_is_blamed_blindly(name: str) -> None:
     assert not ever(world, "vehicle_keeps_drawing")
 
 
+def test_a_slow_meter_blames_nobody() -> None:
+    """Renewed each 5 s, it may still show at the end of the ramp what was drawn before."""
+    world = charging(World(settings=replace(ONE, meter_update_s=5.0, meter_max_age_s=15.0)))
+    world.authorised = False
+    brisk(world, 7.0)
+    assert not world.closed
+    assert not ever(world, "vehicle_keeps_drawing")
+
+
 def test_a_vehicle_that_taps_out_late() -> None:
     """It goes on for 5 s and lets go: that is what it may do."""
     world = charging(World())
