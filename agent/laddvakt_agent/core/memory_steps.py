@@ -54,10 +54,10 @@ def remember_steps(
     settings: Settings, before: StepsMemory, inputs: Inputs, measured: Measured, now_s: float
 ) -> StepsMemory:
     """The memory after this moment's readings; the same object when nothing is new."""
-    memory = _looked(settings, _forgotten(before, inputs), measured)
+    memory = _looked(settings, before, measured)
     if "site_current_a" in settings.fitted and memory.steady_s is not None:
-        return _sited(settings, memory, inputs, now_s)
-    return memory
+        memory = _sited(settings, memory, inputs, now_s)
+    return _forgotten(memory, inputs)  # last, else the same reset again would forget more
 
 
 def median(values: tuple[float, ...]) -> float:

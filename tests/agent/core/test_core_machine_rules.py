@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from agent.core.core_budget import examples
 from agent.core.core_inject import CALM, FULL, INJECT, SOCKET, world_for
 from agent.core.core_product import SHORT_RULES, broken, restless
-from agent.core.core_world import ONE, TWO
+from agent.core.core_world import ONE, TWO, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.inputs import Pilot, Reset, SharedBudget
 from laddvakt_agent.core.model import LatchesChanged
@@ -127,13 +128,21 @@ def _guarded(connector: machine.Connector) -> set[tuple[object, ...]]:
     }
 
 
+def test_a_reset_amid_a_step_of_current_forgets_it_once() -> None:
+    """The reset comes with the sample that shows the step: the same again forgets no more."""
+    world = World().charge()
+    world.resets = frozenset({Reset.SERVICE})
+    world.step(2.0)
+    assert world.connector.memory.power.steps.ohms == ((), (), ())
+
+
 def test_calm_is_what_a_full_charger_reads() -> None:
     assert set(CALM) == FULL.fitted
 
 
 TestCharger = pytest.mark.timeout(120)(Charger.TestCase)
 TestCharger.settings = settings(
-    max_examples=15,
+    max_examples=examples(10),
     stateful_step_count=15,
     derandomize=True,
     deadline=None,
