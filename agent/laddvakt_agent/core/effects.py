@@ -51,9 +51,10 @@ def differences(
     if now.limit_a < was.limit_a:
         effects.append(LimitCommanded(limit_a=now.limit_a, reason=_offer_reason(was, now, faults)))
     effects += _gear(was, now)
-    latches = _latches(new_tracks)
-    if unwritten or latches != _latches(old_tracks):
-        effects.append(LatchesChanged(latches=latches))
+    if unwritten or old_tracks != new_tracks:  # equal tracks are most often the very same
+        latches = _latches(new_tracks)
+        if unwritten or latches != _latches(old_tracks):
+            effects.append(LatchesChanged(latches=latches))
     if now.limit_a > was.limit_a:
         effects.append(LimitCommanded(limit_a=now.limit_a, reason=_offer_reason(was, now, faults)))
     if now.closed and not was.closed:
@@ -104,7 +105,7 @@ def _latches(tracks: tuple[Track, ...]) -> tuple[Latch, ...]:
 
 
 def _faults(before: tuple[Track, ...], after: tuple[Track, ...]) -> Iterator[Effect]:
-    if before is after:
+    if before == after:
         return
     old, new = _standing(before), _standing(after)
     for key, fault in new.items():

@@ -199,7 +199,12 @@ def _tracked(
     around: Surroundings,
     now_s: float,
 ) -> tuple[Track, ...]:
-    said = {(code, subject): finding for code, subject, finding in found}
+    known = {(track.rule.code, track.subject) for track in tracks}
+    said = {  # what is away, and was not there before, needs no track
+        (code, subject): finding
+        for code, subject, finding in found
+        if finding.present or (code, subject) in known
+    }
     moved: list[Track] = []
     for track in tracks:
         # A detector that says nothing any longer has not said that its fault is over.
