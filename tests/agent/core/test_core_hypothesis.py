@@ -8,6 +8,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.core.core_budget import examples
 from agent.core.core_product import SHORT_RULES, broken
 from agent.core.core_world import ONE, TWO, World
 from laddvakt_agent.core import machine
@@ -48,7 +49,7 @@ SHAPES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     shape=SHAPES,
     moves=st.lists(st.tuples(st.one_of(st.none(), KNOBS), WAITS_S), max_size=25),
@@ -122,7 +123,7 @@ ILLEGAL: st.SearchStrategy[Inputs] = st.builds(
 NOWS_S = st.one_of(st.floats(1000.0, 1100.0), ANY_FLOAT)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(shape=SHAPES, steps=st.lists(st.tuples(ILLEGAL, NOWS_S), max_size=6))
 def test_no_input_raises(shape: Settings, steps: list[tuple[Inputs, float]]) -> None:
     """Not a number, from the future, twice the same name: a step always ends, and never closes

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import pytest
 
 from agent.core import core_explore_connector
+from agent.core.core_budget import examples
 from agent.core.core_fitted import FITTED, Fitted, broken, told
 from agent.core.core_product import SHORT_RULES
 from agent.core.core_world import ONE, World
@@ -251,7 +252,7 @@ def _turn(world: Fitted, dice: Random) -> None:
 def test_random_lives(seed: int) -> None:
     """Whatever is turned: held while live, poles still while closed, and commands tell all."""
     dice, closings, found = Random(seed), 0, set[str]()
-    for _ in range(8):
+    for _ in range(examples(4)):
         world = _random_world(dice)
         outputs = machine.outputs(world.connector)
         for _ in range(150):
@@ -270,7 +271,7 @@ def test_random_lives(seed: int) -> None:
                 found.add("commands tell all")
             closings += world.closed and not before.closed
     assert found == set()
-    assert closings >= 5
+    assert closings >= 3
 
 
 WELL: dict[str, object] = {
@@ -300,10 +301,10 @@ def _random_world(dice: Random) -> Fitted:
 
 
 def test_equal_inputs_again_change_nothing_when_fitted() -> None:
-    """`step` of a world says so itself, at each of these steps."""
+    """`step` of a world says so itself, wherever something happened and now and then."""
     world = Fitted(settings=replace(FITTED, unlock_on_supply_loss=True)).charged()
     dice = Random(5)
-    for _ in range(300):
+    for _ in range(examples(150)):
         if dice.random() < 0.2:
             _turn(world, dice)
         world.step(dice.choice((0.25, 0.5, 2.0)))

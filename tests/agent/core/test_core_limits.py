@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.core.core_budget import examples
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import limits
 from laddvakt_agent.core.inputs import Inputs, Pilot, Proximity
@@ -107,7 +108,7 @@ def test_the_first_of_equal_ones_decides() -> None:
     assert ceiling_a(()) == math.inf
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     shape=st.builds(
         Settings,
