@@ -329,6 +329,21 @@ def test_a_quick_site_meter_hides_no_step() -> None:
     assert bench.track.limit_a == 6.0
 
 
+def test_a_site_meter_that_is_read_once_in_a_stretch() -> None:
+    """What it said in the stretch before a step stays known until the next one."""
+    settings = replace(SITE, fitted=frozenset({"site_current_a"}), site_max_age_s=3.0)
+    bench = Bench("phase_map_wrong", settings=settings, life=AT_32)
+    for number in range(5):
+        level_a = 20.0 if number % 2 else 2.0
+        bench.silent.add("site_current_a")
+        bench.run(6.0, 1.0, **amps(level_a, 0.0, 0.0))
+        bench.silent.clear()
+        bench.run(1.0, 1.0, site_current_a=(level_a + 3.0, 3.0, 3.0))
+        bench.silent.add("site_current_a")
+        bench.run(8.0, 1.0)
+    assert bench.standing
+
+
 def test_one_right_step_clears_the_map() -> None:
     settings = replace(SITE, fitted=frozenset({"site_current_a"}))
     bench = Bench("phase_map_wrong", settings=settings, life=AT_32)
