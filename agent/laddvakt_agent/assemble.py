@@ -224,14 +224,7 @@ class _Workshop:
             settings=settings,
             evse_uid=part.evse_uid,
             roles=roles,
-            actuator=Actuator(
-                connector=part.id,
-                board=roles.board,
-                contactor=roles.contactor,
-                clock=self.clock.now_s,
-                may_close=self.journal.flushed,
-                core_stepped_s=lambda: guard.stepped_s,
-            ),
+            actuator=self._actuator(part.id, roles, lambda: guard.stepped_s),
             wiring=Wiring(connector=part.id, roles=roles, clock=self.clock.now_s),
             evidence=self.evidence,
             keeper=self._keeper(part, settings, lambda: guard.connector),
@@ -246,6 +239,16 @@ class _Workshop:
         )
         _resume(guard, inherited, running, self.clock.now_s())
         return guard
+
+    def _actuator(self, name: str, roles: Roles, stepped_s: Callable[[], float]) -> Actuator:
+        return Actuator(
+            connector=name,
+            board=roles.board,
+            contactor=roles.contactor,
+            clock=self.clock.now_s,
+            may_close=self.journal.flushed,
+            core_stepped_s=stepped_s,
+        )
 
     def _keeper(
         self, part: ConnectorConfig, settings: Settings, connector: Callable[[], machine.Connector]

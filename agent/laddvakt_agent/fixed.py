@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 
 from laddvakt_agent.config import Config, ConnectorConfig
 from laddvakt_agent.core.catalogue import FaultRule
@@ -32,15 +33,35 @@ def settings_of(
 ) -> Settings:
     """What is fixed for one connector: the configuration, and what its devices' profiles say."""
     meter, board = roles.meter, roles.board
+    return replace(
+        _installed(config, part, rules),
+        fitted=roles.fitted(),
+        voltage_load_side=meter.load_side,
+        meter_name=meter.name,
+        meter_update_s=meter.update_s,
+        meter_latency_s=meter.latency_s,
+        meter_resolution_wh=meter.resolution_wh,
+        meter_rollover_wh=meter.rollover_wh,
+        meter_three_wire=meter.three_wire,
+        board_apply_s=board.apply_s,
+        limit_resolution_a=board.limit_resolution_a,
+        has_feedback=roles.contactor.has_feedback,
+        has_emergency_stop=roles.emergency_stop is not None,
+        has_residual_monitor=roles.residual_monitor is not None,
+        socket=roles.lock is not None,
+        has_phase_switch=roles.phase_switch is not None,
+        unclean_stop=unclean_stop,
+    )
+
+
+def _installed(config: Config, part: ConnectorConfig, rules: Mapping[str, FaultRule]) -> Settings:
+    """What the configuration says of the installation."""
     return Settings(
         connector=part.id,
         max_current_a=part.max_current_a,
         supply=Supply(config.station.supply),
         phases=part.phases,
         phase_map=PHASE_MAPS[part.phase_map],
-        fitted=roles.fitted(),
-        socket=roles.lock is not None,
-        has_phase_switch=roles.phase_switch is not None,
         state_f_pulse=False,  # no board we have a profile of can be told to show F
         unlock_on_supply_loss=part.unlock_on_supply_loss,
         neutral_rating_a=part.neutral_rating_a,
@@ -49,23 +70,10 @@ def settings_of(
         shed_order=config.connector.index(part),
         safe_current_a=part.safe_current_a,
         nominal_voltage_v=part.nominal_voltage_v,
-        voltage_load_side=meter.load_side,
-        meter_name=meter.name,
-        meter_update_s=meter.update_s,
-        meter_latency_s=meter.latency_s,
-        meter_resolution_wh=meter.resolution_wh,
-        board_apply_s=board.apply_s,
-        limit_resolution_a=board.limit_resolution_a,
-        has_feedback=roles.contactor.has_feedback,
-        has_emergency_stop=roles.emergency_stop is not None,
-        has_residual_monitor=roles.residual_monitor is not None,
         has_residual_test=part.residual_test is not None,
-        meter_rollover_wh=meter.rollover_wh,
-        meter_three_wire=meter.three_wire,
         state_d_allowed=part.state_d_allowed,
         unattended_current_a=part.unattended_current_a,
         meter_max_age_s=max(MIN_METER_AGE_S, METER_MISSES * config.agent.energy_period_s),
-        unclean_stop=unclean_stop,
         spread=_spread(config),
         rules=rules,
     )

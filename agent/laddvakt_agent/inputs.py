@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from laddvakt_agent.core.inputs import (
@@ -145,24 +145,9 @@ def assemble(
     shared: tuple[SharedBudget, ...] = (),
 ) -> Inputs:
     """One connector's inputs as the hardware layer knows them at this moment."""
-    monitor = roles.residual_monitor
-    inputs = Inputs(
-        pilot=_mapped(roles.board.pilot(), lambda state: Pilot(state.value)),
-        pwm_on=sample(roles.board.pwm_on()),
-        limit_readback_a=sample(roles.board.limit_a()),
-        board_errors=_mapped(roles.board.errors(), tuple),
-        feedback_closed=sample(roles.contactor.feedback_closed())
-        if roles.contactor.has_feedback
-        else None,
-        emergency_stop=_mapped(roles.emergency_stop.closed(), lambda closed: not closed)
-        if roles.emergency_stop
-        else None,
-        residual_dc_a=sample(monitor.dc_a()) if monitor else None,
-        residual_tripped=sample(monitor.tripped()) if monitor else None,
-        voltage_v=sample(roles.meter.voltage_v()),
-        current_a=sample(roles.meter.current_a()),
-        power_w=sample(roles.meter.power_w()),
-        energy_wh=sample(roles.meter.energy_wh()),
+    return Inputs(
+        **_readings(roles),
+        **_optional(roles),
         devices=tuple(devices),
         lines=tuple(lines),
         guarded=guarded,
@@ -185,11 +170,32 @@ def assemble(
         tests_wanted=wishes.tests_wanted,
         resets=wishes.resets,
     )
-    optional = _optional(roles)
-    return replace(inputs, **optional) if optional else inputs
 
 
-def _optional(roles: Roles) -> dict[str, Any]:  # by the names of Inputs; a wrong one raises
+def _readings(roles: Roles) -> dict[str, Any]:  # by the names of Inputs; a wrong one raises
+    """The readings that every charger has, or could have in its usual roles."""
+    monitor = roles.residual_monitor
+    return {
+        "pilot": _mapped(roles.board.pilot(), lambda state: Pilot(state.value)),
+        "pwm_on": sample(roles.board.pwm_on()),
+        "limit_readback_a": sample(roles.board.limit_a()),
+        "board_errors": _mapped(roles.board.errors(), tuple),
+        "feedback_closed": sample(roles.contactor.feedback_closed())
+        if roles.contactor.has_feedback
+        else None,
+        "emergency_stop": _mapped(roles.emergency_stop.closed(), lambda closed: not closed)
+        if roles.emergency_stop
+        else None,
+        "residual_dc_a": sample(monitor.dc_a()) if monitor else None,
+        "residual_tripped": sample(monitor.tripped()) if monitor else None,
+        "voltage_v": sample(roles.meter.voltage_v()),
+        "current_a": sample(roles.meter.current_a()),
+        "power_w": sample(roles.meter.power_w()),
+        "energy_wh": sample(roles.meter.energy_wh()),
+    }
+
+
+def _optional(roles: Roles) -> dict[str, Any]:
     """The readings that not every charger has."""
     told: dict[str, Any] = {name: _sensed(name, row) for name, row in roles.sensors.items()}
     if roles.lock_contact is not None:

@@ -103,7 +103,7 @@ def entry(code: str, *connectors: str, locked: bool = False, retry_at_s: float |
          "1 of 3 retries used"),
         (entry("over_current", "1", retry_at_s=99.0),
          "ends by itself once its condition has been gone for 30 s; 1 of 3 retries used"),
-        (entry("over_current", "1", locked=True, retry_at_s=None),
+        (entry("phase_lost", "1", locked=True, retry_at_s=None),
          "locked out: look at the charger; once the condition is gone, reset it there: "
          "laddvakt connector 1 reset --local"),
         (entry("bus_down", "1", retry_at_s=100.0),
