@@ -90,7 +90,10 @@ def _quarter(name: str, supply: str, phases: int, chance: random.Random) -> Iter
 
 
 def _actions(chance: random.Random, supply: str, begin_h: int) -> Iterator[tuple[float, Action]]:
-    yield 0.5, Grid(supply_ohm=chance.choice([0.0, 0.1, 0.25]))
+    supply_ohm = chance.choice([0.0, 0.1, 0.25])
+    # What the feeder loses comes on top of a sag: together they stay above 0.85 of nominal.
+    low = 0.87 if supply_ohm == 0.0 else 0.92
+    yield 0.5, Grid(supply_ohm=supply_ohm)
     yield 0.5, Inject(name="meter_slow", connector="1", parameters={"update_s": _update_s(chance)})
     yield 0.5, Inject(name="contactor_slow", connector="1", parameters={"ms": 60})
     begins_s, stays_s = chance.uniform(600.0, 3600.0), chance.uniform(1800.0, 14_000.0)
@@ -99,7 +102,7 @@ def _actions(chance: random.Random, supply: str, begin_h: int) -> Iterator[tuple
     if chance.random() < 0.5:
         yield begins_s + stays_s - 30.0, Stop(connector="1")
     yield begins_s + stays_s, Unplug(connector="1")
-    yield begins_s + 0.3 * stays_s, _sag(chance, 0.87, chance.uniform(1.0, 40.0))
+    yield begins_s + 0.3 * stays_s, _sag(chance, low, chance.uniform(1.0, 40.0))
     yield begins_s + 0.6 * stays_s, _sag(chance, 0.75, chance.uniform(0.05, 0.4))
     yield begins_s + 0.7 * stays_s, _swell(chance)
     yield begins_s + 0.8 * stays_s, Grid(frequency_hz=chance.uniform(49.5, 50.5))
