@@ -109,6 +109,7 @@ def _broken_limits(settings: Settings, inputs: Inputs, after: machine.Connector)
     limit_a, summary = machine.outputs(after).limit_a, after.summary
     ceilings = [settings.max_current_a, inputs.load_limit_a, inputs.profile_limit_a]
     ceilings += [t.limit_a for t in after.tracks if t.standing and t.act is Act.DERATE]
+    ceilings += [c.limit_a for c in after.life.limits]  # cable and fallback are among them
     if summary.derate:
         ceilings.append(settings.unattended_current_a)
     if limit_a > min(a for a in ceilings if a is not None):
