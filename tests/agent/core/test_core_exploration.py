@@ -36,7 +36,7 @@ from laddvakt_agent.core.model import FaultRaised
 from laddvakt_agent.core.rules import FaultRule, Recovery
 from laddvakt_agent.core.tracks import Summary
 
-STEPS_SHORT = 60_000
+STEPS_SHORT = 12_000
 STEPS = int(os.environ.get("LADDVAKT_EXPLORE_STEPS", STEPS_SHORT))  # 1000000 for the long form
 LONG = STEPS > STEPS_SHORT
 ROWS = core_explore_tracks.ROWS
