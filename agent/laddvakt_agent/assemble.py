@@ -13,10 +13,10 @@ from laddvakt_agent.clock import Clock
 from laddvakt_agent.config import Config, ConnectorConfig
 from laddvakt_agent.core import machine
 from laddvakt_agent.core import session as core_session
-from laddvakt_agent.core.catalogue import FaultRule, with_overrides
-from laddvakt_agent.core.diagnose_picture import Beside
+from laddvakt_agent.core.diagnose.picture import Beside
+from laddvakt_agent.core.faults.catalogue import FaultRule, with_overrides
 from laddvakt_agent.core.health import Motion
-from laddvakt_agent.core.memory_wear import Wear
+from laddvakt_agent.core.memory.wear import Wear
 from laddvakt_agent.core.model import Latch
 from laddvakt_agent.core.session import settle_after_s
 from laddvakt_agent.core.settings import Settings

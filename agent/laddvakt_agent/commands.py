@@ -12,7 +12,7 @@ from laddvakt_agent.config import Config
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.inputs import Pilot, Reset
 from laddvakt_agent.core.model import State
-from laddvakt_agent.core.tracks import Phase, Track
+from laddvakt_agent.core.recover.tracks import Phase, Track
 from laddvakt_agent.diagnostics.answers import Forbidden, JsonObject, NotPossible
 from laddvakt_agent.explained import explained
 from laddvakt_agent.guard import Guard

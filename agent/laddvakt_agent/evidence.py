@@ -9,7 +9,7 @@ import structlog
 
 from laddvakt_agent.core.health import Motion
 from laddvakt_agent.core.inputs import SelfTest
-from laddvakt_agent.core.memory_wear import Wear
+from laddvakt_agent.core.memory.wear import Wear
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.rows import ContactorRow, SelfTestRow
 from laddvakt_agent.ledger.thread import LedgerThread

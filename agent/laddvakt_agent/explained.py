@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laddvakt_agent.core.explain import Link, explain
+from laddvakt_agent.core.explain.chains import Link, explain
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.texts import text_for
 from laddvakt_agent.wall import Wall

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from laddvakt_agent.core.catalogue import FaultRule, SubjectKind, rule_for
-from laddvakt_agent.core.diagnose import Cause, diagnose
-from laddvakt_agent.core.diagnose_picture import Beside, Past, Picture, follow
+from laddvakt_agent.core.diagnose.causes import Cause, diagnose
+from laddvakt_agent.core.diagnose.picture import Beside, Past, Picture, follow
+from laddvakt_agent.core.faults.catalogue import FaultRule, SubjectKind, rule_for
 from laddvakt_agent.core.inputs import Inputs
-from laddvakt_agent.core.life import Life
+from laddvakt_agent.core.life.state import Life
 from laddvakt_agent.core.model import ActiveFault
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.published import FaultReport

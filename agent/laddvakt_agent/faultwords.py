@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from laddvakt_agent.core.catalogue import Act, FaultRule, Recovery
-from laddvakt_agent.core.overrides import default_of, reclosing
+from laddvakt_agent.core.faults.catalogue import Act, FaultRule, Recovery
+from laddvakt_agent.core.faults.overrides import default_of, reclosing
 from laddvakt_agent.faultphrases import PHRASES
 
 _MINUTE_S, _HOUR_S = 60.0, 3600.0

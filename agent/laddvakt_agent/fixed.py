@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from laddvakt_agent.config import Config, ConnectorConfig
-from laddvakt_agent.core.catalogue import FaultRule
+from laddvakt_agent.core.faults.catalogue import FaultRule
 from laddvakt_agent.core.settings import Settings, Supply
 from laddvakt_agent.inputs import Roles
 

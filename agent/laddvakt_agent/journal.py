@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from laddvakt_agent.core import session as core
-from laddvakt_agent.core.catalogue import Act, FaultRule, rule_for
+from laddvakt_agent.core.faults.catalogue import Act, FaultRule, rule_for
 from laddvakt_agent.core.model import ActiveFault, Latch
 from laddvakt_agent.faultbook import Entry
 from laddvakt_agent.ledger.ledger import Ledger

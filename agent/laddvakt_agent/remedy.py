@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from laddvakt_agent.core.catalogue import FaultRule, Recovery
+from laddvakt_agent.core.faults.catalogue import FaultRule, Recovery
 from laddvakt_agent.core.inputs import Reset
 from laddvakt_agent.core.model import ActiveFault
 from laddvakt_agent.faultbook import Entry

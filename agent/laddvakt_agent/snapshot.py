@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from laddvakt_agent import __version__
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.catalogue import rule_for
+from laddvakt_agent.core.faults.catalogue import rule_for
+from laddvakt_agent.core.recover.tracks import Phase
 from laddvakt_agent.core.status import ocpi_status
-from laddvakt_agent.core.tracks import Phase
 from laddvakt_agent.faultbook import Entry, FaultBook
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.hardware import Hardware

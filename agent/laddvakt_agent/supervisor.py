@@ -10,8 +10,8 @@ import structlog
 
 from laddvakt_agent.alive import AliveFile
 from laddvakt_agent.config import Config
-from laddvakt_agent.core.budgets import shared
 from laddvakt_agent.core.inputs import SharedBudget
+from laddvakt_agent.core.recover.budgets import shared
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.hardware import Hardware

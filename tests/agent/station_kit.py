@@ -15,9 +15,9 @@ from laddvakt_agent.cli.run import profile
 from laddvakt_agent.clock import Clock
 from laddvakt_agent.commands import Commands
 from laddvakt_agent.config import parse
-from laddvakt_agent.core.catalogue import CATALOGUE, Act
+from laddvakt_agent.core.faults.catalogue import CATALOGUE, Act
 from laddvakt_agent.core.model import ActiveFault
-from laddvakt_agent.core.tracks import Phase, Track, as_fault, join
+from laddvakt_agent.core.recover.tracks import Phase, Track, as_fault, join
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from laddvakt_agent import faultwords
 from laddvakt_agent.cli import laddvakt
 from laddvakt_agent.config import faults_page
-from laddvakt_agent.core.catalogue import (
+from laddvakt_agent.core.faults.catalogue import (
     CATALOGUE,
     Act,
     FaultRule,

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from laddvakt_agent.cli import connector as connector_module
 from laddvakt_agent.cli import laddvakt
 from laddvakt_agent.cli.client import Json, JsonObject
-from laddvakt_agent.core.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
 from laddvakt_agent.texts import text_for
 
 WELL: JsonObject = {

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from agent.station_kit import Bench, bench
-from laddvakt_agent.core import recovery
-from laddvakt_agent.core.catalogue import Recovery
+from laddvakt_agent.core.faults.catalogue import Recovery
 from laddvakt_agent.core.inputs import Inputs
-from laddvakt_agent.core.tracks import Phase
+from laddvakt_agent.core.recover import recovery
+from laddvakt_agent.core.recover.tracks import Phase
 from laddvakt_agent.diagnostics.answers import Forbidden, NotPossible
 from laddvakt_agent.published import TokenRef
 from laddvakt_agent.remedy import RESET_FOR

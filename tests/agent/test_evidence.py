@@ -12,7 +12,7 @@ from agent.station_kit import bench
 from laddvakt_agent.clock import FakeTime
 from laddvakt_agent.core.health import Motion, Pace
 from laddvakt_agent.core.inputs import SelfTest
-from laddvakt_agent.core.memory_wear import Wear
+from laddvakt_agent.core.memory.wear import Wear
 from laddvakt_agent.diagnostics.answers import NotPossible
 from laddvakt_agent.ledger.rows import ContactorRow
 

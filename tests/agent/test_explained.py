@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from agent.station_kit import Bench, bench
-from laddvakt_agent.core.explain import Link
+from laddvakt_agent.core.explain.chains import Link
 from laddvakt_agent.explained import _held, explained
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.published import TokenRef

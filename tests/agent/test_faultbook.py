@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from laddvakt_agent.core.catalogue import CATALOGUE, Act
-from laddvakt_agent.core.diagnose_picture import Beside
+from laddvakt_agent.core.diagnose.picture import Beside
+from laddvakt_agent.core.faults.catalogue import CATALOGUE, Act
 from laddvakt_agent.core.inputs import DeviceHealth, Inputs, Role
-from laddvakt_agent.core.life import Life, Power
+from laddvakt_agent.core.life.state import Life, Power
 from laddvakt_agent.core.model import ActiveFault
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.faultbook import Entry, FaultBook

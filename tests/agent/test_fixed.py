@@ -11,9 +11,9 @@ import pytest
 from agent.station_kit import bench
 from agent.test_config import TEXT, good
 from laddvakt_agent import supervisor as module
-from laddvakt_agent.core.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
+from laddvakt_agent.core.recover.tracks import Track
 from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.tracks import Track
 from laddvakt_agent.fixed import settings_of
 from laddvakt_agent.hardware import build
 from laddvakt_agent.ledger.errors import StorageError, StorageKind

@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 
 from agent.test_config import RELAY, TEXT, good, problems
-from laddvakt_agent.core.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
 from laddvakt_agent.core.inputs import Proximity, Reset, SelfTest, SharedBudget
 from laddvakt_agent.core.scene import OPTIONAL_INPUTS
 from laddvakt_agent.core.settings import Supply

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from agent.station_kit import T0, Bench, bench
-from laddvakt_agent.core.catalogue import CATALOGUE, Act
+from laddvakt_agent.core.faults.catalogue import CATALOGUE, Act
 from laddvakt_agent.core.model import ActiveFault
-from laddvakt_agent.core.tracks import Phase
+from laddvakt_agent.core.recover.tracks import Phase
 from laddvakt_agent.faultbook import Entry
 from laddvakt_agent.remedy import next_step
 

@@ -11,7 +11,7 @@ import pytest
 
 from laddvakt_agent import texts as module
 from laddvakt_agent.cli import laddvakt
-from laddvakt_agent.core.catalogue import CATALOGUE, FaultRule
+from laddvakt_agent.core.faults.catalogue import CATALOGUE, FaultRule
 from laddvakt_agent.texts import LANGUAGES, Check, FaultText, TextsError, text_for, texts
 
 OTHERS = [language for language in LANGUAGES if language != "en"]

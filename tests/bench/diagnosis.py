@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lab.driver import Lab
-from laddvakt_agent.core.catalogue import CATALOGUE
-from laddvakt_agent.core.diagnose import Cause
-from laddvakt_agent.core.rules import Severity
+from laddvakt_agent.core.diagnose.causes import Cause
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.rules import Severity
 from laddvakt_sim.scenario import Judge, Observed, Outcome, Scenario, ScenarioError, load, play
 from laddvakt_sim.scenario.model import Action, Wish
 

@@ -13,8 +13,8 @@ from bench.healing.policies import POLICIES, Laddvakt
 from bench.healing.run import lived
 from bench.healing.score import Score
 from bench.healing.trace import YEAR_S, Trouble, Visit, Year, year
-from laddvakt_agent.core.catalogue import CATALOGUE
-from laddvakt_agent.core.rules import Act, Recovery
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.rules import Act, Recovery
 
 YEARS = int(os.environ.get("LADDVAKT_HEALING_YEARS", "20"))
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from lab.readings import Reader, Wishes
 from laddvakt_agent.core import machine, session
-from laddvakt_agent.core.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
 from laddvakt_agent.core.inputs import Inputs, Pilot, Reset
 from laddvakt_agent.core.model import (
     Effect,
@@ -22,9 +22,9 @@ from laddvakt_agent.core.model import (
     SessionEnded,
     State,
 )
+from laddvakt_agent.core.recover.tracks import Phase
 from laddvakt_agent.core.session import Session, held_back, settle_after_s
 from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.tracks import Phase
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.remedy import RESET_FOR
 

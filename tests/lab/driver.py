@@ -12,9 +12,9 @@ from lab.readings import Reader
 from lab.wires import Wires
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.inputs import Reset
+from laddvakt_agent.core.recover.tracks import Phase
 from laddvakt_agent.core.session import totals
 from laddvakt_agent.core.status import ocpi_status
-from laddvakt_agent.core.tracks import Phase
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_sim.charger import Charger
 from laddvakt_sim.plant.words import GridSpec, Supply

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from laddvakt_agent.core.catalogue import with_overrides
+from laddvakt_agent.core.faults.catalogue import with_overrides
 from laddvakt_agent.core.settings import Settings, Supply
 from laddvakt_sim.scenario.model import Charger as ChargerSpec
 

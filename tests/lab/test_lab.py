@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.driver import Lab
-from laddvakt_agent.core.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
 from laddvakt_sim.scenario import Outcome, load, play
 
 EXAMPLES = sorted(Path(__file__).parents[2].glob("firmware-sim/scenarios/*.toml"))

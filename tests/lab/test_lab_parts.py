@@ -9,7 +9,7 @@ import pytest
 from lab.acts import inject
 from lab.driver import Lab
 from lab.wires import Wires
-from laddvakt_agent.core.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
 from laddvakt_sim.charger import Charger
 from laddvakt_sim.scenario import ActionError, Observed, load, loads, play
 from laddvakt_sim.scenario.model import Plug, Reset, Start, Stop

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from laddvakt_agent.core.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
 from laddvakt_sim.scenario import Scenario, load
 
 CORPUS = Path(__file__).parents[1] / "scenarios"

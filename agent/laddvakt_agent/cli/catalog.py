@@ -12,7 +12,7 @@ import click
 from laddvakt_agent import faultwords as words
 from laddvakt_agent.cli.client import Json, JsonObject
 from laddvakt_agent.cli.codes import Exit, fail
-from laddvakt_agent.core.catalogue import CATALOGUE, FaultRule, Recovery
+from laddvakt_agent.core.faults.catalogue import CATALOGUE, FaultRule, Recovery
 from laddvakt_agent.texts import LANGUAGES, FaultText, TextsError, text_for
 
 _WIDTH = 88  # fits a terminal, a ticket and a sheet of paper

@@ -85,7 +85,7 @@ def _titled(fault: JsonObject, language: str) -> JsonObject:
 def _details(shown: list[JsonObject], language: str) -> Iterator[str]:
     """The catalogue's page of each root cause, once."""
     from laddvakt_agent.cli.catalog import page  # noqa: PLC0415 - only who asks pays for it
-    from laddvakt_agent.core.catalogue import rule_for  # noqa: PLC0415
+    from laddvakt_agent.core.faults.catalogue import rule_for  # noqa: PLC0415
 
     causes = [fault for fault, _ in grouped(shown)]
     causes += [fault for fault in shown if fault.get("cleared_at")]

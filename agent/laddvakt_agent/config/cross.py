@@ -15,8 +15,8 @@ from laddvakt_agent.config.raw import Row, is_number, number, rows, sub, text, w
 from laddvakt_agent.config.role_checks import Lookup, connector_checks, profiles_of
 from laddvakt_agent.config.schema import Problem
 from laddvakt_agent.config.settings import RETRY_MAX_S, RETRY_MIN_S
-from laddvakt_agent.core import catalogue
-from laddvakt_agent.core.overrides import as_chosen
+from laddvakt_agent.core.faults import catalogue
+from laddvakt_agent.core.faults.overrides import as_chosen
 
 UNIT_MAX_SERIAL = 247  # Modbus over serial line V1.02: 248 to 255 are reserved
 

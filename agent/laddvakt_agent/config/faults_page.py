@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from laddvakt_agent import faultwords as words
-from laddvakt_agent.core.catalogue import CATALOGUE, Act, FaultRule
+from laddvakt_agent.core.faults.catalogue import CATALOGUE, Act, FaultRule
 from laddvakt_agent.texts import text_for
 
 BEGIN = "<!-- faults: begin, written by laddvakt_agent.config.faults_page -->\n"

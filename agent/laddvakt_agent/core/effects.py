@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from laddvakt_agent.core.life import Life, Trail
+from laddvakt_agent.core.faults.rules import Act, Recovery
+from laddvakt_agent.core.life.state import Life, Trail
 from laddvakt_agent.core.model import (
     ActiveFault,
     ContactorCommanded,
@@ -26,8 +27,7 @@ from laddvakt_agent.core.model import (
     StateChanged,
     StateFCommanded,
 )
-from laddvakt_agent.core.rules import Act, Recovery
-from laddvakt_agent.core.tracks import Summary, Track, as_fault, as_latch
+from laddvakt_agent.core.recover.tracks import Summary, Track, as_fault, as_latch
 
 STOPPED_CODES = frozenset({"emergency_stop", "enclosure_open"})  # by a person: nothing is broken
 

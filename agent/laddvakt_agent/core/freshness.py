@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from laddvakt_agent.core.gear import lock_secured, phases_used
 from laddvakt_agent.core.inputs import Inputs, Phases, Pilot, Proximity, Reset, Role, Sample
-from laddvakt_agent.core.life import Hold, Life, Vehicle
-from laddvakt_agent.core.limits import Constraint, ceiling_a, given
-from laddvakt_agent.core.lock import RUN_S
-from laddvakt_agent.core.phases import Poles
+from laddvakt_agent.core.life.gear import lock_secured, phases_used
+from laddvakt_agent.core.life.limits import Constraint, ceiling_a, given
+from laddvakt_agent.core.life.lock import RUN_S
+from laddvakt_agent.core.life.phases import Poles
+from laddvakt_agent.core.life.state import Hold, Life, Vehicle
+from laddvakt_agent.core.life.wake import Wake
 from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.wake import Wake
 
 T = TypeVar("T")
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from laddvakt_agent.core.catalogue import rule_for
+from laddvakt_agent.core.faults.catalogue import rule_for
 from laddvakt_agent.core.freshness import feedback
 from laddvakt_agent.core.inputs import Inputs
-from laddvakt_agent.core.life import Life
-from laddvakt_agent.core.memory_wear import Wear
+from laddvakt_agent.core.life.state import Life
+from laddvakt_agent.core.memory.wear import Wear
 from laddvakt_agent.core.settings import Settings
 
 BASELINE = 20  # movements that say how it was when it was watched first

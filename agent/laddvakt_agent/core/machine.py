@@ -11,24 +11,33 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from laddvakt_agent.core import connector as tables
-from laddvakt_agent.core import freshness, liveness, recovery, selftest
-from laddvakt_agent.core.budgets import with_shared
-from laddvakt_agent.core.catalogue import CATALOGUE, FaultRule, Recovery, rule_for
-from laddvakt_agent.core.detect import DETECTORS, applicable, detect_deadlines_s, findings
+from laddvakt_agent.core import freshness, selftest
+from laddvakt_agent.core.detect import liveness
+from laddvakt_agent.core.detect.register import DETECTORS, applicable, detect_deadlines_s, findings
 from laddvakt_agent.core.effects import differences
+from laddvakt_agent.core.faults.catalogue import CATALOGUE, FaultRule, Recovery, rule_for
+from laddvakt_agent.core.faults.overrides import reclosing
 from laddvakt_agent.core.health import Motion
 from laddvakt_agent.core.inputs import Inputs, SelfTest
-from laddvakt_agent.core.life import Life, Trail, Vehicle
-from laddvakt_agent.core.memory import Memory, remember
-from laddvakt_agent.core.memory_gear import gear_at_start
-from laddvakt_agent.core.memory_wear import Wear
+from laddvakt_agent.core.life import connector as tables
+from laddvakt_agent.core.life.state import Life, Trail, Vehicle
+from laddvakt_agent.core.memory.all import Memory, remember
+from laddvakt_agent.core.memory.gear import gear_at_start
+from laddvakt_agent.core.memory.wear import Wear
 from laddvakt_agent.core.model import ActiveFault, Effect, Latch, Outputs
-from laddvakt_agent.core.overrides import reclosing
+from laddvakt_agent.core.recover import recovery
+from laddvakt_agent.core.recover.budgets import with_shared
+from laddvakt_agent.core.recover.tracks import (
+    Summary,
+    Surroundings,
+    Track,
+    as_fault,
+    from_latch,
+    join,
+)
 from laddvakt_agent.core.scene import UNWATCHED, Detector, Found, Scene
 from laddvakt_agent.core.selftest import Tests
 from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.tracks import Summary, Surroundings, Track, as_fault, from_latch, join
 
 _PASSES_MAX = 8  # detectors, tracks and tables settle in two or three; tests hold it to that
 

@@ -9,8 +9,8 @@ import enum
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.inputs import SelfTest
-from laddvakt_agent.core.rules import Act
 
 
 class State(enum.Enum):

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from laddvakt_agent.core.inputs import Inputs
-from laddvakt_agent.core.life import Life
-from laddvakt_agent.core.memory import Memory
+from laddvakt_agent.core.life.state import Life
+from laddvakt_agent.core.memory.all import Memory
+from laddvakt_agent.core.recover.tracks import Finding
 from laddvakt_agent.core.selftest import Tests
 from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.tracks import Finding
 
 AWAY = Finding(present=False)
 UNKNOWN = Finding(present=None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from laddvakt_agent.core.freshness import currents_a, feedback, fresh, pilot, voltages_v
 from laddvakt_agent.core.inputs import Inputs, Pilot, SelfTest
-from laddvakt_agent.core.life import Life
+from laddvakt_agent.core.life.state import Life
 from laddvakt_agent.core.model import SelfTestCommanded, SelfTestEnded
 from laddvakt_agent.core.settings import Settings
 

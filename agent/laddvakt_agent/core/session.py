@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from laddvakt_agent.core.freshness import number
 from laddvakt_agent.core.inputs import Sample
-from laddvakt_agent.core.memory_contactor import weld_wait_s
+from laddvakt_agent.core.memory.contactor import weld_wait_s
 from laddvakt_agent.core.model import State
 from laddvakt_agent.core.settings import Settings
 

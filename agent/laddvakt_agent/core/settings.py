@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from laddvakt_agent.core.rules import FaultRule
+from laddvakt_agent.core.faults.rules import FaultRule
 
 
 class Supply(enum.Enum):

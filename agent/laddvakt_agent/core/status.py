@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from laddvakt_agent.core.effects import STOPPED_CODES, out_of_order
-from laddvakt_agent.core.life import Life
+from laddvakt_agent.core.faults.rules import Act, Recovery
+from laddvakt_agent.core.life.state import Life
 from laddvakt_agent.core.machine import Connector
 from laddvakt_agent.core.model import State
-from laddvakt_agent.core.rules import Act, Recovery
-from laddvakt_agent.core.tracks import STATUS_GRACE_S, Track
+from laddvakt_agent.core.recover.tracks import STATUS_GRACE_S, Track
 
 _SILENT_CODES = frozenset({"device_lost", "bus_down", "meter_lost"})
 

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from agent.core.core_world import ONE
-from laddvakt_agent.core import recovery
-from laddvakt_agent.core.catalogue import rule_for
-from laddvakt_agent.core.detect import applicable
+from laddvakt_agent.core.detect.register import applicable
+from laddvakt_agent.core.faults.catalogue import rule_for
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.inputs import Inputs, Pilot, Reset, Sample
-from laddvakt_agent.core.life import Life, Power
-from laddvakt_agent.core.memory import Memory
-from laddvakt_agent.core.memory_power import remember_power
-from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.life.state import Life, Power
+from laddvakt_agent.core.memory.all import Memory
+from laddvakt_agent.core.memory.power import remember_power
+from laddvakt_agent.core.recover import recovery
+from laddvakt_agent.core.recover.tracks import Finding, Phase, Surroundings, Track
 from laddvakt_agent.core.scene import Detector, Scene
 from laddvakt_agent.core.selftest import Tests
 from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.tracks import Finding, Phase, Surroundings, Track
 
 START_S = 1000.0
 AGAIN = 5  # each so many steps the same is remembered twice; other tests do so with any reading

@@ -11,10 +11,10 @@ import pytest
 
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.catalogue import rule_for
+from laddvakt_agent.core.faults.catalogue import rule_for
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.inputs import Pilot, Reset, Sample
 from laddvakt_agent.core.model import FaultRaised, State
-from laddvakt_agent.core.rules import Act
 from laddvakt_agent.core.scene import OPTIONAL_INPUTS
 from laddvakt_agent.core.settings import Settings
 

@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import TypeAlias, cast
 
 from agent.core.core_explore import Count, Probe, every
-from laddvakt_agent.core import connector as tables
-from laddvakt_agent.core.life import Hold, Life, Power, Trail, Vehicle, View
+from laddvakt_agent.core.faults.rules import Act
+from laddvakt_agent.core.life import connector as tables
+from laddvakt_agent.core.life.state import Hold, Life, Power, Trail, Vehicle, View
 from laddvakt_agent.core.model import State
-from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.recover.tracks import Summary
 from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.tracks import Summary
 
 NOW_S = 1e7
 SETTINGS = Settings(connector="1", max_current_a=16.0, unattended_current_a=8.0)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from agent.core.core_explore import Count
-from laddvakt_agent.core import lock, phases, state_f, wake
-from laddvakt_agent.core.lock import Lock, LockSight
-from laddvakt_agent.core.phases import Phases, PhasesSight, Poles
-from laddvakt_agent.core.state_f import Sign, SignSight, Told
-from laddvakt_agent.core.wake import Wake, WakeSight, Waking
+from laddvakt_agent.core.life import lock, phases, state_f, wake
+from laddvakt_agent.core.life.lock import Lock, LockSight
+from laddvakt_agent.core.life.phases import Phases, PhasesSight, Poles
+from laddvakt_agent.core.life.state_f import Sign, SignSight, Told
+from laddvakt_agent.core.life.wake import Wake, WakeSight, Waking
 
 NOW_S = 1e6
 APART_S = 300.0

@@ -14,11 +14,12 @@ from typing import Any
 
 from agent.core.core_explore_tracks import Key, domains, explore, key, timers
 from agent.core.core_track_laws import NOW_S
-from laddvakt_agent.core import machine, recovery
-from laddvakt_agent.core.rules import Act, FaultRule
+from laddvakt_agent.core import machine
+from laddvakt_agent.core.faults.rules import Act, FaultRule
+from laddvakt_agent.core.recover import recovery
+from laddvakt_agent.core.recover.tracks import Finding, Phase, Summary, Surroundings, Track, join
 from laddvakt_agent.core.scene import Found
 from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.tracks import Finding, Phase, Summary, Surroundings, Track, join
 
 READ: set[str] = set()  # names of the rows' fields that tracks have read
 SETTINGS = Settings(connector="1", max_current_a=16.0)

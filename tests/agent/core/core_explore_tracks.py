@@ -13,13 +13,13 @@ from typing import TypeAlias, cast
 
 from agent.core.core_explore import Count, Probe, every
 from agent.core.core_track_laws import ALL_TESTS, NOW_S, OLD_S, broken, forgotten, stuck
-from laddvakt_agent.core import recovery
-from laddvakt_agent.core.budgets import is_shared
-from laddvakt_agent.core.catalogue import CATALOGUE, rule_for
+from laddvakt_agent.core.faults.catalogue import CATALOGUE, rule_for
+from laddvakt_agent.core.faults.overrides import reclosing
+from laddvakt_agent.core.faults.rules import Act, FaultRule, Recovery
 from laddvakt_agent.core.inputs import Reset
-from laddvakt_agent.core.overrides import reclosing
-from laddvakt_agent.core.rules import Act, FaultRule, Recovery
-from laddvakt_agent.core.tracks import Finding, Phase, Surroundings, Track, budget_left
+from laddvakt_agent.core.recover import recovery
+from laddvakt_agent.core.recover.budgets import is_shared
+from laddvakt_agent.core.recover.tracks import Finding, Phase, Surroundings, Track, budget_left
 
 FLAP_RAISES, FLAP_WINDOW_S = 3, 600.0
 DUE_S = 0.001  # so long after its bound a timer is surely due

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.inputs import Inputs, Pilot, Proximity, Sample
-from laddvakt_agent.core.life import Life
+from laddvakt_agent.core.life.phases import Poles
+from laddvakt_agent.core.life.state import Life
 from laddvakt_agent.core.model import (
     ContactorCommanded,
     Effect,
@@ -18,7 +19,6 @@ from laddvakt_agent.core.model import (
     PhasesCommanded,
     StateFCommanded,
 )
-from laddvakt_agent.core.phases import Poles
 from laddvakt_agent.core.settings import Settings
 
 LOCK_S = 0.4  # the bolt's way

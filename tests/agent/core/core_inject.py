@@ -18,7 +18,7 @@ from laddvakt_agent.core.inputs import (
     TestReply,
     UplinkHealth,
 )
-from laddvakt_agent.core.memory_wear import Wear
+from laddvakt_agent.core.memory.wear import Wear
 from laddvakt_agent.core.settings import Settings, Supply
 
 Turn = Callable[[World], None]

@@ -42,17 +42,14 @@ from agent.core.core_mutants_wrong import (
     unlocking,
     unnoted,
 )
-from laddvakt_agent.core import connector as tables
-from laddvakt_agent.core import (
-    freshness,
-    liveness,
-    machine,
-    memory,
-    recovery,
-    transitions,
-)
-from laddvakt_agent.core.life import Power
+from laddvakt_agent.core import freshness, machine
+from laddvakt_agent.core.detect import liveness
+from laddvakt_agent.core.life import connector as tables
+from laddvakt_agent.core.life import transitions
+from laddvakt_agent.core.life.state import Power
+from laddvakt_agent.core.memory import all as memory
 from laddvakt_agent.core.model import State
+from laddvakt_agent.core.recover import recovery
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from agent.core import core_explore_connector, core_explore_tracks
 from agent.core.core_inject import FULL, world_for
 from agent.core.core_product import Day, broken
 from agent.core.core_world import World
-from laddvakt_agent.core.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
 
 Check: TypeAlias = Callable[[], Iterator[str]]
 

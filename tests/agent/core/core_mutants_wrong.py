@@ -8,21 +8,24 @@ from typing import TypeAlias
 
 import pytest
 
-from laddvakt_agent.core import connector as tables
-from laddvakt_agent.core import (
-    freshness,
-    memory,
-    recovery,
-    tracks,
-    transitions,
-)
+from laddvakt_agent.core import freshness
+from laddvakt_agent.core.faults.rules import Act, FaultRule, Recovery
 from laddvakt_agent.core.freshness import guards, meter_guards
 from laddvakt_agent.core.inputs import Inputs, Reset
-from laddvakt_agent.core.life import Context, Life, Power
+from laddvakt_agent.core.life import connector as tables
+from laddvakt_agent.core.life import transitions
+from laddvakt_agent.core.life.state import Context, Life, Power
+from laddvakt_agent.core.memory import all as memory
 from laddvakt_agent.core.model import Latch, State
-from laddvakt_agent.core.rules import Act, FaultRule, Recovery
+from laddvakt_agent.core.recover import recovery, tracks
+from laddvakt_agent.core.recover.tracks import (
+    Finding,
+    Summary,
+    Surroundings,
+    Track,
+    spent_in_window,
+)
 from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.tracks import Finding, Summary, Surroundings, Track, spent_in_window
 
 Patch: TypeAlias = Callable[[pytest.MonkeyPatch], None]
 

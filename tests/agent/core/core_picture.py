@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from laddvakt_agent.core.catalogue import CATALOGUE
-from laddvakt_agent.core.diagnose import Cause, diagnose
-from laddvakt_agent.core.diagnose_picture import Beside, Past, Picture, Switching, Visit
+from laddvakt_agent.core.diagnose.causes import Cause, diagnose
+from laddvakt_agent.core.diagnose.picture import Beside, Past, Picture, Switching, Visit
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
 from laddvakt_agent.core.inputs import DeviceHealth, LineHealth, Role
 from laddvakt_agent.core.model import ActiveFault
 

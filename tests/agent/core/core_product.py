@@ -13,10 +13,11 @@ from agent.core.core_explore import Count
 from agent.core.core_inject import CALM, FULL, SOCKET, world_for
 from agent.core.core_world import ONE, TWO, World
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.catalogue import CATALOGUE, rule_for, with_overrides
+from laddvakt_agent.core.faults.catalogue import CATALOGUE, rule_for, with_overrides
+from laddvakt_agent.core.faults.rules import Act, FaultRule, Recovery
 from laddvakt_agent.core.freshness import guards, meter_guards
 from laddvakt_agent.core.inputs import Inputs, Pilot, Proximity, Reset
-from laddvakt_agent.core.life import Power
+from laddvakt_agent.core.life.state import Power
 from laddvakt_agent.core.model import (
     ContactorCommanded,
     Effect,
@@ -24,10 +25,9 @@ from laddvakt_agent.core.model import (
     LatchesChanged,
     State,
 )
-from laddvakt_agent.core.rules import Act, FaultRule, Recovery
+from laddvakt_agent.core.recover.tracks import Track
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.status import EvseStatus, ocpi_status
-from laddvakt_agent.core.tracks import Track
 
 Known: TypeAlias = tuple[
     set[core_explore_connector.Key], Mapping[str, Mapping[core_explore_tracks.Key, Track]]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from laddvakt_agent.core import recovery
-from laddvakt_agent.core.budgets import is_shared
+from laddvakt_agent.core.faults.rules import Act, Recovery
 from laddvakt_agent.core.inputs import Reset, SelfTest
-from laddvakt_agent.core.rules import Act, Recovery
-from laddvakt_agent.core.tracks import (
+from laddvakt_agent.core.recover import recovery
+from laddvakt_agent.core.recover.budgets import is_shared
+from laddvakt_agent.core.recover.tracks import (
     Finding,
     Phase,
     Surroundings,

@@ -8,7 +8,7 @@ from typing import Any
 
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.inputs import DeviceHealth, Inputs, LineHealth, Pilot, Reset, Role, Sample
-from laddvakt_agent.core.life import Power
+from laddvakt_agent.core.life.state import Power
 from laddvakt_agent.core.model import ActiveFault, Effect, State
 from laddvakt_agent.core.settings import Settings
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from agent.core.core_required import BACKOFFS, REQUIRED, TIMES, VALUES
-from laddvakt_agent.core.catalogue import (
+from laddvakt_agent.core.faults.catalogue import (
     CATALOGUE,
     Act,
     CauseClass,
@@ -17,8 +17,8 @@ from laddvakt_agent.core.catalogue import (
     rule_for,
     with_overrides,
 )
-from laddvakt_agent.core.overrides import default_of, is_whole
-from laddvakt_agent.core.relations import BELOW
+from laddvakt_agent.core.faults.overrides import default_of, is_whole
+from laddvakt_agent.core.faults.relations import BELOW
 
 UNIT = re.compile(r"_(v|a|s|w|hz|ohm|c|share|ratio|count)$|^ratio$|_c_per_s$|^open_pen$")
 RULES = pytest.mark.parametrize("rule", CATALOGUE.values(), ids=lambda rule: rule.code)

@@ -10,13 +10,13 @@ import pytest
 from agent.core import core_detect
 from agent.core.core_detect import Case, Check, brisk, charging, ever
 from agent.core.core_world import ONE, TWO, World
-from laddvakt_agent.core.detect_board import limit_not_obeyed
+from laddvakt_agent.core.detect.board import limit_not_obeyed
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.inputs import Inputs, Pilot, Reset, Sample
-from laddvakt_agent.core.life import Life
-from laddvakt_agent.core.memory import Memory
-from laddvakt_agent.core.memory_board import BoardMemory, remember_board
+from laddvakt_agent.core.life.state import Life
+from laddvakt_agent.core.memory.all import Memory
+from laddvakt_agent.core.memory.board import BoardMemory, remember_board
 from laddvakt_agent.core.model import FaultRaised, State
-from laddvakt_agent.core.rules import Act
 from laddvakt_agent.core.scene import Scene
 
 CASES = (

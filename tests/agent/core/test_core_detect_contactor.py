@@ -10,10 +10,10 @@ import pytest
 
 from agent.core.core_bench import CHARGING, IDLE, OPEN, WELL, Bench, Case, Check, table
 from agent.core.core_world import ONE
-from laddvakt_agent.core.detect import applicable
+from laddvakt_agent.core.detect.register import applicable
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.inputs import Phases, Pilot
-from laddvakt_agent.core.life import Life, Power
-from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.life.state import Life, Power
 from laddvakt_agent.core.settings import Settings, Supply
 
 ALONE = replace(ONE, has_feedback=False)
@@ -154,8 +154,8 @@ def test_a_frozen_meter_is_no_witness_of_a_closed_contactor() -> None:
 def test_a_live_load_side_speaks_against_the_mirror(volts: Phases, present: bool) -> None:
     """Before the load side could show it, nobody knows."""
     bench = Bench("contactor_opened_alone", settings=BOTH).run(5.0)
-    read = {"voltage_v": volts, "current_a": NONE, "power_w": 0.0}
-    assert bench.run(2.0, feedback_closed=False, **read).says() is None
+    bench.run(2.0, feedback_closed=False, voltage_v=volts, current_a=NONE, power_w=0.0)
+    assert bench.says() is None
     assert bench.run(0.25).says() is present
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from agent.core.core_bench import CHARGING, IDLE, OPEN, WELL, Bench, Case, Check, table
 from agent.core.core_world import ONE
-from laddvakt_agent.core.catalogue import with_overrides
-from laddvakt_agent.core.detect import applicable
+from laddvakt_agent.core.detect.register import applicable
+from laddvakt_agent.core.faults.catalogue import with_overrides
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.inputs import Phases, Reset
-from laddvakt_agent.core.life import Life
-from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.life.state import Life
 from laddvakt_agent.core.settings import Settings, Supply
 
 SITE = replace(ONE, max_current_a=32.0, phase_map=(2, 3, 1), safe_current_a=10.0)

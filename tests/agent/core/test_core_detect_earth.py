@@ -9,14 +9,14 @@ import pytest
 
 from agent.core.core_bench import CHARGING, IDLE, OPEN, START_S, WELL, Bench, Case, Check, table
 from agent.core.core_world import ONE, World
-from laddvakt_agent.core.catalogue import with_overrides
-from laddvakt_agent.core.detect import applicable
+from laddvakt_agent.core.detect.register import applicable
+from laddvakt_agent.core.faults.catalogue import with_overrides
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.inputs import Pilot, SelfTest
-from laddvakt_agent.core.life import Life
-from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.life.state import Life
+from laddvakt_agent.core.recover.tracks import Phase
 from laddvakt_agent.core.selftest import Outcome, Tests
 from laddvakt_agent.core.settings import Settings, Supply
-from laddvakt_agent.core.tracks import Phase
 
 IT = replace(ONE, supply=Supply.IT_3X230)
 TESTED = replace(ONE, has_residual_test=True)

@@ -10,13 +10,13 @@ import pytest
 
 from agent.core.core_bench import CHARGING, IDLE, OPEN, WELL, Bench, Case, Check, table
 from agent.core.core_world import ONE, World
-from laddvakt_agent.core.catalogue import with_overrides
-from laddvakt_agent.core.detect import applicable
+from laddvakt_agent.core.detect.register import applicable
+from laddvakt_agent.core.faults.catalogue import with_overrides
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.inputs import DeviceHealth, Phases, Reset, Role, Sample
-from laddvakt_agent.core.life import Life
-from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.life.state import Life
+from laddvakt_agent.core.recover.tracks import Phase
 from laddvakt_agent.core.settings import Settings, Supply
-from laddvakt_agent.core.tracks import Phase
 
 IT = replace(ONE, supply=Supply.IT_3X230)
 SINGLE = replace(ONE, supply=Supply.SINGLE, phases=1)

@@ -9,10 +9,10 @@ import pytest
 from agent.core import core_detect
 from agent.core.core_detect import Case, Check, brisk, ever
 from agent.core.core_world import ONE, World
-from laddvakt_agent.core.catalogue import CATALOGUE, with_overrides
-from laddvakt_agent.core.detect_heat import derated_a
+from laddvakt_agent.core.detect.heat import derated_a
+from laddvakt_agent.core.faults.catalogue import CATALOGUE, with_overrides
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.model import FaultRaised
-from laddvakt_agent.core.rules import Act
 
 NEAR = replace(ONE, rules=with_overrides({"cable_temperature_stop": {"clear_c": 75}}))
 CASES = (

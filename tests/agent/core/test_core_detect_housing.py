@@ -7,8 +7,8 @@ from dataclasses import replace
 from agent.core import core_detect
 from agent.core.core_detect import Case, Check, brisk, charging, ever
 from agent.core.core_world import ONE, World
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.model import State
-from laddvakt_agent.core.rules import Act
 
 CASES = (
     Case(id="stop", code="emergency_stop", calm={"emergency_stop": False}, subject="station",

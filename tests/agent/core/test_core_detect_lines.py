@@ -10,12 +10,12 @@ import pytest
 from agent.core.core_detect import brisk, charging
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.detect_lines import troubles
+from laddvakt_agent.core.detect.lines import troubles
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.inputs import DeviceHealth, Inputs, LineHealth, Role
-from laddvakt_agent.core.life import Life
-from laddvakt_agent.core.memory import Memory
+from laddvakt_agent.core.life.state import Life
+from laddvakt_agent.core.memory.all import Memory
 from laddvakt_agent.core.model import FaultRaised, State
-from laddvakt_agent.core.rules import Act
 from laddvakt_agent.core.scene import Scene
 
 BOARD = DeviceHealth(name="evse1", role=Role.BOARD, line="line1", heard_s=999.0)

@@ -11,12 +11,12 @@ import pytest
 from agent.core.core_bench import CHARGING, IDLE, OPEN, WELL, Bench, Case, Check, table
 from agent.core.core_detect import brisk, ever
 from agent.core.core_world import ONE, World
-from laddvakt_agent.core.catalogue import with_overrides
-from laddvakt_agent.core.detect import applicable
+from laddvakt_agent.core.detect.register import applicable
+from laddvakt_agent.core.faults.catalogue import with_overrides
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.inputs import DeviceHealth, Phases, Reset, Role, Sample
-from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.recover.tracks import Phase
 from laddvakt_agent.core.settings import Settings, Supply
-from laddvakt_agent.core.tracks import Phase
 
 IT = replace(ONE, supply=Supply.IT_3X230)
 THREE_WIRE = replace(ONE, meter_three_wire=True)

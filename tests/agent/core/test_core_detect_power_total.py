@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 
 from agent.core.core_bench import CHARGING, OPEN, START_S
 from agent.core.core_world import ONE
-from laddvakt_agent.core import (
-    detect_contactor,
-    detect_current,
-    detect_earth,
-    detect_grid,
-    detect_meter,
-    detect_steps,
-)
+from laddvakt_agent.core.detect import contactor as detect_contactor
+from laddvakt_agent.core.detect import current as detect_current
+from laddvakt_agent.core.detect import earth as detect_earth
+from laddvakt_agent.core.detect import grid as detect_grid
+from laddvakt_agent.core.detect import meter as detect_meter
+from laddvakt_agent.core.detect import steps as detect_steps
 from laddvakt_agent.core.inputs import (
     DeviceHealth,
     Inputs,
@@ -26,12 +24,12 @@ from laddvakt_agent.core.inputs import (
     Role,
     Sample,
 )
-from laddvakt_agent.core.life import Life, Power
-from laddvakt_agent.core.memory import Memory
-from laddvakt_agent.core.memory_power import PowerMemory, remember_power
+from laddvakt_agent.core.life.state import Life, Power
+from laddvakt_agent.core.memory.all import Memory
+from laddvakt_agent.core.memory.power import PowerMemory, remember_power
+from laddvakt_agent.core.recover.tracks import Finding
 from laddvakt_agent.core.scene import OPTIONAL_INPUTS, Scene
 from laddvakt_agent.core.settings import Settings, Supply
-from laddvakt_agent.core.tracks import Finding
 
 DETECTORS = (
     *detect_grid.DETECTORS,

@@ -11,7 +11,8 @@ import pytest
 from agent.core.core_detect import brisk, charging, ever
 from agent.core.core_world import START_S, World
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.inputs import (
     ClockState,
     Pilot,
@@ -20,9 +21,8 @@ from laddvakt_agent.core.inputs import (
     StoreHealth,
     UplinkHealth,
 )
-from laddvakt_agent.core.memory_wear import Wear
+from laddvakt_agent.core.memory.wear import Wear
 from laddvakt_agent.core.model import FaultRaised, State
-from laddvakt_agent.core.rules import Act
 
 SINCE_S = START_S + 6.0
 UNSYNCED = {"clock": ClockState.RESTORED}

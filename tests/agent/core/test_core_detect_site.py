@@ -9,8 +9,8 @@ import pytest
 
 from agent.core.core_detect import brisk, charging, ever
 from agent.core.core_world import ONE, World
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.model import FaultRaised
-from laddvakt_agent.core.rules import Act
 
 SITE = replace(ONE, site_limit_a=50.0, fitted=frozenset({"site_current_a"}))
 

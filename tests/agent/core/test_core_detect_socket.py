@@ -10,12 +10,12 @@ from agent.core import core_detect
 from agent.core.core_detect import Case, Check, brisk, charging, ever
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.detect_socket import lock_failed
+from laddvakt_agent.core.detect.socket import lock_failed
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.inputs import Inputs, Pilot, Proximity, Sample
-from laddvakt_agent.core.life import Life, Power
-from laddvakt_agent.core.memory import Memory
+from laddvakt_agent.core.life.state import Life, Power
+from laddvakt_agent.core.memory.all import Memory
 from laddvakt_agent.core.model import FaultRaised, State
-from laddvakt_agent.core.rules import Act
 from laddvakt_agent.core.scene import Scene
 
 CASES = (

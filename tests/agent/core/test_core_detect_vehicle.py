@@ -10,9 +10,9 @@ from agent.core import core_detect
 from agent.core.core_detect import Case, Check, brisk, charging, ever
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.inputs import Pilot, Sample
 from laddvakt_agent.core.model import FaultRaised, State
-from laddvakt_agent.core.rules import Act
 
 
 def _pilot(state: Pilot) -> Case:

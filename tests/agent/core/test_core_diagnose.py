@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.core_picture import ONE, fault, named, only, past, picture
-from laddvakt_agent.core.catalogue import CATALOGUE
-from laddvakt_agent.core.diagnose import diagnose
-from laddvakt_agent.core.diagnose_picture import Past, Picture
-from laddvakt_agent.core.diagnose_rows import LINKS
+from laddvakt_agent.core.diagnose.causes import diagnose
+from laddvakt_agent.core.diagnose.picture import Past, Picture
+from laddvakt_agent.core.diagnose.rows import LINKS
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.rules import CauseClass
 from laddvakt_agent.core.model import ActiveFault
-from laddvakt_agent.core.rules import CauseClass
 
 EXPLAINED: dict[str, tuple[Picture, dict[str, list[str]]]] = {
     "nothing": (picture(), {}),

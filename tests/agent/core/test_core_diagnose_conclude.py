@@ -19,8 +19,8 @@ from agent.core.core_picture import (
     switched,
     visited,
 )
-from laddvakt_agent.core.diagnose import diagnose
-from laddvakt_agent.core.diagnose_picture import Beside, Picture, Visit
+from laddvakt_agent.core.diagnose.causes import diagnose
+from laddvakt_agent.core.diagnose.picture import Beside, Picture, Visit
 from laddvakt_agent.core.inputs import LineHealth
 
 ALL_SILENT = (

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.core.core_world import ONE, World
-from laddvakt_agent.core.diagnose_picture import (
+from laddvakt_agent.core.diagnose.picture import (
     GAP_MAX_S,
     SWITCHINGS_KEPT,
     VEHICLES_KEPT,
@@ -17,7 +17,7 @@ from laddvakt_agent.core.diagnose_picture import (
     follow,
 )
 from laddvakt_agent.core.inputs import Inputs, Pilot, Sample
-from laddvakt_agent.core.life import Life, Power
+from laddvakt_agent.core.life.state import Life, Power
 
 
 def _step(

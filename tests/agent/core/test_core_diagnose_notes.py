@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from agent.core.core_picture import ONE, fault, only, past, picture, switched, visited
-from laddvakt_agent.core.diagnose import diagnose
-from laddvakt_agent.core.diagnose_picture import Beside, Past, Picture, Visit
-from laddvakt_agent.core.rules import CauseClass
+from laddvakt_agent.core.diagnose.causes import diagnose
+from laddvakt_agent.core.diagnose.picture import Beside, Past, Picture, Visit
+from laddvakt_agent.core.faults.rules import CauseClass
 
 LEAK = fault("residual_current_ac", since_s=100.0)
 NOW = Visit(from_s=80.0, drawn_s=10.0)

@@ -9,12 +9,12 @@ import pytest
 
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.explain import _HIGHER, Explanation, Link, explain
+from laddvakt_agent.core.explain.chains import _HIGHER, Explanation, Link, explain
 from laddvakt_agent.core.inputs import Pilot, Sample, SelfTest
-from laddvakt_agent.core.limits import ORDER
+from laddvakt_agent.core.life.limits import ORDER
 from laddvakt_agent.core.model import State
+from laddvakt_agent.core.recover.tracks import STATUS_GRACE_S
 from laddvakt_agent.core.selftest import Tests
-from laddvakt_agent.core.tracks import STATUS_GRACE_S
 
 
 def told(world: World) -> Explanation:

@@ -28,13 +28,13 @@ from agent.core.core_explore import Count
 from agent.core.core_inject import INJECT, Injection, world_for
 from agent.core.core_product import Day, Known, broken, explored, restless, strange
 from agent.core.core_world import ONE, TWO, World
-from laddvakt_agent.core import connector as tables
-from laddvakt_agent.core.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.rules import FaultRule, Recovery
 from laddvakt_agent.core.inputs import Pilot
-from laddvakt_agent.core.life import Context
+from laddvakt_agent.core.life import connector as tables
+from laddvakt_agent.core.life.state import Context
 from laddvakt_agent.core.model import FaultRaised
-from laddvakt_agent.core.rules import FaultRule, Recovery
-from laddvakt_agent.core.tracks import Summary
+from laddvakt_agent.core.recover.tracks import Summary
 
 STEPS_SHORT = 12_000
 STEPS = int(os.environ.get("LADDVAKT_EXPLORE_STEPS", STEPS_SHORT))  # 1000000 for the long form

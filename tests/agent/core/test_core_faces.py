@@ -9,7 +9,7 @@ import pytest
 
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.catalogue import with_overrides
+from laddvakt_agent.core.faults.catalogue import with_overrides
 from laddvakt_agent.core.inputs import Pilot, Reset
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.core.status import EvseStatus, ocpi_status

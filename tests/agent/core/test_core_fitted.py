@@ -10,9 +10,13 @@ import pytest
 
 from agent.core.core_fitted import FITTED, Fitted
 from agent.core.core_world import ONE, World
-from laddvakt_agent.core import freshness, gear, machine
+from laddvakt_agent.core import freshness, machine
 from laddvakt_agent.core.inputs import Pilot, Reset
-from laddvakt_agent.core.life import Hold, Life
+from laddvakt_agent.core.life import gear
+from laddvakt_agent.core.life.phases import Poles
+from laddvakt_agent.core.life.state import Hold, Life
+from laddvakt_agent.core.life.state_f import Told
+from laddvakt_agent.core.life.wake import Wake
 from laddvakt_agent.core.model import (
     ContactorCommanded,
     LimitCommanded,
@@ -22,9 +26,6 @@ from laddvakt_agent.core.model import (
     State,
     StateFCommanded,
 )
-from laddvakt_agent.core.phases import Poles
-from laddvakt_agent.core.state_f import Told
-from laddvakt_agent.core.wake import Wake
 
 Patch: TypeAlias = Callable[[pytest.MonkeyPatch], None]
 

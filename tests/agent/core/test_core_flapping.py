@@ -8,13 +8,22 @@ from dataclasses import replace
 import pytest
 
 from agent.core.core_world import ONE, START_S, World
-from laddvakt_agent.core import budgets, machine, recovery
-from laddvakt_agent.core.catalogue import CATALOGUE, Act, rule_for
+from laddvakt_agent.core import machine
+from laddvakt_agent.core.faults.catalogue import CATALOGUE, Act, rule_for
+from laddvakt_agent.core.faults.overrides import reclosing
+from laddvakt_agent.core.faults.rules import FaultRule, Recovery
 from laddvakt_agent.core.inputs import Inputs, Pilot, Reset, SelfTest, SharedBudget, TestReply
 from laddvakt_agent.core.model import FaultCleared, FaultRaised, FaultUpdated, SelfTestEnded
-from laddvakt_agent.core.overrides import reclosing
-from laddvakt_agent.core.rules import FaultRule, Recovery
-from laddvakt_agent.core.tracks import Finding, Phase, Summary, Surroundings, Track, as_fault, join
+from laddvakt_agent.core.recover import budgets, recovery
+from laddvakt_agent.core.recover.tracks import (
+    Finding,
+    Phase,
+    Summary,
+    Surroundings,
+    Track,
+    as_fault,
+    join,
+)
 
 SEEN, AWAY, UNSEEN = Finding(present=True), Finding(present=False), Finding(present=None)
 HERE = Surroundings(session=True)

@@ -10,7 +10,7 @@ from agent.core.core_world import ONE, TWO, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.health import BASELINE, SLOWER, Motion, Pace, health
 from laddvakt_agent.core.inputs import Pilot
-from laddvakt_agent.core.memory_wear import Wear
+from laddvakt_agent.core.memory.wear import Wear
 
 
 def _cycle(world: World, slow_s: float = 0.0) -> None:

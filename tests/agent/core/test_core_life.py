@@ -15,10 +15,12 @@ from agent.core.core_budget import examples
 from agent.core.core_fitted import FITTED, Fitted, broken, told
 from agent.core.core_product import SHORT_RULES
 from agent.core.core_world import ONE, World
-from laddvakt_agent.core import connector as tables
-from laddvakt_agent.core import freshness, gear, machine, transitions
+from laddvakt_agent.core import freshness, machine
 from laddvakt_agent.core.inputs import Pilot, Proximity, Reset
-from laddvakt_agent.core.life import Context, Hold, Life, Power, Vehicle
+from laddvakt_agent.core.life import connector as tables
+from laddvakt_agent.core.life import gear, transitions
+from laddvakt_agent.core.life.state import Context, Hold, Life, Power, Vehicle
+from laddvakt_agent.core.life.transitions import LIFE_ROWS, POWER_ROWS
 from laddvakt_agent.core.model import (
     ContactorCommanded,
     ReservationDropped,
@@ -26,8 +28,7 @@ from laddvakt_agent.core.model import (
     State,
     StateChanged,
 )
-from laddvakt_agent.core.tracks import Summary
-from laddvakt_agent.core.transitions import LIFE_ROWS, POWER_ROWS
+from laddvakt_agent.core.recover.tracks import Summary
 
 Patch: TypeAlias = Callable[[pytest.MonkeyPatch], None]
 

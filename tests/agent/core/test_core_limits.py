@@ -12,12 +12,19 @@ from hypothesis import strategies as st
 
 from agent.core.core_budget import examples
 from agent.core.core_world import ONE, World
-from laddvakt_agent.core import limits
 from laddvakt_agent.core.inputs import Inputs, Pilot, Proximity
-from laddvakt_agent.core.limits import MIN_OFFER_A, ORDER, Constraint, ceiling_a, lowest, offer_a
+from laddvakt_agent.core.life import limits
+from laddvakt_agent.core.life.limits import (
+    MIN_OFFER_A,
+    ORDER,
+    Constraint,
+    ceiling_a,
+    lowest,
+    offer_a,
+)
 from laddvakt_agent.core.model import LimitCommanded, State
+from laddvakt_agent.core.recover.tracks import Summary
 from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.tracks import Summary
 
 SOCKET = replace(ONE, socket=True, fitted=frozenset({"proximity"}))
 MANAGED = replace(ONE, site_limit_a=35.0, safe_current_a=7.0)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from agent.core import core_explore_gear as gear
-from laddvakt_agent.core import lock
-from laddvakt_agent.core.lock import AIMS, Lock, LockSight
+from laddvakt_agent.core.life import lock
+from laddvakt_agent.core.life.lock import AIMS, Lock, LockSight
 
 IDLE = LockSight(
     wanted=False, closed=False, dead=True, plugged=True, answered=False, asked=False, said=None

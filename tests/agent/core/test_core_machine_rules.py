@@ -17,8 +17,8 @@ from agent.core.core_world import ONE, TWO, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.inputs import Pilot, Reset, SharedBudget
 from laddvakt_agent.core.model import LatchesChanged
+from laddvakt_agent.core.recover.tracks import Track
 from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.tracks import Track
 
 QUICK = sorted(  # turned without a step of its own
     code

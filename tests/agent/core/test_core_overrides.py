@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from laddvakt_agent.core.catalogue import (
+from laddvakt_agent.core.faults.catalogue import (
     CATALOGUE,
     Act,
     OverrideError,
     Recovery,
     with_overrides,
 )
-from laddvakt_agent.core.overrides import overridden
+from laddvakt_agent.core.faults.overrides import overridden
 
 
 def test_demo_profile_is_allowed() -> None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from agent.core import core_explore_gear as gear
-from laddvakt_agent.core import phases
-from laddvakt_agent.core.phases import ROWS, Phases, PhasesSight, Poles
+from laddvakt_agent.core.life import phases
+from laddvakt_agent.core.life.phases import ROWS, Phases, PhasesSight, Poles
 
 QUIET = PhasesSight(wanted=3, quiet=True, confirmed=True, apart_s=300.0)
 

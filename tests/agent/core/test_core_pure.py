@@ -11,7 +11,7 @@ import pytest
 import laddvakt_agent.core
 
 CORE = Path(laddvakt_agent.core.__file__).parent
-MODULES = sorted(CORE.glob("*.py"))
+MODULES = sorted(CORE.rglob("*.py"))
 ALLOWED = {
     "__future__", "collections", "dataclasses", "enum", "math", "types", "typing",
 }  # fmt: skip

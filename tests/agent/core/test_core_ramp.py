@@ -7,7 +7,7 @@ import pytest
 from agent.core.core_world import ONE
 from laddvakt_agent.core import freshness
 from laddvakt_agent.core.inputs import Inputs, Sample
-from laddvakt_agent.core.life import Life, Power
+from laddvakt_agent.core.life.state import Life, Power
 
 
 @pytest.mark.parametrize(

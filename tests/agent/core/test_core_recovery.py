@@ -7,13 +7,12 @@ from dataclasses import replace
 import pytest
 
 from agent.core.core_world import ONE, World
-from laddvakt_agent.core import connector as tables
-from laddvakt_agent.core import machine, recovery
-from laddvakt_agent.core.catalogue import CATALOGUE, Act, with_overrides
-from laddvakt_agent.core.draw import drawn
+from laddvakt_agent.core import machine
 from laddvakt_agent.core.effects import differences
+from laddvakt_agent.core.faults.catalogue import CATALOGUE, Act, with_overrides
 from laddvakt_agent.core.inputs import Pilot, Reset
-from laddvakt_agent.core.life import Trail
+from laddvakt_agent.core.life import connector as tables
+from laddvakt_agent.core.life.state import Trail
 from laddvakt_agent.core.model import (
     ContactorCommanded,
     FaultCleared,
@@ -23,8 +22,10 @@ from laddvakt_agent.core.model import (
     SessionEnded,
     State,
 )
+from laddvakt_agent.core.recover import recovery
+from laddvakt_agent.core.recover.draw import drawn
+from laddvakt_agent.core.recover.tracks import Finding, Surroundings, Track
 from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.tracks import Finding, Surroundings, Track
 
 DEMO = with_overrides(
     {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent.core.core_world import World
-from laddvakt_agent.core.catalogue import CATALOGUE
-from laddvakt_agent.core.reported import REPORTS, with_report
+from laddvakt_agent.core.detect.reported import REPORTS, with_report
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
 from laddvakt_agent.core.scene import AWAY, UNKNOWN
 from laddvakt_hal.profile import known_profiles, load_profile
 

@@ -8,7 +8,7 @@ import pytest
 
 from agent.core.core_world import ONE, START_S, World
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.catalogue import Act, Recovery, rule_for, with_overrides
+from laddvakt_agent.core.faults.catalogue import Act, Recovery, rule_for, with_overrides
 from laddvakt_agent.core.inputs import Inputs, Pilot, Reset, Sample, SelfTest
 from laddvakt_agent.core.model import (
     ContactorCommanded,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from agent.core.core_world import ONE, TWO, World
-from laddvakt_agent.core.catalogue import Act
+from laddvakt_agent.core.faults.catalogue import Act
 from laddvakt_agent.core.inputs import Pilot, Reset, Sample
-from laddvakt_agent.core.life import Power
+from laddvakt_agent.core.life.state import Power
 from laddvakt_agent.core.model import (
     ContactorCommanded,
     FaultRaised,

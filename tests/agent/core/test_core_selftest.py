@@ -9,7 +9,7 @@ import pytest
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine, selftest
 from laddvakt_agent.core.inputs import Inputs, Pilot, Sample, SelfTest, TestReply
-from laddvakt_agent.core.life import Life
+from laddvakt_agent.core.life.state import Life
 from laddvakt_agent.core.model import ContactorCommanded, SelfTestCommanded, SelfTestEnded
 from laddvakt_agent.core.selftest import RETRY_S, TIMEOUT_S, Outcome, Tests
 

@@ -10,14 +10,14 @@ import pytest
 
 from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
-from laddvakt_agent.core.catalogue import CATALOGUE
 from laddvakt_agent.core.effects import differences
-from laddvakt_agent.core.life import Life, Power
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.rules import Act
+from laddvakt_agent.core.life.state import Life, Power
 from laddvakt_agent.core.machine import Connector
 from laddvakt_agent.core.model import ReservationDropped, State
-from laddvakt_agent.core.rules import Act
+from laddvakt_agent.core.recover.tracks import Phase, Summary, Track
 from laddvakt_agent.core.status import CASCADE, EvseStatus, ocpi_status, why
-from laddvakt_agent.core.tracks import Phase, Summary, Track
 
 NOW_S = 1000.0
 IDLE = Life(state=State.AVAILABLE, read_once=True)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from agent.core import core_explore_gear as gear
-from laddvakt_agent.core import state_f, wake
-from laddvakt_agent.core.state_f import Sign, SignSight, Told
-from laddvakt_agent.core.wake import Wake, WakeSight, Waking
+from laddvakt_agent.core.life import state_f, wake
+from laddvakt_agent.core.life.state_f import Sign, SignSight, Told
+from laddvakt_agent.core.life.wake import Wake, WakeSight, Waking
 
 OFFERED = WakeSight(session=True, offered=True, closed=False, draws=False, after_s=30.0)
 TRIPPED = SignSight(tripped=True, closed=False, plugged=True)

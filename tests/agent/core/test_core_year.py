@@ -21,10 +21,10 @@ from agent.core.core_inject import CALM, FULL, world_for
 from agent.core.core_product import Reclosures, broken, freed, restless
 from agent.core.core_world import World
 from laddvakt_agent.core import machine
+from laddvakt_agent.core.faults.rules import Act, Recovery
 from laddvakt_agent.core.inputs import Pilot, Reset
-from laddvakt_agent.core.life import Power
+from laddvakt_agent.core.life.state import Power
 from laddvakt_agent.core.model import ContactorCommanded, FaultRaised, LatchesChanged, SessionBegun
-from laddvakt_agent.core.rules import Act, Recovery
 
 DAY_S, HOUR_S = 86_400.0, 3_600.0
 DAYS = int(os.environ.get("LADDVAKT_YEAR_DAYS", "60"))  # 365 for a year, 36500 for a century

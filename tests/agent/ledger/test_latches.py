@@ -13,8 +13,8 @@ import pytest
 
 from agent.ledger.samples import latch, open_ledger
 from laddvakt_agent.clock import Clock, ClockState, FakeTime
+from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.model import Latch
-from laddvakt_agent.core.rules import Act
 from laddvakt_agent.ledger import NewerSchema, read_latches
 from laddvakt_agent.ledger.latches import Copy, LatchSet, decode, encode
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from bench.healing.trace import data
-from laddvakt_agent.core import recovery
-from laddvakt_agent.core.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.rules import Act, FaultRule, Recovery
 from laddvakt_agent.core.inputs import Reset
-from laddvakt_agent.core.rules import Act, FaultRule, Recovery
+from laddvakt_agent.core.recover import recovery
+from laddvakt_agent.core.recover.tracks import Finding, Phase, Surroundings, Track, join
 from laddvakt_agent.core.settings import Settings
-from laddvakt_agent.core.tracks import Finding, Phase, Surroundings, Track, join
 
 RETRY_S: float = data()["policies"]["retry_s"]
 RETRIES: int = data()["policies"]["retries"]

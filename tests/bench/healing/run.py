@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from bench.healing.policies import Policy, resets
 from bench.healing.score import Score
 from bench.healing.trace import YEAR_S, Trouble, Visit, Year, data
-from laddvakt_agent.core.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.catalogue import CATALOGUE
+from laddvakt_agent.core.faults.rules import Act, Recovery, Severity
 from laddvakt_agent.core.inputs import Reset
-from laddvakt_agent.core.rules import Act, Recovery, Severity
-from laddvakt_agent.core.tracks import Surroundings
+from laddvakt_agent.core.recover.tracks import Surroundings
 
 SPREAD: float = data()["policies"]["spread"]
 _SETTLES = 12

@@ -1,0 +1,1 @@
+"""The predicates: what each fault looks like in fresh readings."""

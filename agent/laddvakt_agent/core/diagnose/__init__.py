@@ -1,0 +1,1 @@
+"""Many symptoms, one root cause: changes what is shown, never what is done."""

@@ -1,0 +1,1 @@
+"""Why it does not charge and why this current, as chains of reasons."""

@@ -1,0 +1,1 @@
+"""What detectors must remember between readings, a module per domain."""

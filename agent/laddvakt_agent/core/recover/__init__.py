@@ -1,0 +1,1 @@
+"""One track per fault: confirmed, left within its budget, kept over a restart."""
