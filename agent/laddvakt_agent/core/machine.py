@@ -28,6 +28,7 @@ from laddvakt_agent.core.model import ActiveFault, Effect, Latch, Outputs
 from laddvakt_agent.core.recover import recovery
 from laddvakt_agent.core.recover.budgets import with_shared
 from laddvakt_agent.core.recover.tracks import (
+    Finding,
     Summary,
     Surroundings,
     Track,
@@ -209,20 +210,20 @@ def _tracked(
     now_s: float,
 ) -> tuple[Track, ...]:
     known = {(track.rule.code, track.subject) for track in tracks}
-    said = {  # what is away, and was not there before, needs no track
-        (code, subject): finding
-        for code, subject, finding in found
-        if finding.present or (code, subject) in known
-    }
+    said: dict[tuple[str, str], Finding] = {}
+    for code, subject, finding in found:
+        # Only what is there, or was, concerns a track; said twice of one subject, it is there.
+        about = (code, subject)
+        if finding.present or (about in known and about not in said):
+            said[about] = finding
     moved: list[Track] = []
     for track in tracks:
         # A detector that says nothing any longer has not said that its fault is over.
         finding = said.pop((track.rule.code, track.subject), UNWATCHED)
         moved.append(recovery.advance(track, finding, around, now_s))
     for (code, subject), finding in said.items():
-        if finding.present:
-            track = Track(rule=_rule(settings, code), subject=subject)
-            moved.append(recovery.advance(track, finding, around, now_s))
+        track = Track(rule=_rule(settings, code), subject=subject)
+        moved.append(recovery.advance(track, finding, around, now_s))
     return tuple(track for track in moved if not track.forgettable)
 
 
