@@ -190,7 +190,8 @@ def test_an_agent_that_does_not_come_up_is_told_with_its_words(
     agent.write_text("#!/bin/sh\necho I would rather not >&2\nexit 78\n")
     agent.chmod(0o755)
     path = written(tmp_path, "never", 10.0, CHARGE)
-    process = runner(path, "--agent", agent)
+    # The usual folder of a worker is too long a name for a socket.
+    process = runner(path, "--agent", agent, "--keep", tmp_path / "k")
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 75, errors
     assert "the agent ended before it was ready:\nI would rather not" in errors
