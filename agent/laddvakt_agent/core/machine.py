@@ -82,13 +82,7 @@ def initial(
         commanded_since_s=now_s,
         entered_s=now_s,
     )
-    tracks = [
-        from_latch(_rule(settings, latch.code), latch, settings.spread, now_s) for latch in latches
-    ]
-    if latches_lost:
-        kept = {(track.rule.code, track.subject) for track in tracks}
-        lost = (_lost(settings, now_s), *_spent(settings, now_s))
-        tracks += [track for track in lost if (track.rule.code, track.subject) not in kept]
+    tracks = _restored(settings, latches, now_s, lost=latches_lost)
     return Connector(
         life=life,
         started_s=now_s,
@@ -98,7 +92,7 @@ def initial(
             wear=wear or Wear(),
             motion=replace(motion or Motion(), awaited_s=None, seen_s=now_s),
         ),
-        tracks=tuple(tracks),
+        tracks=tracks,
         summary=join(settings, tracks),
         unwritten=latches_lost,
     )
@@ -253,6 +247,20 @@ def _rule(settings: Settings, code: str) -> FaultRule:
     if settings.residual_reclose and "reclose" in rule.choices:
         return rule if rule.recovery is Recovery.AUTO else reclosing(rule)
     return rule
+
+
+def _restored(
+    settings: Settings, latches: Sequence[Latch], now_s: float, *, lost: bool
+) -> tuple[Track, ...]:
+    """The tracks the latches tell of; where they are lost, the strictest they may have told of."""
+    tracks = [
+        from_latch(_rule(settings, latch.code), latch, settings.spread, now_s) for latch in latches
+    ]
+    if lost:
+        kept = {(track.rule.code, track.subject) for track in tracks}
+        feared = (_lost(settings, now_s), *_spent(settings, now_s))
+        tracks += [track for track in feared if (track.rule.code, track.subject) not in kept]
+    return tuple(tracks)
 
 
 def _lost(settings: Settings, now_s: float) -> Track:

@@ -49,10 +49,7 @@ def remember_grid(
     volts_v, taken_s = (() if measured.blind else measured.volts_v), measured.volts_s
     lowest_v, highest_v = min(volts_v, default=0.0), max(volts_v, default=0.0)
     known = bool(volts_v)
-    values = rule_for(settings.rules, "over_voltage").values
-    low = rule_for(settings.rules, "under_voltage").values
     pen = rule_for(settings.rules, "neutral_lost").values
-    nominal_v = settings.nominal_voltage_v
     alarm, event_s = _event(settings, life, before, inputs, over_s, now_s)
     dead_v = rule_for(settings.rules, "upstream_protection_tripped").values["dead_v"]
     dead_since_s, tripped = before.dead_since_s, before.tripped
@@ -63,17 +60,13 @@ def remember_grid(
     return GridMemory(
         started_s=now_s if before.started_s is None else before.started_s,
         cold_s=_cold_s(settings, before, inputs, now_s),
-        high_since_s=held(
-            before.high_since_s, highest_v > values["high_share"] * nominal_v, taken_s
-        ),
-        gross_since_s=held(
-            before.gross_since_s, highest_v > values["gross_share"] * nominal_v, taken_s
-        ),
+        high_since_s=held(before.high_since_s, highest_v > _share_v(settings, _HIGH), taken_s),
+        gross_since_s=held(before.gross_since_s, highest_v > _share_v(settings, _GROSS), taken_s),
         low_since_s=held(
-            before.low_since_s, known and lowest_v < low["low_share"] * nominal_v, taken_s
+            before.low_since_s, known and lowest_v < _share_v(settings, _LOW), taken_s
         ),
         deep_since_s=held(
-            before.deep_since_s, known and lowest_v < low["deep_share"] * nominal_v, taken_s
+            before.deep_since_s, known and lowest_v < _share_v(settings, _DEEP), taken_s
         ),
         outside_since_s=held(before.outside_since_s, alive and _outside(volts_v, pen), taken_s),
         dead_since_s=dead_since_s,
@@ -81,6 +74,16 @@ def remember_grid(
         event_s=event_s,
         tripped=tripped,
     )
+
+
+_HIGH, _GROSS = ("over_voltage", "high_share"), ("over_voltage", "gross_share")
+_LOW, _DEEP = ("under_voltage", "low_share"), ("under_voltage", "deep_share")
+
+
+def _share_v(settings: Settings, threshold: tuple[str, str]) -> float:
+    """A threshold that a row names as a share of the nominal voltage."""
+    code, name = threshold
+    return rule_for(settings.rules, code).values[name] * settings.nominal_voltage_v
 
 
 def _outside(volts_v: tuple[float, ...], pen: Mapping[str, float]) -> bool:
