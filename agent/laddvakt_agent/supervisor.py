@@ -48,6 +48,7 @@ class Supervisor:
     on_change: Callable[[], None]  # something others should know has changed
     on_progress: Callable[[str], None]  # a line or the core has advanced
     started_s: float
+    keepers: tuple[Callable[[float], None], ...] = ()  # called once a second with the boot time
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
     _defect: asyncio.Future[None] = field(default_factory=asyncio.Future)
@@ -244,6 +245,8 @@ class Supervisor:
                 beaten_s = now_s
                 self._beat()
             self.alive.sign(now_s)
+            for look in self.keepers:
+                look(now_s)
             self.journal.retry_unsaved()
             self._note_tried_lines(now_s)
 

@@ -11,12 +11,12 @@ import pytest
 
 from agent.station_kit import bench
 from laddvakt_agent.alive import AliveFile
-from laddvakt_agent.assemble import RESUME_WITHIN_S
 from laddvakt_agent.core import session as core
 from laddvakt_agent.core.inputs import Inputs, Sample
 from laddvakt_agent.ledger.rows import AckRow
 from laddvakt_agent.published import TokenRef
 from laddvakt_agent.sessions import SETTLE_GRACE_S
+from laddvakt_agent.workshop import RESUME_WITHIN_S
 
 TOKEN = TokenRef(uid="A", type="RFID", contract_id="C", country_code="SE", party_id="LAD")
 

@@ -83,7 +83,8 @@ def end_left_open(store: Store, stamp: Mapping[str, SqlValue]) -> None:
 
 
 def _gap(store: Store, last_alive: Mapping[str, SqlValue]) -> dict[str, SqlValue]:
-    return {
+    unsaid: dict[str, SqlValue] = dict.fromkeys(_INTERVAL)
+    return unsaid | {
         "evse_uid": last_alive["evse_uid"],
         "status": UNKNOWN,
         "cause_class": NOT_RUNNING,

@@ -48,6 +48,8 @@ class SessionRow:
     settled: bool = False
     estimated: bool = False  # a meter value was inferred; the CDR says so
     periods: str = "[]"  # JSON
+    core: str | None = None  # the core's whole session as JSON; older rows lack it
+    unbilled: str | None = None  # why it will never be billed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,12 @@ class IntervalRow:
     ended_boot_id: str | None = None
     ended_s: float | None = None
     ended_wall: datetime | None = None
+    connector: str | None = None
+    cause: str | None = None  # what gave it this status; older rows lack it and what follows
+    fault_id: str | None = None
+    mrec: str | None = None
+    evidence: str | None = None
+    would_have_worked: str | None = None  # without its cause: yes, no, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +134,34 @@ class ContactorRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityRow:
+    """Something the security log must show for ever; `digest` covers it and `previous`."""
+
+    event: str
+    source: str
+    who: str
+    detail: str
+    result: str
+    boot_id: str
+    at_s: float
+    at_wall: datetime
+    clock_state: str
+    previous: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStepRow:
+    """A jump of the wall clock: what it said just before and just after."""
+
+    boot_id: str
+    at_s: float
+    from_wall: datetime
+    to_wall: datetime
+    clock_state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AckRow:
     """What a backend last confirmed of one object, or what was last offered to it."""
 
@@ -138,7 +174,15 @@ class AckRow:
 
 
 StoredRow: TypeAlias = (
-    SessionRow | FaultRow | IntervalRow | CommandRow | AckRow | SelfTestRow | ContactorRow
+    SessionRow
+    | FaultRow
+    | IntervalRow
+    | CommandRow
+    | AckRow
+    | SelfTestRow
+    | ContactorRow
+    | SecurityRow
+    | ClockStepRow
 )
 
 

@@ -1,7 +1,11 @@
 """The shape of `ledger.db`, and how an older one becomes this one.
 
-Migrations only add: the previous version of Laddvakt must be able to read what this one wrote,
-because an update may be rolled back. Every table carries when its row was last written (`w_*`).
+An update may be rolled back: the previous version of Laddvakt must be able to go on with what this
+one wrote. So migrations only add, and the file carries two numbers. `meta.schema` says how far it
+has been migrated; the header's `user_version` names the oldest schema whose readers can use it,
+for a reader refuses a file whose header is newer than itself.
+
+Every table carries when its row was last written (`w_*`).
 """
 
 from __future__ import annotations
@@ -9,7 +13,8 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x4C56_4B4C  # "LVKL", in the file's header
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+READABLE_FROM = 2  # the oldest schema whose readers can go on with this file
 
 _WRITTEN = """
     w_boot_id TEXT NOT NULL,
@@ -151,18 +156,81 @@ CREATE TABLE contactors (
 ) STRICT;
 """
 
-_MIGRATIONS: tuple[str, ...] = (_FIRST, _EVIDENCE)  # number n leads from version n to n + 1
+_NOTHING_LOST = f"""
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+ALTER TABLE runs ADD COLUMN version TEXT;
+ALTER TABLE sessions ADD COLUMN core TEXT;
+ALTER TABLE sessions ADD COLUMN unbilled TEXT;
+ALTER TABLE intervals ADD COLUMN connector TEXT;
+ALTER TABLE intervals ADD COLUMN cause TEXT;
+ALTER TABLE intervals ADD COLUMN fault_id TEXT;
+ALTER TABLE intervals ADD COLUMN mrec TEXT;
+ALTER TABLE intervals ADD COLUMN evidence TEXT;
+ALTER TABLE intervals ADD COLUMN would_have_worked TEXT;
+CREATE TABLE clock_steps (
+    number INTEGER PRIMARY KEY,
+    boot_id TEXT NOT NULL,
+    at_s REAL NOT NULL,
+    from_wall TEXT NOT NULL,
+    to_wall TEXT NOT NULL,
+    clock_state TEXT NOT NULL,
+    {_WRITTEN}
+) STRICT;
+CREATE TABLE security (
+    number INTEGER PRIMARY KEY,
+    event TEXT NOT NULL,
+    source TEXT NOT NULL,
+    who TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    result TEXT NOT NULL,
+    boot_id TEXT NOT NULL,
+    at_s REAL NOT NULL,
+    at_wall TEXT NOT NULL,
+    clock_state TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    {_WRITTEN}
+) STRICT;
+CREATE TABLE dropped (
+    class TEXT PRIMARY KEY,
+    rows INTEGER NOT NULL,
+    {_WRITTEN}
+) STRICT;
+"""
+
+# Number n leads from version n to n + 1.
+_MIGRATIONS: tuple[str, ...] = (_FIRST, _EVIDENCE, _NOTHING_LOST)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring an older or empty database to `SCHEMA_VERSION`, each step in one transaction."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    """Bring an older or empty database to `SCHEMA_VERSION`, each step in one transaction.
+
+    One that a newer version has already brought further is left as it is.
+    """
+    version = schema_of(connection)
     for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
         connection.executescript(
-            f"BEGIN IMMEDIATE;\n{script}\n"
-            f"PRAGMA application_id = {APPLICATION_ID};\n"
-            f"PRAGMA user_version = {number};\nCOMMIT;"
+            f"BEGIN IMMEDIATE;\n{script}\n{_numbers(number)}\n"
+            f"PRAGMA application_id = {APPLICATION_ID};\nCOMMIT;"
         )
     if version < SCHEMA_VERSION:
         # The header, not only the log, must show the version: see files.header_version.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def schema_of(connection: sqlite3.Connection) -> int:
+    """How far this database has been migrated; 0 while it is empty."""
+    (readable_from,) = connection.execute("PRAGMA user_version").fetchone()
+    if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").fetchone() is None:
+        return int(readable_from)
+    (version,) = connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
+    return int(version)
+
+
+def _numbers(version: int) -> str:
+    if version < 3:  # there was no `meta` yet
+        return f"PRAGMA user_version = {version};"
+    return (
+        f"INSERT OR REPLACE INTO meta VALUES ('schema', '{version}');\n"
+        f"PRAGMA user_version = {READABLE_FROM};"
+    )

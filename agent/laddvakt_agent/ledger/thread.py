@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -15,12 +15,17 @@ class LedgerThread:
     """Runs calls one after the other, in the order they were made, on one thread.
 
     `on_error` gets, in the loop, what a posted call raised; also what a call raised whose caller
-    had stopped waiting. A call once made is always carried out.
+    had stopped waiting. A call once made is always carried out. `executor` runs one call after
+    the other, in order; by default a thread of its own.
     """
 
-    def __init__(self, on_error: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, on_error: Callable[[BaseException], None], executor: Executor | None = None
+    ) -> None:
         self._on_error = on_error
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._executor: Executor = executor or ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix="ledger"
+        )
         self._loop = asyncio.get_running_loop()
         self._backlog = 0
 

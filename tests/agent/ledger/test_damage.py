@@ -11,7 +11,7 @@ import pytest
 from agent.ledger.samples import fault_row, latch, open_ledger, session_row
 from laddvakt_agent.clock import FakeTime
 from laddvakt_agent.ledger import Ledger, NewerSchema
-from laddvakt_agent.ledger.schema import SCHEMA_VERSION
+from laddvakt_agent.ledger.schema import READABLE_FROM, SCHEMA_VERSION
 
 
 def _filled(directory: Path) -> Path:
@@ -124,7 +124,7 @@ def test_every_write_is_synced(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path, FakeTime())
     assert _pragma(ledger, "journal_mode") == "wal"
     assert _pragma(ledger, "synchronous") == 2
-    assert _pragma(ledger, "user_version") == SCHEMA_VERSION
+    assert _pragma(ledger, "user_version") == READABLE_FROM
     ledger.close()
 
 
