@@ -49,6 +49,7 @@ class Seen:
     draws: bool | None = None
     dead: bool | None = None
     supply_lost: bool = False
+    unproved: bool = False
     answered: bool = False
     lock_said: bool | None = None
     poles_confirmed: bool = True
@@ -135,7 +136,7 @@ def see(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> Seen:
         reserved=inputs.reserved,
         unlock=inputs.unlock,
         secured=not settings.socket or lock_secured(life, said),
-        hold=_hold(settings, life, supply_lost=lost),
+        hold=_hold(settings, life, supply_lost=lost, unproved=inputs.session_unproved),
         ceiling_a=ceiling_a(allowed),
         given=allowed,
         proximity=fresh(inputs.proximity, age_s, now_s),
@@ -144,6 +145,7 @@ def see(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> Seen:
         if settings.socket or settings.has_phase_switch
         else None,
         supply_lost=lost,
+        unproved=inputs.session_unproved,
         answered=not inputs.resets.isdisjoint(_AT_THE_CHARGER),
         lock_said=said,
         poles_confirmed=_poles_confirmed(settings, life, inputs, now_s),
@@ -151,9 +153,11 @@ def see(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> Seen:
     )
 
 
-def _hold(settings: Settings, life: Life, *, supply_lost: bool) -> Hold | None:
+def _hold(settings: Settings, life: Life, *, supply_lost: bool, unproved: bool) -> Hold | None:
     if supply_lost:
         return Hold.SUPPLY
+    if unproved:
+        return Hold.PROOF
     if life.state_f:
         return Hold.STATE_F
     if settings.has_phase_switch and life.poles is not Poles.STANDING:

@@ -191,6 +191,7 @@ class Inputs:
     neutral_a: Sample[float] | None = None
     power_w: Sample[float] | None = None
     energy_wh: Sample[float] | None = None
+    meter_serial: Sample[str] | None = None  # as the meter itself says it
     frequency_hz: Sample[float] | None = None
     # The site's own meter.
     site_voltage_v: Sample[Phases] | None = None
@@ -211,6 +212,8 @@ class Inputs:
     shared: tuple[SharedBudget, ...] = ()  # of the station's other connectors
     # Wishes of people, backend and load management.
     authorised: bool = False  # a session is wanted: token accepted, not stopped
+    session_unproved: bool = False  # one of before the start; nothing shows yet that it is the same
+    session_found: str = ""  # what is made of it, as evidence
     in_service: bool = True  # False: the operator closed the connector, or its schedule did
     reserved: bool = False
     maintenance: bool = False  # a technician works here: an open door is no fault

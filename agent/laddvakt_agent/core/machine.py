@@ -64,6 +64,7 @@ def initial(
     *,
     latches_lost: bool = False,
     session_open: bool = False,
+    session_found: bool = False,
     wear: Wear | None = None,
     motion: Motion | None = None,
 ) -> Connector:
@@ -72,7 +73,7 @@ def initial(
     `latches` restores lock-outs and spent budgets; with `latches_lost` every budget counts as used
     up, and the fault of that name stands until a person at the charger resets. `session_open`: a
     session of before the restart goes on (its vehicle counts as plugged in until the pilot says
-    otherwise). `wear` and `motion` are the contactor's history.
+    otherwise). `session_found`: there was one, whatever becomes of it. `wear` and `motion` are the contactor's history.
     """
     life = Life(
         plugged=session_open,
@@ -88,7 +89,7 @@ def initial(
         started_s=now_s,
         detectors=applicable(settings),
         memory=Memory(
-            gear=gear_at_start(now_s, session_open=session_open),
+            gear=gear_at_start(now_s, session_found=session_open or session_found),
             wear=wear or Wear(),
             motion=replace(motion or Motion(), awaited_s=None, seen_s=now_s),
         ),

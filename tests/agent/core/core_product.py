@@ -130,6 +130,8 @@ def _broken_closed(
         yield "no ramp older than 6 s"
     if life.power is Power.CLOSED and not (inputs.authorised and life.session):
         yield "closed with an offer only when authorised"
+    if inputs.session_unproved:
+        yield "a session found at the start closes nothing before its proof"
     yield from _broken_readings(settings, inputs, now_s)
 
 
@@ -283,6 +285,12 @@ def _health(world: World, dice: Random) -> None:
     world.resets = frozenset({dice.choice((Reset.LOCAL, Reset.SERVICE))})
 
 
+def _prove(world: World, dice: Random) -> None:
+    """A session found at the start, if there is one, is shown to be the same."""
+    if dice.random() < 0.8:
+        world.override = {**world.override, "session_unproved": False}
+
+
 def _drive(world: World, dice: Random) -> None:
     """Plugged, authorised, asking; now and then with nobody on guard."""
     _health(world, dice)
@@ -295,6 +303,7 @@ _KNOBS: tuple[Callable[[World, Random], None], ...] = (
     *(_set("pilot", *Pilot, Pilot.B, Pilot.C, Pilot.C),) * 4,
     *(_set("authorised", True, True, False),) * 3,
     _set("in_service", True, True, False),
+    _prove,
     _set("guarded", True, True, True, False),
     _set("follows", True, True, False),
     _set("mirror", None, None, True, False),
@@ -350,6 +359,8 @@ class Day:
             world = world_for(settings)
             if dice.random() < 0.1:
                 world.lose_latches()
+            elif dice.random() < 0.1:
+                world.find_session()
             self._life(world, dice, min(400, steps - self.steps))
         return self
 

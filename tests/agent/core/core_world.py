@@ -70,6 +70,12 @@ class World:
         self.connector = machine.initial(self.settings, (), self.now_s, latches_lost=True)
         return self
 
+    def find_session(self) -> World:
+        """Another run of the agent, which found a session open and has no proof of it yet."""
+        self.connector = machine.initial(self.settings, (), self.now_s, session_open=True)
+        self.override = {**self.override, "session_unproved": True}
+        return self
+
     def at(self, state: State) -> bool:
         return self.connector.life.state is state
 

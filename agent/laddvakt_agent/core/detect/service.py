@@ -143,7 +143,7 @@ def session_recovered(s: Scene) -> Finding:
     recovered_s = s.memory.gear.service.recovered_s
     if recovered_s is None or s.now_s >= recovered_s + values(s, "session_recovered")["shown_s"]:
         return AWAY
-    return found(True, "a session of before the restart was found open")
+    return found(True, s.inputs.session_found or "a session of before the restart was found open")
 
 
 def contactor_worn(s: Scene) -> Finding:

@@ -136,6 +136,7 @@ def _held(case: Case) -> Iterator[Link]:
 
 _HOLDS = {
     Hold.SUPPLY: ("entered_s", "the supply's return"),
+    Hold.PROOF: ("entered_s", "fresh readings of vehicle, lock and meter; 30 s at most"),
     Hold.STATE_F: ("told_since_s", "the end of the pulse"),
     Hold.PHASES: ("phases_tried_s", "the end of the switching, about 12 s"),
     Hold.WAKING: ("wake_since_s", "the end of the pulse, 5 s"),

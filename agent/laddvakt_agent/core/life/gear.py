@@ -51,6 +51,11 @@ class GearView(Protocol):
         ...
 
     @property
+    def unproved(self) -> bool:
+        """Whether the vehicle is that of the session found at the start is not known yet."""
+        ...
+
+    @property
     def answered(self) -> bool:
         """A person at the charger has reset: an edge."""
         ...
@@ -89,7 +94,8 @@ class GearView(Protocol):
 def advance(settings: Settings, life: Life, view: GearView, faults: Summary, now_s: float) -> Life:
     """Every automaton that is fitted one step on; the same object when nothing moved."""
     life = _noted(settings, life, view, faults, now_s)
-    if settings.socket:
+    # Where a lock stands is evidence for a session of before the start, until it is moved.
+    if settings.socket and (not view.unproved or view.supply_lost or view.dead is False):
         life = _locked(life, view, now_s)
     if settings.has_phase_switch:
         life = _switched(settings, life, view, now_s)

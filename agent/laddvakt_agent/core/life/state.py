@@ -39,6 +39,7 @@ class Hold(enum.Enum):
     """Why the station offers nothing although a session goes on; the first that is true counts."""
 
     SUPPLY = "supply is lost"  # the plug shall be let go while there is power for the lock
+    PROOF = "session of before the restart awaits its proof"
     STATE_F = "state F is shown"
     PHASES = "phases are switched"
     WAKING = "vehicle is woken"

@@ -21,9 +21,9 @@ class GearMemory:
     service: ServiceMemory = field(default_factory=ServiceMemory)
 
 
-def gear_at_start(now_s: float, *, session_open: bool) -> GearMemory:
+def gear_at_start(now_s: float, *, session_found: bool) -> GearMemory:
     """Nothing yet, but whether the start found a session open."""
-    return GearMemory(service=ServiceMemory(recovered_s=now_s if session_open else None))
+    return GearMemory(service=ServiceMemory(recovered_s=now_s if session_found else None))
 
 
 def remember_gear(
