@@ -26,12 +26,17 @@ _PUT = (
     + ", ".join(f"{name} = excluded.{name}" for name in STAMP)
 )
 
+_AFTER_LOSS = 1 << 40  # no charger saves its latches so often
+
 
 class LatchKeeper:
     """The latches of one state folder, read once and written through.
 
     A broken file is set aside when the keeper is made, so that its evidence is not overwritten;
     not so with `examine=False`, for a folder that cannot be written or even read.
+
+    After a loss the sequence begins far above all that were ever written: a copy that could not be
+    read then and comes back, say with the disk it lies on, must not count for the newest.
     """
 
     def __init__(self, store: Store, directory: Path, boot: Boot, *, examine: bool = True) -> None:
@@ -44,7 +49,7 @@ class LatchKeeper:
         self._lost = copy is None and ever_written
         if examine:
             self._files.set_broken_aside(boot.started_wall)
-        self._copy = copy if copy is not None else Copy(sequence=0)
+        self._copy = copy if copy is not None else Copy(sequence=self._first_sequence())
         if copy is not None and copy != in_ledger:
             self._to_ledger()
 
@@ -80,6 +85,11 @@ class LatchKeeper:
             self._to_ledger()
             raise
         self._to_ledger()
+
+    def _first_sequence(self) -> int:
+        if not self._lost:
+            return 0
+        return _AFTER_LOSS + max(0, int(self._boot.started_wall.timestamp()))
 
     def _from_ledger(self) -> Copy | None:
         found = self._store.read("SELECT copy FROM latches")

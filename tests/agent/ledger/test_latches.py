@@ -146,9 +146,9 @@ def test_connectors_do_not_disturb_each_other(tmp_path: Path) -> None:
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     _saved(tmp_path)
     path = tmp_path / "latches.a"
-    path.write_bytes(path.read_bytes().replace(b"laddvakt-latches 1 ", b"laddvakt-latches 2 "))
+    path.write_bytes(path.read_bytes().replace(b"laddvakt-latches 1 ", b"laddvakt-latches 3 "))
     before = path.read_bytes()
-    with pytest.raises(NewerSchema, match="format 2, known up to 1"):
+    with pytest.raises(NewerSchema, match="format 3, known up to 2"):
         open_ledger(tmp_path, FakeTime())
     assert path.read_bytes() == before
 
