@@ -15,7 +15,7 @@ from laddvakt_agent.core.faults.catalogue import Act, FaultRule, rule_for
 from laddvakt_agent.core.model import ActiveFault, Latch
 from laddvakt_agent.faultbook import Entry
 from laddvakt_agent.ledger.ledger import Ledger
-from laddvakt_agent.ledger.rows import CommandRow, FaultRow, SessionRow
+from laddvakt_agent.ledger.rows import CommandRow, FaultRow, IntervalRow, SessionRow
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.published import CdrRecord
 from laddvakt_agent.sessions import Kept
@@ -95,9 +95,15 @@ class Journal:
 
     def status(self, evse_uid: str, status: str, at_s: float) -> None:
         """The status of an EVSE from now on."""
-        self.thread.post(
-            self.ledger.change_status, evse_uid, status, "own", at_s, self.wall.at(at_s)
+        row = IntervalRow(
+            evse_uid=evse_uid,
+            status=status,
+            cause_class="own",
+            begun_boot_id=self.boot_id,
+            begun_s=at_s,
+            begun_wall=self.wall.at(at_s),
         )
+        self.thread.post(self.ledger.change_status, (row,))
 
     def command(self, *, who: str, verb: str, connector: str, detail: str, outcome: str) -> None:
         """What somebody asked for, and what came of it."""

@@ -1,97 +1,174 @@
-"""How long each EVSE had which status; the raw material of availability figures."""
+"""How long each EVSE had which status, and why; the raw material of availability figures.
+
+Intervals join: each begins at the boot second at which the one before it ended, from the EVSE's
+first start on. Time of which nobody knows is an interval too, `UNKNOWN`, with the reason. `broken`
+says where that is not so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby, pairwise
 
-from laddvakt_agent.ledger.rows import IntervalRow, SqlValue, columns, to_columns
-from laddvakt_agent.ledger.store import STAMP, Store
-
-UNKNOWN = "UNKNOWN"  # OCPI Status
-NOT_RUNNING = "agent_not_running"  # cause class of the time between two runs
-
-_INTERVAL = columns(IntervalRow)
-_ALL = _INTERVAL + STAMP
-_ADD = (
-    f"INSERT INTO intervals ({', '.join(_ALL)}) VALUES ({', '.join(f':{name}' for name in _ALL)})"
+from laddvakt_agent.ledger.interval_rows import (
+    INTERVAL,
+    NOT_CONFIGURED,
+    NOT_RECORDED,
+    OWN,
+    REMOVED,
+    UNKNOWN_CLASS,
+    Instant,
+    Numbered,
+    add,
+    begun,
+    end,
+    ended,
+    everything,
+    newest,
+    put,
+    start_of,
+    starting,
+    unknown,
+    until,
 )
-_END = (
-    "UPDATE intervals SET ended_boot_id = :boot_id, ended_s = :at_s, ended_wall = :at_wall"
-    " WHERE evse_uid = :evse_uid AND ended_wall IS NULL"
+from laddvakt_agent.ledger.rows import IntervalRow, SqlValue
+from laddvakt_agent.ledger.store import Store
+
+CLASSES = frozenset(
+    {
+        "grid",
+        "vehicle",
+        "planned",
+        "vandalism",
+        "force_majeure",
+        "network",
+        "closed",
+        OWN,
+        UNKNOWN_CLASS,
+    }
 )
+EXCLUDED = CLASSES - {OWN, UNKNOWN_CLASS}  # what a regulation may leave out: never without evidence
 
 
-def change_status(
-    store: Store, evse_uid: str, status: str, cause_class: str, at_s: float, at_wall: datetime
-) -> bool:
-    """End the running interval and begin the next; False when nothing changed."""
-    same = store.read(
-        "SELECT 1 FROM intervals WHERE evse_uid = :evse_uid AND ended_wall IS NULL"
-        " AND status = :status AND cause_class = :cause_class",
-        {"evse_uid": evse_uid, "status": status, "cause_class": cause_class},
-    )
-    if same:
-        return False
-    row = IntervalRow(
-        evse_uid=evse_uid,
-        status=status,
-        cause_class=cause_class,
-        begun_boot_id=store.boot.boot_id,
-        begun_s=at_s,
-        begun_wall=at_wall,
-    )
-    began = to_columns(row)
+def change_status(store: Store, rows: Sequence[IntervalRow]) -> int:
+    """End the running intervals and begin these, in their order and in one commit; how many began.
+
+    What already runs like this changes nothing, nor does a row that a newer one has overtaken: the
+    same rows may be offered again. Of two rows of one instant the later counts.
+    """
     with store.write() as stamp:
-        store.execute(
-            _END,
-            {
-                "boot_id": store.boot.boot_id,
-                "at_s": at_s,
-                "at_wall": began["begun_wall"],
-                "evse_uid": evse_uid,
-            },
-        )
-        store.execute(_ADD, began | stamp)
-    return True
+        return sum(_change(store, row, stamp) for row in rows)
+
+
+def begin_evses(store: Store, configured: Mapping[str, str]) -> None:
+    """At a start: each EVSE (uid → connector) has a running interval, what is gone is `REMOVED`."""
+    started = start_of(store.boot)
+    known = {record["evse_uid"] for record in store.read("SELECT evse_uid FROM intervals")}
+    with store.write() as stamp:
+        for evse_uid, connector in configured.items():
+            last = newest(store, evse_uid)
+            if last is None or last.ended_wall is not None or last.status == REMOVED:
+                _change(store, starting(evse_uid, connector, started), stamp)
+        for evse_uid in sorted(known - configured.keys()):
+            _change(store, _removed(evse_uid, started), stamp)
 
 
 def intervals(store: Store, evse_uid: str) -> tuple[IntervalRow, ...]:
     """Every interval of an EVSE, newest first."""
     newest_first = (
-        f"SELECT {', '.join(_INTERVAL)} FROM intervals WHERE evse_uid = :evse_uid"
+        f"SELECT {', '.join(INTERVAL)} FROM intervals WHERE evse_uid = :evse_uid"
         " ORDER BY number DESC"
     )
     return store.rows(IntervalRow, newest_first, {"evse_uid": evse_uid})
 
 
-def end_left_open(store: Store, stamp: Mapping[str, SqlValue]) -> None:
-    """End what the previous run left running when it was last alive; unknown from then to now.
+def broken(store: Store) -> tuple[str, ...]:
+    """Where intervals do not join, run backwards or claim more than they can show; empty: nowhere.
 
-    Inside the same `write` as `begin_run`: dying between the two would falsify "last alive".
+    A hole before a row of an older version is no news: it left one after each of its starts.
     """
-    previous = store.execute(
-        "SELECT boot_id, last_s AS at_s, last_wall AS at_wall FROM runs WHERE run < :run"
-        " ORDER BY run DESC LIMIT 1",
-        {"run": store.run},
-    ).fetchone()
-    left = store.execute("SELECT evse_uid FROM intervals WHERE ended_wall IS NULL").fetchall()
-    for record in left if previous is not None else ():
-        last_alive: dict[str, SqlValue] = {**previous, "evse_uid": record["evse_uid"]}
-        store.execute(_END, last_alive)
-        store.execute(_ADD, {**_gap(store, last_alive), **stamp})
-
-
-def _gap(store: Store, last_alive: Mapping[str, SqlValue]) -> dict[str, SqlValue]:
-    unsaid: dict[str, SqlValue] = dict.fromkeys(_INTERVAL)
-    return unsaid | {
-        "evse_uid": last_alive["evse_uid"],
-        "status": UNKNOWN,
-        "cause_class": NOT_RUNNING,
-        "begun_boot_id": last_alive["boot_id"],
-        "begun_s": last_alive["at_s"],
-        "begun_wall": last_alive["at_wall"],
-        "ended_boot_id": store.boot.boot_id,
-        "ended_s": store.boot.started_s,
-        "ended_wall": to_columns(store.boot)["started_wall"],
+    boots = {
+        record["boot_id"]: record["first"]
+        for record in store.read("SELECT boot_id, min(run) AS first FROM runs GROUP BY boot_id")
     }
+    found: list[str] = []
+    for evse_uid, group in groupby(everything(store), key=lambda row: row.evse_uid):
+        rows = tuple(group)
+        for row in rows:
+            found += [f"{evse_uid}, interval {row.number}: {said}" for said in _wrong(row, boots)]
+        for one, other in pairwise(rows):
+            if said := _parted(one, other):
+                found.append(f"{evse_uid}, interval {one.number} and {other.number}: {said}")
+        if rows[-1].ended_wall is not None and rows[-1].cause is not None:
+            found.append(f"{evse_uid}, interval {rows[-1].number}: ended, and nothing follows")
+    return tuple(found)
+
+
+def _change(store: Store, row: IntervalRow, stamp: Mapping[str, SqlValue]) -> bool:
+    last = newest(store, row.evse_uid)
+    if last is not None and last.ended_wall is not None:
+        _fill(store, last, begun(row), stamp)
+    elif last is not None:
+        same_boot = last.begun_boot_id == row.begun_boot_id
+        if _kind(last) == _kind(row) or (same_boot and row.begun_s < last.begun_s):
+            return False
+        if same_boot and row.begun_s == last.begun_s:
+            put(store, last.number, row, stamp)
+            return True
+        end(store, last.number, begun(row))
+    add(store, row, stamp)
+    return True
+
+
+def _kind(row: IntervalRow) -> tuple[str | None, ...]:
+    """What makes an interval another one; new words about the same cause do not."""
+    return row.status, row.cause, row.cause_class, row.fault_id, row.would_have_worked
+
+
+def _fill(store: Store, last: Numbered, beginning: Instant, stamp: Mapping[str, SqlValue]) -> None:
+    """Older versions left a hole after a start; nobody knows any more what was in it."""
+    at = ended(last)
+    if at is not None and (at.boot_id, at.at_s) != (beginning.boot_id, beginning.at_s):
+        hole = unknown(last.evse_uid, last.connector, at, NOT_RECORDED)
+        add(store, until(hole, beginning), stamp)
+
+
+def _removed(evse_uid: str, at: Instant) -> IntervalRow:
+    row = unknown(evse_uid, None, at, NOT_CONFIGURED)
+    return replace(row, status=REMOVED, cause_class=OWN)
+
+
+def _wrong(row: Numbered, boots: Mapping[str, int]) -> Iterator[str]:
+    at = ended(row)
+    if at is None and (row.ended_boot_id, row.ended_s, row.ended_wall) != (None, None, None):
+        yield "half of an end"
+    if at is not None and _backwards(begun(row), at, boots):
+        yield f"it ends before it begins ({at.at_s:.3f} s < {row.begun_s:.3f} s of {at.boot_id})"
+    if row.cause is None:
+        return  # of an older version, which knew less
+    if row.cause_class not in CLASSES:
+        yield f"nobody knows the cause class '{row.cause_class}'"
+    if row.cause_class in EXCLUDED and not row.evidence:
+        yield f"of class {row.cause_class} without evidence"
+
+
+def _backwards(one: Instant, other: Instant, boots: Mapping[str, int]) -> bool:
+    if one.boot_id == other.boot_id:
+        return other.at_s < one.at_s
+    if one.boot_id not in boots or other.boot_id not in boots:
+        return False  # of a ledger that was set aside: their order is not known
+    return boots[other.boot_id] < boots[one.boot_id]
+
+
+def _parted(one: Numbered, other: Numbered) -> str:
+    """How two neighbours do not join; empty when they do."""
+    at, beginning = ended(one), begun(other)
+    if at is None:
+        return "the first has not ended, yet another follows"
+    if at.boot_id != beginning.boot_id:
+        return "" if other.cause is None else "one ends in another boot than the next begins"
+    apart_s = beginning.at_s - at.at_s
+    if apart_s == 0.0 or (apart_s > 0.0 and other.cause is None):
+        return ""
+    return f"{abs(apart_s):.3f} s {'between them' if apart_s > 0.0 else 'in both'}"

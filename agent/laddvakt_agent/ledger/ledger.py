@@ -8,14 +8,14 @@ of it stays; the ledger remains usable and a later call may succeed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
 from laddvakt_agent.clock import Boot, Clock, Moment
 from laddvakt_agent.core.model import Latch
-from laddvakt_agent.ledger import evidence, files, intervals, tables
+from laddvakt_agent.ledger import absence, evidence, files, intervals, tables
 from laddvakt_agent.ledger.latch_keeper import LatchKeeper
 from laddvakt_agent.ledger.rows import (
     AckRow,
@@ -61,7 +61,7 @@ class Ledger:
             now = store.moment()
             with store.write(now) as stamp:
                 store.begin_run(stamp)
-                intervals.end_left_open(store, stamp)
+                absence.end_left_open(store, stamp)
                 tables.prune_acks(store, now)
             ledger = cls(store, LatchKeeper(store, directory, boot), lock)
             ledger.salvaged = salvage(aside, store) if aside is not None else 0
@@ -193,11 +193,13 @@ class Ledger:
         """The newest faults, newest first."""
         return tables.faults(self._store, limit)
 
-    def change_status(
-        self, evse_uid: str, status: str, cause_class: str, at_s: float, at_wall: datetime
-    ) -> bool:
-        """End the running interval and begin the next; False when nothing changed."""
-        return intervals.change_status(self._store, evse_uid, status, cause_class, at_s, at_wall)
+    def change_status(self, rows: Sequence[IntervalRow]) -> int:
+        """End the running intervals and begin these; how many began."""
+        return intervals.change_status(self._store, rows)
+
+    def begin_evses(self, configured: Mapping[str, str]) -> None:
+        """At a start: an interval runs for each EVSE (uid → connector), others are removed."""
+        intervals.begin_evses(self._store, configured)
 
     def intervals(self, evse_uid: str) -> tuple[IntervalRow, ...]:
         """Every status interval of an EVSE, newest first."""

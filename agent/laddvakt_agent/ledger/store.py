@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from laddvakt_agent import __version__
 from laddvakt_agent.clock import Boot, Clock, ClockState, Moment
 from laddvakt_agent.ledger.errors import StorageError, StorageKind, from_sqlite, is_mistake
 from laddvakt_agent.ledger.rows import Row, SqlValue, from_columns, to_columns
@@ -44,10 +45,11 @@ class Store:
         before = self.execute("SELECT ended FROM runs ORDER BY run DESC LIMIT 1").fetchone()
         self.unclean = before is not None and not before["ended"]
         (record,) = self.execute(
-            "INSERT INTO runs (boot_id, started_s, started_wall, clock_state, last_s, last_wall)"
-            " VALUES (:boot_id, :started_s, :started_wall, :clock_state, :w_s, :w_wall)"
+            "INSERT INTO runs (boot_id, started_s, started_wall, clock_state, last_s, last_wall,"
+            " version) VALUES (:boot_id, :started_s, :started_wall, :clock_state, :w_s, :w_wall,"
+            " :version)"
             " RETURNING run",
-            {**to_columns(self.boot), **stamp},
+            {**to_columns(self.boot), **stamp, "version": __version__},
         ).fetchall()
         self.run = record["run"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
@@ -194,45 +193,6 @@ def test_unknown_and_double_faults_are_refused(tmp_path: Path, time: FakeTime) -
         ledger.update_fault(fault_row("f2"))
     with pytest.raises(Conflict, match="no such fault"):
         ledger.clear_fault("f2", at_s=1.0, at_wall=WALL)
-    ledger.close()
-
-
-def test_status_intervals_join_without_a_gap(tmp_path: Path, time: FakeTime) -> None:
-    ledger = open_ledger(tmp_path, time)
-    at = [WALL + timedelta(seconds=n) for n in range(3)]
-    assert ledger.change_status("e1", "AVAILABLE", "", 100.0, at[0])
-    assert not ledger.change_status("e1", "AVAILABLE", "", 101.0, at[1])
-    assert ledger.change_status("e1", "OUTOFORDER", "hardware", 102.0, at[2])
-    assert ledger.change_status("e2", "AVAILABLE", "", 100.0, at[0])
-    newest, first = ledger.intervals("e1")
-    assert (first.status, first.ended_s, first.ended_wall) == ("AVAILABLE", 102.0, at[2])
-    assert (newest.status, newest.cause_class, newest.begun_s) == ("OUTOFORDER", "hardware", 102.0)
-    assert newest.ended_wall is None
-    ledger.close()
-
-
-def test_time_without_an_agent_is_unknown(tmp_path: Path, time: FakeTime) -> None:
-    """An agent that dies says nothing; what it last wrote is the last that is certain."""
-    dead = open_ledger(tmp_path, time)
-    dead.change_status("e1", "AVAILABLE", "", 100.0, WALL)
-    time.advance(60.0)
-    dead.heartbeat(time.boot_s(), time.wall())
-    dead._store.close()  # as if killed: nothing more is written
-    assert dead._lock is not None
-    os.close(dead._lock)
-
-    time.advance(30.0)
-    time.reboot(SECOND_BOOT, off_s=600.0, uptime_s=20.0)
-    ledger = open_ledger(tmp_path, time)
-    gap, last = ledger.intervals("e1")
-    assert (last.status, last.ended_s, last.ended_wall) == (
-        "AVAILABLE",
-        160.0,
-        WALL + timedelta(seconds=60),
-    )
-    assert (gap.status, gap.cause_class) == ("UNKNOWN", "agent_not_running")
-    assert (gap.begun_s, gap.ended_s, gap.ended_boot_id) == (160.0, 20.0, SECOND_BOOT)
-    assert gap.ended_wall == time.wall()
     ledger.close()
 
 
