@@ -16,6 +16,7 @@ from pathlib import Path
 from laddvakt_agent.clock import Boot, Clock, Moment
 from laddvakt_agent.core.model import Latch
 from laddvakt_agent.ledger import absence, evidence, files, intervals, tables
+from laddvakt_agent.ledger.clock_book import ClockBook
 from laddvakt_agent.ledger.latch_keeper import LatchKeeper
 from laddvakt_agent.ledger.rows import (
     AckRow,
@@ -38,6 +39,7 @@ class Ledger:
         self._store = store
         self._keeper = keeper
         self._lock = lock
+        self.times = ClockBook(store)
         self.damaged_aside: Path | None = None
         self.damage = ""  # what was wrong with it
         self.salvaged = 0  # rows saved from it

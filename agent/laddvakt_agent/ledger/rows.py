@@ -152,13 +152,14 @@ class SecurityRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockStepRow:
-    """A jump of the wall clock: what it said just before and just after."""
+    """A jump of the wall clock, or that it became known: what was believed before and after."""
 
     boot_id: str
     at_s: float
     from_wall: datetime
     to_wall: datetime
-    clock_state: str
+    clock_state: str  # after it
+    reason: str = "step"  # … "sync": synchronised, "peer": the backend told the time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

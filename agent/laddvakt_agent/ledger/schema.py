@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from laddvakt_agent.ledger.views import VIEWS
+
 APPLICATION_ID = 0x4C56_4B4C  # "LVKL", in the file's header
 SCHEMA_VERSION = 3
 READABLE_FROM = 2  # the oldest schema whose readers can go on with this file
@@ -174,6 +176,7 @@ CREATE TABLE clock_steps (
     from_wall TEXT NOT NULL,
     to_wall TEXT NOT NULL,
     clock_state TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT 'step',
     {_WRITTEN}
 ) STRICT;
 CREATE TABLE security (
@@ -196,7 +199,7 @@ CREATE TABLE dropped (
     rows INTEGER NOT NULL,
     {_WRITTEN}
 ) STRICT;
-"""
+{VIEWS}"""
 
 # Number n leads from version n to n + 1.
 _MIGRATIONS: tuple[str, ...] = (_FIRST, _EVIDENCE, _NOTHING_LOST)
