@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from laddvakt_agent.ledger import aside
 from laddvakt_agent.ledger.errors import (
     LedgerError,
     LedgerInUse,
@@ -58,6 +59,17 @@ def lock(directory: Path) -> int:
     return descriptor
 
 
+def holds(descriptor: int, directory: Path) -> bool:
+    """Whether this is the lock that lies in the folder now, and can be written."""
+    held = os.fstat(descriptor)
+    try:
+        found = (directory / _LOCK).stat()
+    except OSError:
+        return False
+    writable = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+    return writable and (held.st_dev, held.st_ino) == (found.st_dev, found.st_ino)
+
+
 def lock_without_writing(directory: Path) -> int | None:
     """The same lock in a folder that cannot be written; `None` where it cannot be had at all.
 
@@ -83,49 +95,65 @@ def in_memory() -> sqlite3.Connection:
 def open_checked(directory: Path, wall: datetime) -> tuple[sqlite3.Connection, Path | None, str]:
     """The ledger's connection; where a broken file was put, and why, if there was one.
 
+    What was put aside, now or earlier, and not taken over yet is `aside.due`.
+
     Raises:
         NewerSchema: written by a newer version; nothing was touched.
         StorageError: the disk does not take it.
     """
     path = directory / NAME
-    aside: Path | None = None
+    broken: Path | None = None
     reason = ""
     with os_errors(path):
+        aside.finish(path)
         if path.exists():
             _close_to_others(path)
             try:
                 return _open_existing(path), None, ""
             except Damaged as damage:
                 reason = str(damage)
-                aside = set_aside(path, wall)
-        _create(directory)
-    return _connect(path), aside, reason
+                broken = aside.set_ledger_aside(path, wall)
+        aside.set_strays_aside(path, wall)
+        put_in_place(directory, create(directory))
+    return connect(path), broken, reason
 
 
-def set_aside(path: Path, wall: datetime) -> Path:
-    """Rename a broken file with its log, so that it can still be examined; its new path."""
-    stamp = wall.strftime("%Y%m%dT%H%M%SZ")
-    target = path.with_name(f"{path.name}.damaged-{stamp}")
-    number = 1
-    while target.exists():
-        target = path.with_name(f"{path.name}.damaged-{stamp}.{number}")
-        number += 1
-    for suffix in ("-wal", "-shm"):
-        companion = path.with_name(path.name + suffix)
-        if companion.exists():
-            companion.rename(target.with_name(target.name + suffix))
-    path.rename(target)
-    sync_directory(path.parent)
-    return target
+def create(directory: Path) -> Path:
+    """A new ledger, whole under another name: an empty `ledger.db` is so always damage.
 
-
-def sync_directory(directory: Path) -> None:
-    """Make renames in this folder survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    Raises:
+        StorageError: the disk does not take it.
+    """
+    new = _new_file(directory)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with closing(connect(new)) as connection:
+            migrate(connection)
+    except sqlite3.Error as error:
+        raise from_sqlite(error, new) from error
+    return new
+
+
+def create_copy(directory: Path, source: sqlite3.Connection) -> Path:
+    """What an open ledger holds, as a new file under another name.
+
+    Raises:
+        StorageError: it cannot be read any more, or the disk does not take it.
+    """
+    new = _new_file(directory)
+    try:
+        with closing(connect(new)) as connection:
+            source.backup(connection)
+            migrate(connection)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error as error:
+        raise from_sqlite(error, new) from error
+    return new
+
+
+def put_in_place(directory: Path, new: Path) -> None:
+    """Give a new ledger its name; no other file may have it now."""
+    new.rename(directory / NAME)
+    aside.sync_directory(directory)
 
 
 @contextmanager
@@ -152,7 +180,7 @@ def _hold(descriptor: int, path: Path) -> None:
 def _open_existing(path: Path) -> sqlite3.Connection:
     _check_header(path)
     try:
-        connection = _connect(path)
+        connection = connect(path)
     except sqlite3.DatabaseError as error:
         raise _judged(error, path) from error
     try:
@@ -215,22 +243,17 @@ def _close_to_others(path: Path) -> None:
             file.chmod(found.st_mode & _MODE)
 
 
-def _create(directory: Path) -> None:
-    """Make the new file whole under another name: an empty `ledger.db` is so always damage."""
+def _new_file(directory: Path) -> Path:
     new = directory / _NEW
-    for suffix in ("", "-wal", "-shm"):
-        new.with_name(new.name + suffix).unlink(missing_ok=True)
-    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE))
-    try:
-        with closing(_connect(new)) as connection:
-            migrate(connection)
-    except sqlite3.Error as error:
-        raise from_sqlite(error, new) from error
-    new.rename(directory / NAME)
-    sync_directory(directory)
+    with os_errors(new):
+        for suffix in ("", *aside.COMPANIONS):
+            new.with_name(new.name + suffix).unlink(missing_ok=True)
+        os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE))
+    return new
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection whose every commit is on the disk when it returns."""
     # One thread at a time uses it: see thread.LedgerThread.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:

@@ -77,6 +77,15 @@ class LatchKeeper:
         self._write_all()
         self._lost = False
 
+    def write_again(self) -> None:
+        """Bring ledger and file to what is known: they lie elsewhere, or are new.
+
+        Raises:
+            StorageError: a copy could not be written; the other was tried all the same.
+        """
+        if self._copy.connectors:
+            self._write_all()
+
     def _write_all(self) -> None:
         """The file first: it needs less of the disk than the database."""
         try:

@@ -31,8 +31,9 @@ import msgspec
 from laddvakt_agent.clock import Boot, ClockState
 from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.model import Latch
+from laddvakt_agent.ledger.aside import set_aside, sync_directory
 from laddvakt_agent.ledger.errors import NewerSchema, StorageError
-from laddvakt_agent.ledger.files import os_errors, set_aside, sync_directory
+from laddvakt_agent.ledger.files import os_errors
 
 FORMAT = 2  # a body says its own format since 2
 READABLE_FROM = 1  # the oldest format whose readers can go on with what is written here

@@ -15,9 +15,11 @@ from pathlib import Path
 
 from laddvakt_agent.clock import Boot, Clock, Moment
 from laddvakt_agent.core.model import Latch
-from laddvakt_agent.ledger import absence, evidence, files, intervals, tables
+from laddvakt_agent.ledger import evidence, files, intervals, tables
 from laddvakt_agent.ledger.clock_book import ClockBook
+from laddvakt_agent.ledger.found import FoundSessions
 from laddvakt_agent.ledger.latch_keeper import LatchKeeper
+from laddvakt_agent.ledger.renewal import Renewal, begin
 from laddvakt_agent.ledger.rows import (
     AckRow,
     CommandRow,
@@ -27,7 +29,7 @@ from laddvakt_agent.ledger.rows import (
     SelfTestRow,
     SessionRow,
 )
-from laddvakt_agent.ledger.salvage import salvage
+from laddvakt_agent.ledger.salvage import take_over_due
 from laddvakt_agent.ledger.store import Store
 from laddvakt_agent.published import CdrRecord
 
@@ -35,10 +37,11 @@ from laddvakt_agent.published import CdrRecord
 class Ledger:
     """The open ledger of one state folder; made by `Ledger.open`."""
 
-    def __init__(self, store: Store, keeper: LatchKeeper, lock: int | None) -> None:
+    def __init__(self, store: Store, keeper: LatchKeeper, renewal: Renewal) -> None:
         self._store = store
         self._keeper = keeper
-        self._lock = lock
+        self.renewal = renewal
+        self.found = FoundSessions(store)
         self.times = ClockBook(store)
         self.damaged_aside: Path | None = None
         self.damage = ""  # what was wrong with it
@@ -60,14 +63,12 @@ class Ledger:
             connection, aside, damage = files.open_checked(directory, boot.started_wall)
             undo.callback(connection.close)
             store = Store(connection, directory / files.NAME, boot=boot, clock=clock)
-            now = store.moment()
-            with store.write(now) as stamp:
-                store.begin_run(stamp)
-                absence.end_left_open(store, stamp)
-                tables.prune_acks(store, now)
-            ledger = cls(store, LatchKeeper(store, directory, boot), lock)
-            ledger.salvaged = salvage(aside, store) if aside is not None else 0
+            salvaged = take_over_due(store)
+            begin(store)
+            keeper = LatchKeeper(store, directory, boot)
+            ledger = cls(store, keeper, Renewal(store, keeper, directory, lock, on_disk=True))
             undo.pop_all()
+        ledger.salvaged = salvaged
         ledger.damaged_aside, ledger.damage = aside, damage
         return ledger
 
@@ -95,7 +96,8 @@ class Ledger:
             undo.callback(store.close)
             with store.write() as stamp:
                 store.begin_run(stamp)
-            ledger = cls(store, LatchKeeper(store, directory, boot, examine=False), lock)
+            keeper = LatchKeeper(store, directory, boot, examine=False)
+            ledger = cls(store, keeper, Renewal(store, keeper, directory, lock, on_disk=False))
             undo.pop_all()
         return ledger
 
@@ -112,8 +114,8 @@ class Ledger:
                 )
         finally:
             self._store.close()
-            if self._lock is not None:
-                os.close(self._lock)
+            if self.renewal.lock is not None:
+                os.close(self.renewal.lock)
 
     def heartbeat(
         self, at_s: float, at_wall: datetime, sessions: Iterable[SessionRow] = ()

@@ -110,6 +110,18 @@ class Store:
         except msgspec.DecodeError as error:
             raise StorageError(StorageKind.DAMAGED, self.path, str(error)) from error
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The database this writes to now."""
+        return self._connection
+
+    def swap(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        """Go on in another database; the one before, as it was."""
+        connection.row_factory = sqlite3.Row
+        before, self._connection = self._connection, connection
+        self._sync_noted = False
+        return before
+
     def close(self) -> None:
         """Close the connection; the log is folded into the file."""
         self._connection.close()
