@@ -1,13 +1,15 @@
 """How long the agent was away: a sign of life each second in memory, free for the disk.
 
-It lies beside the API socket, on a file system that a reboot empties. Without it the agent may
-have been away for any time, and another vehicle may be plugged in.
+It lies beside the API socket, on a file system that a reboot empties. Without it the ledger's last
+word counts, which may be minutes older. It carries the number of the run that signed: only the run
+that watched a session can say until when.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,19 +20,20 @@ class AliveFile:
 
     path: Path
     boot_id: str
+    run: Callable[[], int]  # of the ledger as it is now: another one, another number
 
     def sign(self, now_s: float) -> None:
-        """Say that the agent lives; where that cannot be written, nobody will rely on it."""
+        """Say that the agent lives; where that cannot be written, an older sign stays."""
         beside = self.path.with_suffix(".new")
         with contextlib.suppress(OSError):
-            beside.write_text(f"{self.boot_id} {now_s:.3f}", encoding="ascii")
+            beside.write_text(f"{self.boot_id} {now_s:.3f} {self.run()}", encoding="ascii")
             os.replace(beside, self.path)
 
-    def away_s(self, now_s: float) -> float | None:
-        """Seconds since the last sign in this boot, `None` when that cannot be told."""
+    def signed_s(self, run: int) -> float | None:
+        """When that run last signed in this boot, `None` when that cannot be told."""
         try:
-            boot_id, at_s = self.path.read_text(encoding="ascii").split()
-            away_s = now_s - float(at_s)
+            boot_id, at_s, signer = self.path.read_text(encoding="ascii").split()
+            signed_s, by = float(at_s), int(signer)
         except (OSError, ValueError):
             return None
-        return away_s if boot_id == self.boot_id and away_s >= 0.0 else None
+        return signed_s if (boot_id, by) == (self.boot_id, run) else None

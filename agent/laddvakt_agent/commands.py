@@ -110,6 +110,11 @@ class Commands:
                 f"connector {name} has a session already",
                 f"stop it first: laddvakt connector {name} stop",
             )
+        if guard.found is not None:
+            raise NotPossible(
+                f"connector {name}: a session of before the restart is looked at first",
+                "try again in half a minute",
+            )
         if not guard.durable:
             raise NotPossible(
                 "the ledger cannot be written, no session would be billed",

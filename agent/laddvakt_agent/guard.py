@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -30,10 +30,12 @@ from laddvakt_agent.core.model import (
     StateChanged,
     StateFCommanded,
 )
+from laddvakt_agent.core.resume import Answer, deadline_s
 from laddvakt_agent.core.session import held_back
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.evidence import Evidence
 from laddvakt_agent.faultbook import FaultBook
+from laddvakt_agent.found import Found
 from laddvakt_agent.inputs import Roles, Wishes
 from laddvakt_agent.published import TokenRef
 from laddvakt_agent.sessions import SessionKeeper
@@ -42,8 +44,6 @@ from laddvakt_agent.wiring import Wiring
 UNUSED_TOKEN_S = 120.0  # whoever was let in and did not begin must show the token again
 
 log = structlog.get_logger()
-
-FREE_TOKEN_UID = "free"  # OCPI wants a token in every session, also where nobody had to show one
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +62,8 @@ class Guard:
     device_names: frozenset[str]
     free_token: TokenRef | None  # authorisation = "free": who is written down
     save_latches: Callable[[str, tuple[Latch, ...]], None]
+    found: Found | None = None  # a session of before the start, not yet proved to be the same
+    found_words: str = ""  # what became of it
     token: TokenRef | None = None
     auth_method: str = "WHITELIST"
     prepared: bool = False  # the board was told once what it must do when the agent dies
@@ -97,6 +99,8 @@ class Guard:
         unlock, self.unlock = self.unlock, False
         return Wishes(
             authorised=self._authorised(),
+            session_unproved=self.found is not None,
+            session_found=self.found_words,
             in_service=self.in_service and self.durable and not self.shutting_down,
             maintenance=self.maintenance,
             unlock=unlock,
@@ -106,7 +110,7 @@ class Guard:
 
     def step(self, inputs: Inputs, now_s: float) -> bool:
         """One round of the core; True when something changed that others should know."""
-        self.inputs = inputs
+        self.inputs = inputs = self._with_proof(inputs, now_s)
         self.connector, effects = machine.step(self.settings, self.connector, inputs, now_s)
         self.stepped_s, self.steps = now_s, self.steps + 1
         wall = self.keeper.wall_at(now_s)
@@ -128,7 +132,11 @@ class Guard:
 
     def due_s(self, now_s: float) -> float | None:
         """When the next step is due even if no reading arrives."""
-        return machine.next_deadline_s(self.settings, self.connector, self.inputs, now_s)
+        due_s = machine.next_deadline_s(self.settings, self.connector, self.inputs, now_s)
+        if self.found is None:
+            return due_s
+        proof_s = deadline_s(self.found.claim)
+        return proof_s if due_s is None else min(due_s, proof_s)
 
     @property
     def charging_wanted(self) -> bool:
@@ -139,17 +147,33 @@ class Guard:
         """Begins only where it can be guarded and billed; on the way out every session ends."""
         if self.shutting_down or not self.charging_wanted:
             return False
-        if self.keeper.running is not None:
+        if self.keeper.running is not None or self.found is not None:
             return True
         # The last session must have its final meter value before another one counts.
         return self._able() and not self.keeper.ending
+
+    def _with_proof(self, inputs: Inputs, now_s: float) -> Inputs:
+        """A found session goes on once the readings prove it, or ends once they refuse it."""
+        if self.found is None or self.shutting_down:
+            return inputs
+        verdict = self.found.judge(self.settings, self.connector.life, inputs, now_s)
+        if verdict.answer is Answer.OPEN:
+            return inputs
+        proved = verdict.answer is Answer.PROVED
+        self.found_words = f"{'resumed' if proved else 'closed'}: {verdict.why}"
+        if not proved:  # the core ends it in this very step
+            return replace(inputs, authorised=False, session_found=self.found_words)
+        log.info("session_resumed", connector=self._id, why=verdict.why)
+        self.keeper.resume(self.found.kept, self.found.away_s)
+        self.found = None
+        return replace(inputs, session_unproved=False, session_found=self.found_words)
 
     def _able(self) -> bool:
         return self.prepared and self.durable
 
     def _forget_unused(self, inputs: Inputs, now_s: float) -> None:
         """An unplugged vehicle takes its authorisation with it; one not used runs out."""
-        if self.keeper.running is not None:
+        if self.keeper.running is not None or self.found is not None:
             return
         pilot = inputs.pilot
         age_s = self.settings.sample_max_age_s
@@ -242,6 +266,11 @@ class Guard:
     def _end_session(self, reason: str, now_s: float) -> None:
         """A clean stop of the agent keeps the session: the next start resumes it."""
         if self.shutting_down:
+            return
+        found, self.found = self.found, None
+        if found is not None:
+            self.keeper.refuse(found.kept, found.end_reason(reason), found.last_s, now_s)
+            self.token, self.stopped = None, found.by_hand
             return
         closed = machine.outputs(self.connector).closed
         self.keeper.end(reason, now_s, opened_s=None if closed else (self.opened_s or now_s))

@@ -115,6 +115,8 @@ class Wishes:
     """What people and the backend want of a connector now."""
 
     authorised: bool = False
+    session_unproved: bool = False
+    session_found: str = ""
     in_service: bool = True
     reserved: bool = False
     maintenance: bool = False
@@ -160,6 +162,8 @@ def assemble(
         tests=tuple(tests),
         shared=shared,
         authorised=wishes.authorised,
+        session_unproved=wishes.session_unproved,
+        session_found=wishes.session_found,
         in_service=wishes.in_service,
         reserved=wishes.reserved,
         maintenance=wishes.maintenance,

@@ -69,6 +69,20 @@ class SessionKeeper:
         self.save(self.running)
         log.info("session_begun", connector=self.connector, session=session.id)
 
+    def resume(self, kept: Kept, away_s: float) -> None:
+        """A session of before the restart goes on; the station held it back since `away_s`."""
+        session = core.observe(kept.session, None, charging=False, now_s=away_s, held=True)
+        self.running = replace(kept, session=session)
+        self.save(self.running)
+
+    def refuse(self, kept: Kept, reason: str, ended_s: float, now_s: float) -> None:
+        """A session of before the restart does not go on; its last meter value is awaited."""
+        session = core.end(kept.session, reason, min(ended_s, now_s))
+        kept = self._tell(replace(kept, session=session, opened_s=None), now_s)
+        self.ending.append(kept)
+        self.save(kept)
+        log.warning("session_closed", connector=self.connector, session=session.id, reason=reason)
+
     def end(self, reason: str, now_s: float, *, opened_s: float | None) -> None:
         """The session is over; its last meter value is still awaited."""
         if self.running is None:

@@ -244,7 +244,8 @@ class Supervisor:
             if now_s - beaten_s >= every_s:
                 beaten_s = now_s
                 self._beat()
-            self.alive.sign(now_s)
+            if all(guard.durable for guard in self.guards.values()):
+                self.alive.sign(now_s)
             for look in self.keepers:
                 look(now_s)
             self.journal.retry_unsaved()

@@ -12,30 +12,29 @@ from laddvakt_agent.alive import AliveFile
 from laddvakt_agent.clock import Clock
 from laddvakt_agent.config import Config, ConnectorConfig
 from laddvakt_agent.core import machine
-from laddvakt_agent.core import session as core_session
 from laddvakt_agent.core.diagnose.picture import Beside
 from laddvakt_agent.core.faults.catalogue import FaultRule, with_overrides
 from laddvakt_agent.core.health import Motion
 from laddvakt_agent.core.memory.wear import Wear
 from laddvakt_agent.core.model import Latch
+from laddvakt_agent.core.resume import Answer
 from laddvakt_agent.core.session import settle_after_s
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.evidence import Evidence
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.fixed import settings_of
-from laddvakt_agent.guard import FREE_TOKEN_UID, Guard
+from laddvakt_agent.found import Finder, Found, last_read_s
+from laddvakt_agent.guard import Guard
 from laddvakt_agent.hardware import Hardware
 from laddvakt_agent.inputs import Roles
 from laddvakt_agent.journal import Journal
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
-from laddvakt_agent.published import CdrRecord, TokenRef
+from laddvakt_agent.published import CdrRecord
 from laddvakt_agent.sessions import Kept, SessionKeeper
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.wall import Wall
 from laddvakt_agent.wiring import Wiring
-
-RESUME_WITHIN_S = 30.0  # away for longer, another vehicle may have come: the session is settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +51,7 @@ class Workshop:
     evidence: Evidence
     contactors: Mapping[str, tuple[Wear, Motion]]
     unclean: bool  # the run before this one did not end in good order
-    resumes: bool  # the agent was away for so short a time that it is the same vehicle
+    finder: Finder
 
     def furnish(self, hardware: Hardware) -> None:
         """Tell the book where everything is, and what stood when the agent last stopped."""
@@ -98,14 +97,14 @@ class Workshop:
         settings = settings_of(self.config, part, roles, self.rules, unclean_stop=self.unclean)
         inherited = self.journal.inherited_sessions(part.id)
         wear, motion = self.contactors.get(part.id, (None, None))
-        left_open = [kept for kept in inherited if kept.session.ended_s is None]
-        running = left_open[-1] if left_open and self.resumes else None
+        found = self.finder.find(part, settings, inherited)
         connector = machine.initial(
             settings,
             latches,
             self.clock.now_s(),
             latches_lost=lost,
-            session_open=running is not None,
+            session_open=found is not None and found.verdict.answer is Answer.OPEN,
+            session_found=found is not None,
             wear=wear,
             motion=motion,
         )
@@ -120,13 +119,13 @@ class Workshop:
             book=self.book,
             connector=connector,
             device_names=frozenset(part.device_names()),
-            free_token=_free_token(self.config),
+            free_token=self.finder.free_token(),
             save_latches=self.journal.latches,
             guarded=roles.contactor.hold_s is not None,
             # Where nobody must show a token, a stop before the restart must not be forgotten.
-            stopped=not left_open,
+            stopped=found is None or bool(found.claim.withdrawn),
         )
-        _resume(guard, inherited, running, self.clock.now_s())
+        _take_over(guard, inherited, found, self.clock.now_s())
         return guard
 
     def _actuator(self, name: str, roles: Roles, stepped_s: Callable[[], float]) -> Actuator:
@@ -159,31 +158,29 @@ class Workshop:
         )
 
 
-def _resume(guard: Guard, inherited: tuple[Kept, ...], running: Kept | None, now_s: float) -> None:
-    """The session of a vehicle that is surely the same goes on; the others are settled.
+def _take_over(
+    guard: Guard, inherited: tuple[Kept, ...], found: Found | None, now_s: float
+) -> None:
+    """The newest open session may go on once it is proved the same; the others are settled.
 
     Their last value is awaited from now on: the meter was not read while the agent was away.
     """
-    if running is not None:
-        guard.keeper.running = running
-        guard.token, guard.auth_method = running.token, running.auth_method
     for kept in inherited:
-        if kept is not running:
-            ended_s = kept.session.last_taken_s or kept.session.begun_s
-            session = core_session.end(kept.session, "the agent was away", min(ended_s, now_s))
-            guard.keeper.ending.append(replace(kept, session=session, opened_s=None))
+        if found is not None and kept is found.kept:
+            _settle_or_prove(guard, found, now_s)
+        elif kept.session.ended_s is None:
+            guard.keeper.refuse(kept, "another session began after it", last_read_s(kept), now_s)
+        else:
+            guard.keeper.ending.append(replace(kept, opened_s=None))
 
 
-def _free_token(config: Config) -> TokenRef | None:
-    if config.station.authorisation != "free":
-        return None
-    return TokenRef(
-        uid=FREE_TOKEN_UID,
-        type="AD_HOC_USER",
-        contract_id=FREE_TOKEN_UID,
-        country_code=config.station.country_code,
-        party_id=config.station.party_id,
-    )
+def _settle_or_prove(guard: Guard, found: Found, now_s: float) -> None:
+    if found.verdict.answer is Answer.OPEN:
+        guard.found = found
+        guard.token, guard.auth_method = found.kept.token, found.kept.auth_method
+        return
+    guard.found_words = f"closed: {found.verdict.why}"
+    guard.keeper.refuse(found.kept, found.verdict.why, found.last_s, now_s)
 
 
 def workshop(
@@ -208,8 +205,7 @@ def workshop(
         save=journal.fault,
     )
     beside = Path(config.agent.api_socket).with_suffix(".alive")
-    alive = AliveFile(path=beside, boot_id=clock.boot_id)
-    away_s = alive.away_s(clock.now_s())
+    alive = AliveFile(path=beside, boot_id=clock.boot_id, run=lambda: ledger.found.run)
     return Workshop(
         config=config,
         clock=clock,
@@ -221,5 +217,5 @@ def workshop(
         evidence=evidence,
         contactors=evidence.contactors(),
         unclean=ledger.unclean,
-        resumes=away_s is not None and away_s <= RESUME_WITHIN_S,
+        finder=Finder(config=config, clock=clock, alive=alive, ledger=ledger.found),
     )

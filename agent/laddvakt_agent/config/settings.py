@@ -27,6 +27,7 @@ class StationConfig(msgspec.Struct, frozen=True, kw_only=True):
     publish: bool = True
     authorisation: str = "token"
     supply: str = "tn-tt-230-400"
+    calibration_law: str = "none"  # "eichrecht": only what the meter signed is billed
     site_meter: str | None = None  # the device that measures the whole site
     site_limit_a: float | None = None  # per phase
     unbalance_limit_a: float | None = None  # national limit of single-phase draw
@@ -42,6 +43,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     tcp_safety_period_s: float = 0.2
     energy_period_s: float = 1.0
     session_report_s: float = 600.0
+    resume_within_s: float = 900.0  # after a longer absence a session is closed; 0: always
 
 
 class LineConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,9 +128,11 @@ class ConnectorConfig(msgspec.Struct, frozen=True, kw_only=True):
     lock: OutputConfig | None = None
     phase_switch: OutputConfig | None = None  # on: one phase
     phase_map: str = "L1L2L3"
+    meter_behind_contactor: bool = False  # its supply comes from the load side
     neutral_rating_a: float | None = None
     safe_current_a: float | None = None
     unlock_on_supply_loss: bool = False
+    lock_keeps_place: bool = False  # also without supply: a bolt driven by a motor, not a coil
     phases: int = 3
     nominal_voltage_v: float = 230.0
     unattended_current_a: float | None = None

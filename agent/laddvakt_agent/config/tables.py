@@ -47,6 +47,7 @@ STATION = Table(
         "currency": Key(pattern=r"[A-Z]{3}", hint="ISO 4217, like SEK"),
         "publish": Key(kind=bool),
         "authorisation": Key(choices=("token", "free")),
+        "calibration_law": Key(choices=("none", "eichrecht")),
         "supply": Key(choices=("tn-tt-230-400", "it-tt-3x230", "1ph")),
         "site_meter": Key(pattern=_NAME),
         "site_limit_a": Key(kind=float, low=6.0, high=1000.0),
@@ -63,6 +64,9 @@ AGENT = Table(
         "tcp_safety_period_s": Key(kind=float, low=0.05, high=0.4),
         "energy_period_s": Key(kind=float, low=0.2, high=60.0),
         "session_report_s": Key(kind=float, low=5.0, high=3600.0),
+        "resume_within_s": Key(
+            kind=float, low=0.0, high=900.0, hint="seconds; 0 resumes no session after a restart"
+        ),
     }
 )
 
@@ -109,9 +113,11 @@ CONNECTOR = Table(
         "lock": _device_contact("coil"),
         "phase_switch": _device_contact("coil"),
         "phase_map": Key(choices=("L1", "L2", "L3", "L1L2L3", "L2L3L1", "L3L1L2")),
+        "meter_behind_contactor": Key(kind=bool),
         "neutral_rating_a": Key(kind=float, low=6.0, high=250.0),
         "safe_current_a": Key(kind=float, low=6.0, high=80.0),
         "unlock_on_supply_loss": Key(kind=bool),
+        "lock_keeps_place": Key(kind=bool),
         "max_current_a": Key(kind=float, required=True, low=6.0, high=80.0),
         "phases": Key(kind=int, choices=(1, 3)),
         "nominal_voltage_v": Key(kind=float, low=100.0, high=277.0),

@@ -22,6 +22,16 @@ class Sample(Generic[T_co]):
     taken_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """A register value with the meter's own signature, for calibration law."""
+
+    wh: float
+    text: str  # all of it as the meter gave it, like "OCMF|{…}|{…}"
+    encoding: str = "OCMF"
+    public_key: str | None = None
+
+
 class Pilot(enum.Enum):
     """Vehicle state on the control pilot, IEC 61851-1 Annex A; `INVALID` is outside every band."""
 
@@ -98,6 +108,7 @@ class DeviceHealth:
     heard_s: float | None
     mismatch: str = ""  # identity or firmware differs from the configuration
     replaced: str = ""  # another serial number than before
+    serial: str | None = None  # as it says it itself; `None`: not read, or it has none
     uptime_s: float | None = None  # since its own start, as of `heard_s`, where it says so
     doubled: str = ""  # two devices seem to answer at its address
 
@@ -191,7 +202,7 @@ class Inputs:
     neutral_a: Sample[float] | None = None
     power_w: Sample[float] | None = None
     energy_wh: Sample[float] | None = None
-    meter_serial: Sample[str] | None = None  # as the meter itself says it
+    signed: Sample[Signed] | None = None  # the register's newest signed value
     frequency_hz: Sample[float] | None = None
     # The site's own meter.
     site_voltage_v: Sample[Phases] | None = None

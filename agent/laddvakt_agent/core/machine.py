@@ -73,7 +73,8 @@ def initial(
     `latches` restores lock-outs and spent budgets; with `latches_lost` every budget counts as used
     up, and the fault of that name stands until a person at the charger resets. `session_open`: a
     session of before the restart goes on (its vehicle counts as plugged in until the pilot says
-    otherwise). `session_found`: there was one, whatever becomes of it. `wear` and `motion` are the contactor's history.
+    otherwise). `session_found`: there was one, whatever becomes of it. `wear` and `motion` are the
+    contactor's history.
     """
     life = Life(
         plugged=session_open,

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from laddvakt_agent.core.freshness import fresh, number, pilot
-from laddvakt_agent.core.inputs import Inputs, Pilot
+from laddvakt_agent.core.inputs import Inputs, Pilot, Role
 from laddvakt_agent.core.life.state import Life
+from laddvakt_agent.core.rollover import rolled_over
 from laddvakt_agent.core.settings import Settings
 
 PROOF_S = 30.0  # a station that cannot be read for so long has other troubles
@@ -110,12 +111,14 @@ def _too_long(settings: Settings, claim: Claim, now_s: float) -> Iterator[str]:
 
 
 def _other_meter(settings: Settings, claim: Claim, inputs: Inputs, now_s: float) -> Iterator[str]:
-    was, said = claim.meter_serial, inputs.meter_serial
-    if was is not None and said is not None and said.value != was:
-        yield f"another meter: serial number was {was}, is {said.value}"
-    register_wh = _register_wh(settings, inputs, now_s)
-    if register_wh is not None and claim.last_wh is not None and register_wh < claim.last_wh:
-        yield f"the register is behind: was {claim.last_wh:.0f} Wh, is {register_wh:.0f} Wh"
+    was, said = claim.meter_serial, _serial(settings, inputs)
+    if was is not None and said is not None and said != was:
+        yield f"another meter: serial number was {was}, is {said}"
+    register_wh, last_wh = _register_wh(settings, inputs, now_s), claim.last_wh
+    if register_wh is None or last_wh is None or register_wh >= last_wh:
+        return
+    if not rolled_over(last_wh, register_wh, settings.meter_rollover_wh):
+        yield f"the register is behind: was {last_wh:.10g} Wh, is {register_wh:.10g} Wh"
 
 
 def _missing(settings: Settings, claim: Claim, inputs: Inputs, now_s: float) -> Iterator[str]:
@@ -129,7 +132,7 @@ def _missing(settings: Settings, claim: Claim, inputs: Inputs, now_s: float) -> 
         yield "the lock has not been read"
     if _register_wh(settings, inputs, now_s) is None:
         yield "the meter has not been read"
-    if claim.meter_serial is not None and inputs.meter_serial is None:
+    if claim.meter_serial is not None and _serial(settings, inputs) is None:
         yield "the meter's serial number has not been read"
 
 
@@ -152,3 +155,12 @@ def _lock_counts(settings: Settings, claim: Claim) -> bool:
 
 def _register_wh(settings: Settings, inputs: Inputs, now_s: float) -> float | None:
     return number(fresh(inputs.energy_wh, settings.meter_max_age_s, now_s))
+
+
+def _serial(settings: Settings, inputs: Inputs) -> str | None:
+    serials = (d.serial for d in inputs.devices if (d.role, d.name) == _meter(settings))
+    return next(serials, None)
+
+
+def _meter(settings: Settings) -> tuple[Role, str]:
+    return Role.METER, settings.meter_name

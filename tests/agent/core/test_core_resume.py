@@ -13,7 +13,7 @@ from agent.core.core_world import ONE, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.explain.chains import explain
 from laddvakt_agent.core.freshness import see
-from laddvakt_agent.core.inputs import Inputs, Pilot, Sample
+from laddvakt_agent.core.inputs import DeviceHealth, Inputs, Pilot, Role, Sample
 from laddvakt_agent.core.life import gear
 from laddvakt_agent.core.life.state import Hold, Life
 from laddvakt_agent.core.model import LockCommanded, SessionEnded, State
@@ -30,7 +30,13 @@ from laddvakt_agent.core.resume import (
 )
 
 NOW_S = 1000.0
-SOCKET = replace(ONE, socket=True, fitted=frozenset({"locked"}))
+
+
+def meter(serial: str | None) -> DeviceHealth:
+    return DeviceHealth(name="meter1", role=Role.METER, line="l", heard_s=NOW_S, serial=serial)
+
+
+SOCKET = replace(ONE, socket=True, meter_rollover_wh=1e6, fitted=frozenset({"locked"}))
 CLAIM = Claim(
     started_s=NOW_S - 2.0, alive_s=NOW_S - 5.0, same_boot=True, within_s=900.0,
     meter_serial="17", last_wh=1500.0,
@@ -41,7 +47,7 @@ READ = Inputs(
     pilot=Sample(value=Pilot.C, taken_s=NOW_S - 0.1),
     locked=Sample(value=True, taken_s=NOW_S - 0.1),
     energy_wh=Sample(value=1501.0, taken_s=NOW_S - 0.5),
-    meter_serial=Sample(value="17", taken_s=NOW_S - 1.0),
+    devices=(meter("17"),),
 )
 
 
@@ -64,7 +70,8 @@ def sampled(**values: object) -> Inputs:
         (CLAIM, sampled(locked=False)),
         (CLAIM, sampled(energy_wh=1500.0)),
         (replace(CLAIM, last_wh=None), READ),
-        (replace(CLAIM, meter_serial=None), replace(READ, meter_serial=None)),
+        (replace(CLAIM, last_wh=999_990.0), READ),
+        (replace(CLAIM, meter_serial=None), replace(READ, devices=(meter(None),))),
         (LONG, READ),
         (REBOOTED, READ),
         (replace(REBOOTED, alive_s=NOW_S - 900.0), READ),
@@ -72,15 +79,15 @@ def sampled(**values: object) -> Inputs:
     ],
     ids=[
         "charging", "waiting", "ventilated", "short: no lock read", "short: unlocked", "same value",
-        "never metered", "meter without a number", "locked", "locked over a reboot", "just in time",
-        "before this boot",
+        "never metered", "rolled over", "meter without a number", "locked",
+        "locked over a reboot", "just in time", "before this boot",
     ],
 )  # fmt: skip
 def test_proved(claim: Claim, inputs: Inputs) -> None:
     now_s = 500.0 if claim.alive_s == -100.0 else NOW_S
     moved = {
         name: Sample(value=sample.value, taken_s=now_s - 0.1)
-        for name in ("pilot", "locked", "energy_wh", "meter_serial")
+        for name in ("pilot", "locked", "energy_wh")
         if (sample := getattr(inputs, name)) is not None
     }
     verdict = judge(SOCKET, Life(), claim, replace(inputs, **moved), now_s)
@@ -102,8 +109,8 @@ def test_proved(claim: Claim, inputs: Inputs) -> None:
         (replace(CLAIM, same_boot=False), READ, "over a reboot"),
         (LONG, sampled(locked=False), "does not hold its plug"),
         (CLAIM, sampled(pilot=Pilot.A), "vehicle left"),
-        (CLAIM, sampled(meter_serial="18"), "another meter: serial number was 17, is 18"),
-        (CLAIM, sampled(energy_wh=1499.9), "behind: was 1500 Wh, is 1500 Wh"),
+        (CLAIM, replace(READ, devices=(meter("18"),)), "serial number was 17, is 18"),
+        (CLAIM, sampled(energy_wh=1499.9), "behind: was 1500 Wh, is 1499.9 Wh"),
     ],
     ids=[
         "policy", "authorisation", "unknown", "16 minutes", "own policy", "policy beyond the bound",
@@ -124,7 +131,7 @@ def test_refused_at_once(claim: Claim, inputs: Inputs, why: str) -> None:
         (LONG, replace(READ, locked=None), "lock has not been read"),
         (CLAIM, replace(READ, energy_wh=None), "meter has not been read"),
         (CLAIM, sampled(energy_wh=math.nan), "meter has not been read"),
-        (CLAIM, replace(READ, meter_serial=None), "serial number has not been read"),
+        (CLAIM, replace(READ, devices=(meter(None),)), "serial number has not been read"),
         (replace(REBOOTED, alive_s=None, may_learn=True), READ, "not synchronised"),
     ],
     ids=["pilot", "old pilot", "no state", "lock", "meter", "no number", "serial", "wall clock"],
