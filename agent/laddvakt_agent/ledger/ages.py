@@ -60,7 +60,9 @@ def _not_before(store: Store, boots: tuple[BootTime, ...], now: Moment) -> datet
     if here.not_before is None:
         return None
     told = here.not_before + timedelta(seconds=now.at_s)
-    first = store.read("SELECT sync_s, sync_wall FROM syncs WHERE boot_id = ?", (here.boot_id,))
+    first = store.read(
+        "SELECT sync_s, sync_wall FROM syncs WHERE boot_id = :boot_id", {"boot_id": here.boot_id}
+    )
     if not first:
         return told
     synced = msgspec.convert(first[0]["sync_wall"], datetime)

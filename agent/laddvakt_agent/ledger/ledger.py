@@ -20,6 +20,7 @@ from laddvakt_agent.ledger.clock_book import ClockBook
 from laddvakt_agent.ledger.found import FoundSessions
 from laddvakt_agent.ledger.latch_keeper import LatchKeeper
 from laddvakt_agent.ledger.renewal import Renewal, begin
+from laddvakt_agent.ledger.retention import Retention
 from laddvakt_agent.ledger.rows import (
     AckRow,
     CommandRow,
@@ -43,6 +44,7 @@ class Ledger:
         self.renewal = renewal
         self.found = FoundSessions(store)
         self.times = ClockBook(store)
+        self.retention = Retention(store)
         self.damaged_aside: Path | None = None
         self.damage = ""  # what was wrong with it
         self.salvaged = 0  # rows saved from it

@@ -11,7 +11,6 @@ nothing. What went is counted in `dropped`, in the same transaction.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
-from laddvakt_agent.clock import ClockState, Moment
+from laddvakt_agent.clock import Moment
 from laddvakt_agent.ledger.errors import Conflict, StorageError, StorageKind
 from laddvakt_agent.ledger.rows import (
     AckRow,
@@ -18,13 +18,12 @@ from laddvakt_agent.ledger.rows import (
     columns,
     to_columns,
 )
-from laddvakt_agent.ledger.store import STAMP, Store, wall_text
+from laddvakt_agent.ledger.store import STAMP, Store
 from laddvakt_agent.published import CdrRecord
 
 CDR_KIND = "cdr"  # of acknowledgements; the object's id is the CDR's
 SESSION_KIND = "session"
 FAULT_KIND = "fault"
-ACK_KEPT = timedelta(days=90)  # no receiver asks for what was settled that long ago
 
 
 def _named(names: tuple[str, ...]) -> str:
@@ -62,15 +61,6 @@ _PUT_ACK = (
 )
 _UNBILLED = "NOT EXISTS (SELECT 1 FROM cdrs WHERE session_id = sessions.id)"
 _SPENT = f"(kind = '{CDR_KIND}' AND acknowledged = 1 AND body = '')"
-_OLD_ACK = "acknowledged = 1 AND last_updated < :before"
-_PRUNE_ACKS = (
-    f"DELETE FROM acks WHERE kind = '{SESSION_KIND}' AND {_OLD_ACK}"
-    f" AND object_id NOT IN (SELECT id FROM sessions WHERE {_UNBILLED})",
-    f"DELETE FROM acks WHERE kind = '{FAULT_KIND}' AND {_OLD_ACK}"
-    " AND object_id NOT IN (SELECT id FROM faults WHERE cleared_wall IS NULL)",
-    f"UPDATE acks SET body = '', location_url = NULL"
-    f" WHERE kind = '{CDR_KIND}' AND {_OLD_ACK} AND NOT {_SPENT}",
-)
 _ADD_CDR = (
     f"INSERT INTO cdrs (id, session_id, body, {', '.join(STAMP)})"
     f" VALUES (:id, :session_id, :body, {_named(STAMP)})"
@@ -253,19 +243,3 @@ def save_ack(store: Store, row: AckRow) -> None:
 def acks(store: Store) -> tuple[AckRow, ...]:
     """What the backend has of every object that may still change or be sent."""
     return store.rows(AckRow, f"{_GET_ACK} WHERE NOT {_SPENT} ORDER BY kind, object_id")
-
-
-def prune_acks(store: Store, now: Moment) -> None:
-    """Forget what was confirmed `ACK_KEPT` ago and cannot change any more; inside a `write`.
-
-    A confirmed CDR stays known as such, or it would be billed again; only its text goes.
-    """
-    newest = store.execute("SELECT max(sync_wall) FROM syncs").fetchone()[0]
-    if now.clock_state is ClockState.SYNCED:
-        newest = wall_text(now)
-    if newest is None:  # without a clock that was ever right nothing has an age
-        return
-    cutoff = msgspec.convert(newest, datetime) - ACK_KEPT
-    before: dict[str, SqlValue] = {"before": msgspec.to_builtins(cutoff)}
-    for statement in _PRUNE_ACKS:
-        store.execute(statement, before)
