@@ -73,6 +73,8 @@ def _installed(config: Config, part: ConnectorConfig, rules: Mapping[str, FaultR
         has_residual_test=part.residual_test is not None,
         state_d_allowed=part.state_d_allowed,
         unattended_current_a=part.unattended_current_a,
+        meter_behind_contactor=part.meter_behind_contactor,
+        signed_only=config.station.calibration_law == "eichrecht",
         meter_max_age_s=max(MIN_METER_AGE_S, METER_MISSES * config.agent.energy_period_s),
         spread=_spread(config),
         rules=rules,

@@ -31,7 +31,7 @@ from laddvakt_agent.core.model import (
     StateFCommanded,
 )
 from laddvakt_agent.core.resume import Answer, deadline_s
-from laddvakt_agent.core.session import held_back
+from laddvakt_agent.core.session import kind_of
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.evidence import Evidence
 from laddvakt_agent.faultbook import FaultBook
@@ -125,8 +125,8 @@ class Guard:
             inputs,
             now_s,
             closed=outputs.closed,
-            held=not outputs.closed
-            and held_back(self.connector.life.state, offered=outputs.limit_a > 0.0),
+            kind=kind_of(self.connector.life.state, offered=outputs.limit_a > 0.0),
+            limit_a=outputs.limit_a,
         )
         return reported or bool(effects)
 

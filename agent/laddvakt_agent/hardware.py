@@ -17,6 +17,7 @@ from laddvakt_hal.device import Device
 from laddvakt_hal.plan import Periods
 from laddvakt_hal.poll import Poller
 from laddvakt_hal.profile import load_profile
+from laddvakt_hal.reading import Quality
 from laddvakt_hal.relays import RelayContactor, RelayInput, RelayOutput
 from laddvakt_hal.sensors import RowSensor
 from laddvakt_hal.stats import DeviceStats
@@ -73,6 +74,7 @@ class Hardware:
             heard_s=device.heard_s,
             mismatch=f"another model than {device.profile.id} answers" if other else "",
             replaced=_replaced(device),
+            serial=_serial(device),
             doubled="" if stats is None else _doubled(stats),
         )
 
@@ -96,6 +98,16 @@ class Hardware:
                 for subject in (device, self.line_of[device]):
                     found[subject] = found.get(subject, frozenset()) | {connector}
         return found
+
+
+def _serial(device: Device) -> str | None:
+    """Its serial number, read since it was last silent; `None` while not, or without one."""
+    meter, rows = device.profile.meter, device.profile.rows
+    row = "serial" if meter is None or meter.serial is None else meter.serial
+    if row not in rows:
+        return None
+    said = device.reading(row)
+    return str(said.value) if said.quality is Quality.GOOD else None
 
 
 def _replaced(device: Device) -> str:

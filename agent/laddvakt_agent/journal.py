@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
-import msgspec
 import structlog
 
 from laddvakt_agent.core import session as core
@@ -18,7 +16,8 @@ from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.rows import CommandRow, FaultRow, IntervalRow, SessionRow
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.published import CdrRecord
-from laddvakt_agent.sessions import Kept
+from laddvakt_agent.session_rows import to_row, to_session
+from laddvakt_agent.sessions import PATIENCE_S, Kept
 from laddvakt_agent.wall import Wall
 
 MOST_COMMANDS = 10_000  # searched at the start for who is out of service
@@ -75,7 +74,7 @@ class Journal:
         """A sign of life with the open sessions' meter values: one commit for all."""
         rows = tuple(self._session_row(part) for part in kept)
         now_s = self.now_s()
-        self.thread.post(self.ledger.heartbeat, now_s, self.wall.at(now_s), rows)
+        self.thread.once(self.ledger.heartbeat, now_s, self.wall.at(now_s), rows)
 
     def fault(self, entry: Entry) -> None:
         """A fault was raised, changed or cleared."""
@@ -88,6 +87,12 @@ class Journal:
         else:
             self._known_faults.add(entry.id)
             self.thread.post(self.ledger.raise_fault, row)
+
+    def standing(self, entries: Iterable[Entry], bills: Iterable[CdrRecord]) -> None:
+        """The faults that stand and the unconfirmed bills, whatever the ledger has of them."""
+        rows = tuple(self._fault_row(entry) for entry in entries)
+        self._known_faults.update(row.id for row in rows)
+        self.thread.post(self.ledger.renewal.restore, rows, tuple(bills))
 
     def latches(self, connector: str, latches: tuple[Latch, ...]) -> None:
         """Lock-outs and used-up retries: on disk before the next closing."""
@@ -144,6 +149,11 @@ class Journal:
         rows = [row for row in self.ledger.open_sessions() if row.connector == connector]
         return tuple(self._kept(row) for row in rows)
 
+    def unbilled_sessions(self, session_ids: Iterable[str]) -> tuple[Kept, ...]:
+        """Those of these sessions for which there is never a bill."""
+        rows = [self.ledger.session(session_id) for session_id in session_ids]
+        return tuple(self._kept(row) for row in rows if row is not None and row.unbilled)
+
     def _save(self, row: SessionRow) -> None:
         if self.unsaved_rows.get(row.id) is row:  # else a newer one is on its way
             self.ledger.save_session(row)
@@ -159,56 +169,32 @@ class Journal:
             self.ledger.clear_fault(row.id, at_s=row.cleared_s, at_wall=row.cleared_wall)
 
     def _session_row(self, kept: Kept) -> SessionRow:
-        session = kept.session
-        return SessionRow(
-            id=session.id,
-            connector=session.connector,
+        return to_row(
+            kept.session,
             evse_uid=kept.evse_uid,
             token=kept.token,
             auth_method=kept.auth_method,
+            meter_id=kept.meter_id,
             boot_id=self.boot_id,
-            begun_s=session.begun_s,
-            begun_wall=self.wall.at(session.begun_s),
-            start_wh=session.start_wh,
-            last_wh=session.last_wh,
-            last_taken_s=session.last_taken_s,
-            last_wall=self._at(session.last_taken_s),
-            ended_s=session.ended_s,
-            ended_wall=self._at(session.ended_s),
-            end_wh=session.end_wh,
-            end_reason=session.end_reason,
-            settled=session.settled,
-            estimated=session.estimated,
-            periods=msgspec.json.encode(session.periods).decode(),
+            wall_at=self.wall.at,
         )
 
     def _kept(self, row: SessionRow) -> Kept:
         """A session from the ledger; of another boot, moved by what the wall clock says."""
-        session = core.Session(
-            id=row.id,
-            connector=row.connector,
-            begun_s=row.begun_s,
-            periods=msgspec.json.decode(row.periods, type=tuple[core.Period, ...]),
-            start_wh=row.start_wh,
-            last_wh=row.last_wh,
-            last_taken_s=row.last_taken_s,
-            ended_s=row.ended_s,
-            end_wh=row.end_wh,
-            end_reason=row.end_reason,
-            settled=row.settled,
-            estimated=row.estimated,
-        )
+        now_s, session = self.now_s(), core.inherited(to_session(row))
         if row.boot_id != self.boot_id:
-            gone_s = (self.wall.at(self.now_s()) - row.begun_wall).total_seconds()
-            session = _not_ahead(
-                core.shift(session, self.now_s() - max(gone_s, 0.0) - row.begun_s), self.now_s()
-            )
+            gone_s = (self.wall.at(now_s) - row.begun_wall).total_seconds()
+            moved = core.shift(session, now_s - max(gone_s, 0.0) - row.begun_s)
+            session = core.not_after(moved, now_s)
         return Kept(
             session=session,
             evse_uid=row.evse_uid,
             token=row.token,
             auth_method=row.auth_method,
-            checkpoint_s=self.now_s(),
+            meter_id=row.meter_id,
+            awaited_s=now_s,
+            grace_s=PATIENCE_S,
+            checkpoint_s=now_s,
         )
 
     def _fault_row(self, entry: Entry) -> FaultRow:
@@ -253,27 +239,6 @@ class Journal:
             symptoms=row.symptoms,
             cleared_at=row.cleared_wall,
         )
-
-    def _at(self, boot_s: float | None) -> datetime | None:
-        return None if boot_s is None else self.wall.at(boot_s)
-
-
-def _not_ahead(session: core.Session, now_s: float) -> core.Session:
-    """A session of another boot: where the wall clock went back, nothing of it lies ahead.
-
-    A reading that seemed to come from the future would keep every new one from being believed.
-    """
-
-    def past(at_s: float | None) -> float | None:
-        return None if at_s is None else min(at_s, now_s)
-
-    return replace(
-        session,
-        begun_s=min(session.begun_s, now_s),
-        periods=tuple(replace(p, start_s=min(p.start_s, now_s)) for p in session.periods),
-        last_taken_s=past(session.last_taken_s),
-        ended_s=past(session.ended_s),
-    )
 
 
 def _done() -> None:

@@ -33,6 +33,18 @@ class TokenRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeBasis:
+    """What wall times of a record were made with, so that they can be corrected later.
+
+    Those before `until`; in the last of several: all others.
+    """
+
+    boot_id: str
+    zero: datetime  # the wall time of this boot's second 0, as it was believed
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvseState:
     """The status of one EVSE, and since when."""
 
@@ -46,7 +58,8 @@ class EvseState:
 class PeriodRecord:
     """A stretch of a session: it charged, the vehicle paused, or the station held it back.
 
-    Neither `charging` nor `held`: the vehicle paused. Records written before `held` lack it.
+    Neither `charging`, `held` nor `reserved`: the vehicle paused. Older records lack what has a
+    default.
     """
 
     started_at: datetime
@@ -54,6 +67,30 @@ class PeriodRecord:
     energy_wh: float
     charging: bool
     held: bool = False  # by a fault or by the station; never while charging
+    fault: bool = False  # … by a fault
+    reserved: bool = False  # kept for this customer, who was not there yet
+    limit_a: float | None = None  # offered on each phase when it began; while charging
+    max_a: float | None = None  # the highest currents of the phases, added up; while charging
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedText:
+    """What the meter itself signed, to be checked by whoever is billed."""
+
+    text: str
+    encoding: str
+    public_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueRecord:
+    """A start or stop value, and what it is worth."""
+
+    wh: float
+    taken_at: datetime
+    quality: str  # core.session.Quality
+    reason: str = ""  # why it is no better
+    signed: SignedText | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +109,11 @@ class SessionRecord:
     energy_wh: float
     periods: tuple[PeriodRecord, ...]
     changed_at: datetime
+    bases: tuple[TimeBasis, ...] = ()  # older records lack it: their times stand
+    start: ValueRecord | None = None  # older records lack this and what follows
+    end: ValueRecord | None = None
+    reservation: str | None = None  # the one it redeemed
+    unbilled: str | None = None  # why there is never a bill for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +128,7 @@ class CdrRecord:
     remark: str | None  # why it ended, if not by the driver; "estimated" evidence
     created_at: datetime
     held_s: float = 0.0  # the station did not let it; older records lack it
+    reserved_s: float = 0.0  # the customer was not there yet; older records lack it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

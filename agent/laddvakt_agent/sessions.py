@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,15 +11,12 @@ import structlog
 
 from laddvakt_agent.core import session as core
 from laddvakt_agent.core.inputs import Inputs
-from laddvakt_agent.published import (
-    CdrRecord,
-    PeriodRecord,
-    SessionRecord,
-    TokenRef,
-)
+from laddvakt_agent.published import CdrRecord, SessionRecord, TokenRef
+from laddvakt_agent.session_records import cdr_record, session_record
 
 CHECKPOINT_S = 300.0  # between durable meter values while charging: five minutes can be re-read
 SETTLE_GRACE_S = 10.0  # a final meter value may come this much later than it should
+PATIENCE_S = 60.0  # … and after a restart, or where the meter signs it, by so much
 
 log = structlog.get_logger()
 
@@ -32,7 +29,9 @@ class Kept:
     evse_uid: str
     token: TokenRef
     auth_method: str
-    opened_s: float | None = None  # when the contactor opened for good
+    meter_id: str | None = None  # what to call a meter that does not tell its serial number
+    awaited_s: float = 0.0  # since then its stop value is awaited …
+    grace_s: float = SETTLE_GRACE_S  # … and for so long beyond the time when it should come
     checkpoint_s: float = 0.0
     told: SessionRecord | None = None  # as the backend was last told
     told_s: float = 0.0
@@ -45,67 +44,89 @@ class SessionKeeper:
     connector: str
     evse_uid: str
     meter_id: str | None
+    terms: core.Terms
     wall_at: Callable[[float], datetime]
     save: Callable[[Kept], None]
     save_closed: Callable[[Kept, CdrRecord], None]
-    settle_s: float  # final meter value: taken this long after the contactor opened
-    welded: Callable[[], bool]  # the contactor does not open: billing stops at the open command
+    standing: Callable[[], Set[str]]  # the codes of the faults that stand at this connector
     report_s: float  # how often the backend hears of a running session
     running: Kept | None = None
     ending: list[Kept] = field(default_factory=list)
     recent: list[SessionRecord] = field(default_factory=list)
 
-    def begin(self, token: TokenRef, auth_method: str, inputs: Inputs, now_s: float) -> None:
-        """Open a session."""
-        session = core.begin(str(uuid.uuid4()), self.connector, now_s, inputs.energy_wh)
-        self.running = Kept(
+    @property
+    def settle_s(self) -> float:
+        """A final meter value is taken so long after the contactor opened."""
+        return self.terms.settle_s
+
+    def begin(
+        self,
+        token: TokenRef,
+        auth_method: str,
+        inputs: Inputs,
+        now_s: float,
+        reservation: core.Reservation | None = None,
+    ) -> None:
+        """Open a session; `reservation`: the one it redeems."""
+        shown = core.look(self.terms, inputs, closed=False)
+        session = core.begin(
+            str(uuid.uuid4()), self.connector, now_s, shown, self.terms, reservation
+        )
+        kept = Kept(
             session=session,
             evse_uid=self.evse_uid,
             token=token,
             auth_method=auth_method,
+            meter_id=self.meter_id,
+            grace_s=PATIENCE_S if self.terms.signed_only else SETTLE_GRACE_S,
             checkpoint_s=now_s,
         )
-        self.running = self._tell(self.running, now_s)
+        self.running = self._tell(kept, now_s)
         self.save(self.running)
         log.info("session_begun", connector=self.connector, session=session.id)
 
     def resume(self, kept: Kept, away_s: float) -> None:
         """A session of before the restart goes on; the station held it back since `away_s`."""
-        session = core.observe(kept.session, None, charging=False, now_s=away_s, held=True)
+        since_s = max(away_s, kept.session.periods[-1].start_s)
+        nothing = core.Shown(kind=core.Kind.STATION, serial=kept.session.serial)
+        session = core.observe(kept.session, nothing, self.terms, since_s)
         self.running = replace(kept, session=session)
         self.save(self.running)
 
     def refuse(self, kept: Kept, reason: str, ended_s: float, now_s: float) -> None:
         """A session of before the restart does not go on; its last meter value is awaited."""
-        session = core.end(kept.session, reason, min(ended_s, now_s))
-        kept = self._tell(replace(kept, session=session, opened_s=None), now_s)
-        self.ending.append(kept)
-        self.save(kept)
-        log.warning("session_closed", connector=self.connector, session=session.id, reason=reason)
+        self._await(kept, core.end(kept.session, reason, min(ended_s, now_s)), now_s)
 
     def end(self, reason: str, now_s: float, *, opened_s: float | None) -> None:
-        """The session is over; its last meter value is still awaited."""
-        if self.running is None:
-            return
-        session = core.end(self.running.session, reason, now_s)
-        kept = self._tell(replace(self.running, session=session, opened_s=opened_s), now_s)
-        self.running = None
-        self.ending.append(kept)
-        self.save(kept)
-        log.info("session_ended", connector=self.connector, session=session.id, reason=reason)
+        """The session is over; its last meter value is still awaited.
 
-    def observe(self, inputs: Inputs, now_s: float, *, closed: bool, held: bool = False) -> bool:
+        `opened_s`: when the contactor was told to open, `None` while it is closed.
+        """
+        if self.running is not None:
+            kept, self.running = self.running, None
+            self._await(kept, core.end(kept.session, reason, now_s, opened_s=opened_s), now_s)
+
+    def observe(
+        self,
+        inputs: Inputs,
+        now_s: float,
+        *,
+        closed: bool,
+        kind: core.Kind | None = None,
+        limit_a: float = 0.0,
+    ) -> bool:
         """Take in one step's readings; True when the backend should hear of a change.
 
-        `closed`: the contactor is commanded closed. `held`: it is not, because of the station.
+        `closed`: the contactor is commanded closed. `kind`: why it is open, if not because of the
+        vehicle. `limit_a`: what is offered.
         """
-        changed = self._observe_running(inputs, now_s, closed=closed, held=held)
+        shown = core.look(self.terms, inputs, closed=closed, kind=kind, limit_a=limit_a)
+        changed = self._observe_running(shown, now_s)
         for kept in tuple(self.ending):
+            session = core.observe(kept.session, shown, self.terms, now_s)
             place = self.ending.index(kept)
-            session = core.observe(kept.session, inputs.energy_wh, closed, now_s)
-            opened_s = now_s if kept.opened_s is None and not closed else kept.opened_s
-            self.ending[place] = replace(kept, session=session, opened_s=opened_s)
-            changed |= self._settle(place, inputs, now_s)
+            self.ending[place] = replace(kept, session=session)
+            changed |= self._settle(place, now_s)
         return changed
 
     def records(self) -> tuple[SessionRecord, ...]:
@@ -117,99 +138,92 @@ class SessionKeeper:
         """What the running session has drawn so far, by the latest reading."""
         return core.totals(self.running.session).energy_wh if self.running else None
 
-    def _observe_running(self, inputs: Inputs, now_s: float, *, closed: bool, held: bool) -> bool:
+    def record(self, kept: Kept, changed_at: datetime) -> SessionRecord:
+        """The session as the backend should know it now."""
+        return session_record(
+            kept.session,
+            evse_uid=kept.evse_uid,
+            token=kept.token,
+            auth_method=kept.auth_method,
+            meter_id=kept.meter_id or self.meter_id,
+            wall_at=self.wall_at,
+            changed_at=changed_at,
+        )
+
+    def _observe_running(self, shown: core.Shown, now_s: float) -> bool:
         kept = self.running
         if kept is None:
             return False
         before = kept.session
-        session = core.observe(before, inputs.energy_wh, closed, now_s, held=held)
+        session = core.observe(before, shown, self.terms, now_s)
         kept = replace(kept, session=session)
-        switched = session.periods != before.periods
-        begun = before.start_wh is None and session.start_wh is not None
+        switched = _kinds(session) != _kinds(before)
+        begun = (before.start, before.other) != (session.start, session.other)
         if switched or begun or now_s - kept.checkpoint_s >= CHECKPOINT_S:
             kept = replace(kept, checkpoint_s=now_s)
             self.save(kept)
-        due = kept.told is None or (closed and now_s - kept.told_s >= self.report_s)
+        due = kept.told is None or (shown.closed and now_s - kept.told_s >= self.report_s)
         report = switched or begun or due
         self.running = self._tell(kept, now_s) if report else kept
         return report
 
-    def _tell(self, kept: Kept, now_s: float) -> Kept:
-        return replace(kept, told=self._record(kept, now_s), told_s=now_s)
+    def _await(self, kept: Kept, session: core.Session, now_s: float) -> None:
+        kept = self._tell(replace(kept, session=session, awaited_s=now_s), now_s)
+        self.ending.append(kept)
+        self.save(kept)
+        log.info(
+            "session_ended",
+            connector=self.connector,
+            session=session.id,
+            reason=session.end_reason,
+        )
 
-    def _settle(self, place: int, inputs: Inputs, now_s: float) -> bool:
+    def _tell(self, kept: Kept, now_s: float) -> Kept:
+        return replace(kept, told=self.record(kept, self.wall_at(now_s)), told_s=now_s)
+
+    def _settle(self, place: int, now_s: float) -> bool:
         kept = self.ending[place]
+        since_s = max(kept.awaited_s, kept.session.opened_s or kept.awaited_s)
         session = core.settle(
             kept.session,
-            inputs.energy_wh,
-            kept.opened_s,
+            self.terms,
             now_s,
-            settle_s=self.settle_s,
-            timeout_s=self.settle_s + SETTLE_GRACE_S,
-            welded=self.welded(),
+            give_up_s=since_s + self.terms.settle_s + kept.grace_s,
+            standing=self.standing(),
         )
         if not session.settled:
             return False
         del self.ending[place]
-        kept = replace(kept, session=session)
-        record = self._record(kept, now_s)
-        cdr = self._cdr(kept, record, now_s)
+        self._close(replace(kept, session=session), now_s)
+        return True
+
+    def _close(self, kept: Kept, now_s: float) -> None:
+        """The bill of a settled session, or the word that there is none."""
+        session, at = kept.session, self.wall_at(now_s)
+        record = self.record(kept, at)
         self.recent = [*self.recent, record][-10:]
-        self.save_closed(kept, cdr)
+        if session.unbilled is None:
+            self.save_closed(kept, cdr_record(session, record, at))
+        else:
+            self.save(kept)
+            log.error(
+                "session_unbilled",
+                connector=self.connector,
+                session=session.id,
+                reason=session.unbilled,
+                energy_wh=round(record.energy_wh, 3),
+            )
         log.info(
             "session_settled",
             connector=self.connector,
             session=session.id,
             energy_wh=round(record.energy_wh, 3),
-            estimated=session.estimated,
-        )
-        return True
-
-    def _record(self, kept: Kept, now_s: float) -> SessionRecord:
-        session = kept.session
-        return SessionRecord(
-            id=session.id,
-            evse_uid=self.evse_uid,
-            connector_id=self.connector,
-            token=kept.token,
-            auth_method=kept.auth_method,
-            started_at=self.wall_at(session.begun_s),
-            ended_at=self.wall_at(session.ended_s)
-            if session.settled and session.ended_s is not None
-            else None,
-            meter_id=self.meter_id,
-            start_wh=session.start_wh,
-            energy_wh=core.totals(session).energy_wh,
-            periods=self._periods(session),
-            changed_at=self.wall_at(now_s),
+            quality=None if session.end is None else session.end.quality.value,
+            reason=None if session.end is None else session.end.reason,
         )
 
-    def _periods(self, session: core.Session) -> tuple[PeriodRecord, ...]:
-        return tuple(
-            PeriodRecord(
-                started_at=self.wall_at(period.start_s),
-                duration_s=period.duration_s,
-                energy_wh=period.energy_wh,
-                charging=period.charging,
-                held=period.held,
-            )
-            for period in core.totals(session).periods
-        )
 
-    def _cdr(self, kept: Kept, record: SessionRecord, now_s: float) -> CdrRecord:
-        totals = core.totals(kept.session)
-        remarks = [kept.session.end_reason or ""]
-        if kept.session.estimated and self.welded():
-            remarks.append("contactor welded: billed up to the open command")
-        elif kept.session.estimated:
-            remarks.append("end value estimated: no meter reading after the contactor opened")
-        return CdrRecord(
-            id=kept.session.id,
-            session=record,
-            end_wh=kept.session.end_wh,
-            charging_s=totals.charging_s,
-            parking_s=totals.parking_s,
-            held_s=totals.held_s,
-            remark="; ".join(part for part in remarks if part) or None,
-            created_at=self.wall_at(now_s),
-        )
+def _kinds(session: core.Session) -> tuple[int, core.Period]:
+    """What tells one set of periods from another, apart from the current in the last one."""
+    last = session.periods[-1]
+    return len(session.periods), replace(last, max_a=core.NO_PHASES)

@@ -25,6 +25,11 @@ def restore(journal: Journal, book: FaultBook, keepers: Iterable[SessionKeeper])
         keeper = by_connector.get(cdr.session.connector_id)
         if cdr.session.id in sessions and keeper is not None:
             keeper.recent.append(cdr.session)
+    for kept in journal.unbilled_sessions(sessions):
+        keeper = by_connector.get(kept.session.connector)
+        if keeper is not None:
+            ended_s = kept.session.ended_s or kept.session.begun_s
+            keeper.recent.append(keeper.record(kept, keeper.wall_at(ended_s)))
     for entry in journal.cleared_faults(MOST_FAULTS) if faults else ():
         if entry.id in faults:
             book.recent.append(entry)
@@ -35,7 +40,7 @@ def _is(ack: AckRow, kind: Kind) -> bool:
 
 
 def _completed(ack: AckRow) -> bool:
-    return ack.acknowledged and _body(ack).get("status") == "COMPLETED"
+    return ack.acknowledged and _body(ack).get("status") in ("COMPLETED", "INVALID")
 
 
 def _cleared(ack: AckRow) -> bool:

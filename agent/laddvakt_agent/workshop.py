@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from laddvakt_agent import unfinished
@@ -12,13 +12,13 @@ from laddvakt_agent.alive import AliveFile
 from laddvakt_agent.clock import Clock
 from laddvakt_agent.config import Config, ConnectorConfig
 from laddvakt_agent.core import machine
+from laddvakt_agent.core import session as core_session
 from laddvakt_agent.core.diagnose.picture import Beside
 from laddvakt_agent.core.faults.catalogue import FaultRule, with_overrides
 from laddvakt_agent.core.health import Motion
 from laddvakt_agent.core.memory.wear import Wear
 from laddvakt_agent.core.model import Latch
 from laddvakt_agent.core.resume import Answer
-from laddvakt_agent.core.session import settle_after_s
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.evidence import Evidence
 from laddvakt_agent.faultbook import FaultBook
@@ -141,9 +141,8 @@ class Workshop:
     def _keeper(
         self, part: ConnectorConfig, settings: Settings, connector: Callable[[], machine.Connector]
     ) -> SessionKeeper:
-        def welded() -> bool:
-            faults = machine.active_faults(connector())
-            return any(fault.code == "contactor_welded" for fault in faults)
+        def standing() -> frozenset[str]:
+            return frozenset(fault.code for fault in machine.active_faults(connector()))
 
         return SessionKeeper(
             connector=part.id,
@@ -152,8 +151,8 @@ class Workshop:
             wall_at=self.wall.at,
             save=self.journal.session,
             save_closed=self.journal.session_closed,
-            settle_s=settle_after_s(settings),
-            welded=welded,
+            terms=core_session.terms_of(settings),
+            standing=standing,
             report_s=self.config.agent.session_report_s,
         )
 
@@ -171,7 +170,7 @@ def _take_over(
         elif kept.session.ended_s is None:
             guard.keeper.refuse(kept, "another session began after it", last_read_s(kept), now_s)
         else:
-            guard.keeper.ending.append(replace(kept, opened_s=None))
+            guard.keeper.ending.append(kept)
 
 
 def _settle_or_prove(guard: Guard, found: Found, now_s: float) -> None:

@@ -23,7 +23,7 @@ from laddvakt_agent.core.model import (
     State,
 )
 from laddvakt_agent.core.recover.tracks import Phase
-from laddvakt_agent.core.session import Session, held_back, settle_after_s
+from laddvakt_agent.core.session import Session, Terms, kind_of, terms_of
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.remedy import RESET_FOR
@@ -61,10 +61,15 @@ class Keeper:
     in_service: bool = True
     resets: frozenset[Reset] = frozenset()
     running: Session | None = None
-    ending: list[tuple[Session, float | None]] = field(default_factory=list)
+    ending: list[tuple[Session, float]] = field(default_factory=list)  # … and awaited since
     billed: list[Session] = field(default_factory=list)
     sessions: int = 0
     tells: list[tuple[float, Effect]] | None = None  # every effect, where somebody wants them
+
+    @property
+    def terms(self) -> Terms:
+        """How its sessions are counted."""
+        return terms_of(self.settings)
 
     def step(self, now_s: float) -> bool:
         """One round of the core; True when it did more than tell evidence anew."""
@@ -135,8 +140,11 @@ class Keeper:
         self.reader.settings = self.settings
         resumes = self.running is not None and away_s <= RESUME_WITHIN_S
         if self.running is not None and not resumes:
-            self.ending.append((session.end(self.running, "the agent was away", now_s), None))
+            ended = session.end(self.running, "the agent was away", now_s)
+            self.ending.append((session.inherited(ended), now_s))
             self.running = None
+        elif self.running is not None:
+            self.running = session.inherited(self.running)
         if not resumes:
             self.wanted = False
         self.connector = machine.initial(
@@ -176,8 +184,9 @@ class Keeper:
                 self.latches = latches
             case SessionBegun():
                 self.sessions += 1
+                shown = session.look(self.terms, self.inputs, closed=False)
                 self.running = session.begin(
-                    f"{name}-{self.sessions}", name, now_s, self.inputs.energy_wh
+                    f"{name}-{self.sessions}", name, now_s, shown, self.terms
                 )
             case SessionEnded(reason=reason):
                 self._end(reason, now_s)
@@ -191,34 +200,34 @@ class Keeper:
     def _end(self, reason: str, now_s: float) -> None:
         self.wanted, self.stopped = False, True
         if self.running is not None:
-            self.ending.append((session.end(self.running, reason, now_s), None))
+            self.ending.append((session.end(self.running, reason, now_s), now_s))
             self.running = None
 
     def _meter(self, now_s: float) -> None:
         if self.running is None and not self.ending:
             return
-        outputs, energy = machine.outputs(self.connector), self.inputs.energy_wh
-        held = not outputs.closed and held_back(
-            self.connector.life.state, offered=outputs.limit_a > 0.0
+        outputs = machine.outputs(self.connector)
+        shown = session.look(
+            self.terms,
+            self.inputs,
+            closed=outputs.closed,
+            kind=kind_of(self.connector.life.state, offered=outputs.limit_a > 0.0),
+            limit_a=outputs.limit_a,
         )
         if self.running is not None:
-            self.running = session.observe(self.running, energy, outputs.closed, now_s, held=held)
-        for place, (ended, opened_s) in enumerate(tuple(self.ending)):
-            opened_at_s = now_s if opened_s is None and not outputs.closed else opened_s
-            self.ending[place] = (self._settled(ended, opened_at_s, now_s), opened_at_s)
+            self.running = session.observe(self.running, shown, self.terms, now_s)
+        for place, (ended, since_s) in enumerate(tuple(self.ending)):
+            seen = session.observe(ended, shown, self.terms, now_s)
+            self.ending[place] = (self._settled(seen, since_s, now_s), since_s)
         self.billed += [ended for ended, _ in self.ending if ended.settled]
         self.ending = [pair for pair in self.ending if not pair[0].settled]
 
-    def _settled(self, ended: Session, opened_s: float | None, now_s: float) -> Session:
-        energy, wait_s = self.inputs.energy_wh, settle_after_s(self.settings)
-        ended = session.observe(ended, energy, machine.outputs(self.connector).closed, now_s)
-        codes = {fault.code for fault in machine.active_faults(self.connector)}
+    def _settled(self, ended: Session, since_s: float, now_s: float) -> Session:
+        since_s = max(since_s, ended.opened_s or since_s)
         return session.settle(
             ended,
-            energy,
-            opened_s,
+            self.terms,
             now_s,
-            settle_s=wait_s,
-            timeout_s=wait_s + SETTLE_GRACE_S,
-            welded="contactor_welded" in codes,
+            give_up_s=since_s + self.terms.settle_s + SETTLE_GRACE_S,
+            standing={fault.code for fault in machine.active_faults(self.connector)},
         )

@@ -47,7 +47,9 @@ class Settings:
     meter_resolution_wh: float = 1.0
     meter_rollover_wh: float | None = None  # the import register begins anew here
     meter_three_wire: bool = False  # two-wattmeter method: its power is not the sum of U·I
+    meter_behind_contactor: bool = False  # it is dead while the contactor is open
     meter_exclusive: bool = True  # measures nothing but this connector
+    signed_only: bool = False  # calibration law: what the meter has not signed is not billed
     export_allowed: bool = False  # the vehicle may feed back
     board_apply_s: float = 10.0
     board_recloses: bool = False  # its profile: it may close by itself, and that stays so

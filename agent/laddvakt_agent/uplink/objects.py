@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from laddvakt_agent.uplink.metered import charging_periods, signed_data, whole_period
 from laddvakt_agent.uplink.text import (
     NOT_AVAILABLE,
     date_time,
@@ -19,14 +20,13 @@ from laddvakt_agent.uplink.text import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from laddvakt_agent.published import (
         CdrRecord,
         EvseStatus,
         FaultReport,
-        PeriodRecord,
         SessionRecord,
         TokenRef,
     )
@@ -103,8 +103,14 @@ def session(settings: UplinkSettings, record: SessionRecord) -> Content:
         meter_id=_optional(record.meter_id, 255),
         currency=settings.currency,
         charging_periods=charging_periods(periods, record.started_at, ended_at),
-        status="ACTIVE" if ended_at is None else "COMPLETED",
+        status=_session_status(record),
     )
+
+
+def _session_status(record: SessionRecord) -> str:
+    if record.ended_at is None:
+        return "ACTIVE"
+    return "COMPLETED" if record.unbilled is None else "INVALID"  # never billed
 
 
 def cdr_token(token: TokenRef) -> Content:
@@ -118,29 +124,6 @@ def cdr_token(token: TokenRef) -> Content:
     }
 
 
-def charging_periods(
-    periods: Sequence[PeriodRecord], started_at: datetime, ended_at: datetime | None
-) -> list[Json]:
-    """ENERGY, and TIME while it charged or PARKING_TIME while the vehicle did not want to.
-
-    Time in which a fault or the station held it back is neither: mod_cdrs, CdrDimensionType.
-    Wall times may step while a session runs; the periods stay in order and within the session.
-    """
-    result: list[Json] = []
-    floor = started_at
-    for period in periods:
-        floor = max(floor, period.started_at)
-        floor = floor if ended_at is None else min(floor, ended_at)
-        result.append(_period(floor, period.energy_wh, _times_s(period)))
-    return result
-
-
-def _times_s(period: PeriodRecord) -> dict[str, float]:
-    if period.charging:
-        return {"TIME": period.duration_s}
-    return {} if period.held else {"PARKING_TIME": period.duration_s}
-
-
 def cdr(settings: UplinkSettings, record: CdrRecord) -> Content:
     """A CDR, whole and final, with its `last_updated`: the moment it was made.
 
@@ -152,7 +135,7 @@ def cdr(settings: UplinkSettings, record: CdrRecord) -> Content:
         raise ValueError(f"CDR {record.id}: its session {done.id} has not ended")
     ended_at = max(done.ended_at, done.started_at)
     # Measured durations, not the difference of two wall times: the clock may have been set.
-    measured_s = record.charging_s + record.parking_s + record.held_s
+    measured_s = record.charging_s + record.parking_s + record.held_s + record.reserved_s
     total_s = measured_s or (ended_at - done.started_at).total_seconds()
     return _present(
         country_code=settings.country_code,
@@ -167,6 +150,7 @@ def cdr(settings: UplinkSettings, record: CdrRecord) -> Content:
         meter_id=_optional(done.meter_id, 255),
         currency=settings.currency,
         charging_periods=_cdr_periods(record, ended_at),
+        signed_data=signed_data(done),
         total_cost={"excl_vat": 0},  # no tariff: free of charge
         total_energy=kwh(done.energy_wh),
         total_time=hours(total_s),
@@ -246,16 +230,7 @@ def _cdr_periods(record: CdrRecord, ended_at: datetime) -> list[Json]:
     if done.periods:
         first = replace(done.periods[0], started_at=done.started_at)
         return charging_periods((first, *done.periods[1:]), done.started_at, ended_at)
-    times = {"TIME": record.charging_s, "PARKING_TIME": record.parking_s}
-    return [_period(done.started_at, done.energy_wh, times)]
-
-
-def _period(started_at: datetime, energy_wh: float, times_s: Mapping[str, float]) -> Content:
-    dimensions: list[Json] = [{"type": "ENERGY", "volume": kwh(energy_wh)}]
-    dimensions += [
-        {"type": name, "volume": hours(duration_s)} for name, duration_s in times_s.items()
-    ]
-    return {"start_date_time": date_time(started_at), "dimensions": dimensions}
+    return [whole_period(record)]
 
 
 def _optional(value: str | None, limit: int) -> str | None:

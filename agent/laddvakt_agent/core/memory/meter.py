@@ -9,12 +9,12 @@ from laddvakt_agent.core.faults.catalogue import rule_for
 from laddvakt_agent.core.inputs import Inputs, Phases, Reset, Role, Sample
 from laddvakt_agent.core.life.state import Life
 from laddvakt_agent.core.memory.contactor import energy_s, register_step_wh
+from laddvakt_agent.core.rollover import rolled_over
 from laddvakt_agent.core.settings import Settings, Supply
 
 BLOCK_S = 0.05  # readings so close together come from one reply
 OPEN_MIN_S = 5.0  # a contactor open for less says nothing about the meter's supply
 _STEADY_A = 1.0
-_NEAR_END = 0.9  # of the register's range: from here it may begin anew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +184,7 @@ def _register(
         return energy_wh, taken_s, ""
     step_wh = register_step_wh(settings, trusted_wh)
     if energy_wh < trusted_wh - step_wh:
-        if _rolled_over(settings, trusted_wh, energy_wh):
+        if rolled_over(trusted_wh, energy_wh, settings.meter_rollover_wh):
             return energy_wh, taken_s, ""
         return (
             trusted_wh,
@@ -197,13 +197,6 @@ def _register(
     ):
         return trusted_wh, before.trusted_s, f"register jumped by {more_wh:.0f} Wh"
     return max(energy_wh, trusted_wh), taken_s, ""
-
-
-def _rolled_over(settings: Settings, from_wh: float, to_wh: float) -> bool:
-    end_wh = settings.meter_rollover_wh
-    if end_wh is None:
-        return False
-    return from_wh > _NEAR_END * end_wh and to_wh < (1.0 - _NEAR_END) * end_wh
 
 
 def _most_wh(settings: Settings, elapsed_s: float, step_wh: float) -> float:
