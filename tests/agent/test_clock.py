@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from laddvakt_agent.clock import BUILT, Clock, ClockState, FakeTime, KernelTime
+from laddvakt_agent.clock import BUILT, Clock, ClockState, FakeTime
+from laddvakt_agent.kernel_time import KernelTime, Timex
 
 NOON = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -23,10 +25,45 @@ def test_the_kernels_clocks() -> None:
     assert clock.boot().boot_id == clock.boot_id
 
 
-def test_timesyncds_flag_means_synchronised(tmp_path: Path) -> None:
-    flag = tmp_path / "synchronized"
-    flag.touch()
-    assert KernelTime(flag=flag).synced()
+LOST = Timex(maxerror_us=16_000_000, esterror_us=40)  # disciplined once, nobody heard since
+SET = Timex(maxerror_us=16_000_000, esterror_us=16_000_000)  # never, or set since
+HELD = Timex(maxerror_us=30_000, esterror_us=40)
+
+
+@pytest.mark.parametrize(
+    ("flag", "timex", "synced"),
+    [
+        pytest.param(False, HELD, True, id="chrony, ntpd, PTP: the kernel says so"),
+        pytest.param(False, SET, False, id="nobody"),
+        pytest.param(False, LOST, False, id="no flag, and hours without a source"),
+        pytest.param(True, LOST, True, id="timesyncd, hours without its server"),
+        pytest.param(True, SET, False, id="timesyncd once, the clock was set since"),
+        pytest.param(True, None, True, id="the kernel may not be asked: timesyncd's flag"),
+        pytest.param(False, None, False, id="nothing to ask"),
+    ],
+)
+def test_who_says_that_it_is_synchronised(
+    tmp_path: Path, flag: bool, timex: Timex | None, synced: bool
+) -> None:
+    path = tmp_path / "synchronized"
+    if flag:
+        path.touch()
+    assert KernelTime(flag=path, timex=lambda: timex).synced() is synced
+
+
+def test_a_flag_from_before_a_step_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody set the clock: timesyncd's flag stands, and is stale until it is written anew."""
+    path = tmp_path / "synchronized"
+    path.touch()
+    kernel = KernelTime(flag=path, timex=lambda: None)
+    assert kernel.synced()
+    real = time.time
+    monkeypatch.setattr("laddvakt_agent.kernel_time.time.time", lambda: real() + 3600.0)
+    assert not kernel.synced()
+    os.utime(path, ns=(1, 1))
+    assert kernel.synced()
 
 
 def test_asking_the_kernel_never_fails(tmp_path: Path) -> None:
@@ -79,3 +116,76 @@ def test_a_moment_and_a_boot_hold_both_clocks() -> None:
     assert (boot.boot_id, boot.started_s, boot.started_wall) == ("b", 100.0, NOON)
     assert boot.clock_state is moment.clock_state is ClockState.RESTORED
     assert (moment.at_s, moment.at_wall) == (105.0, NOON + timedelta(seconds=5))
+
+
+def test_what_somebody_sets_after_synchronisation_is_not_believed() -> None:
+    """CLOCK_BOOTTIME went on from the synchronised instant: that is better known."""
+    source = FakeTime(boot_s=100.0, wall=NOON, synced=True)
+    clock = Clock(source)
+    assert clock.state() is ClockState.SYNCED
+    source.is_synced = False
+    source.advance(60.0)
+    source.step_wall(NOON + timedelta(days=3))
+    assert clock.state() is ClockState.RESTORED
+    assert clock.wall_at(160.0) == NOON + timedelta(seconds=60)
+    assert clock.take_step_s() == pytest.approx(3 * 86400.0 - 60.0)
+    assert clock.take_step_s() == 0.0
+    source.step_wall(NOON + timedelta(seconds=62))
+    source.is_synced = True
+    assert clock.state() is ClockState.SYNCED
+    assert clock.wall_at(160.0) == NOON + timedelta(seconds=62)
+
+
+def _around(clock: Clock, now: datetime, rtt_s: float = 0.4) -> bool:
+    zero = now - timedelta(seconds=clock.now_s())
+    return clock.told_by_peer(zero, zero + timedelta(seconds=rtt_s))
+
+
+@pytest.mark.parametrize(
+    ("wall", "synced", "believed"),
+    [
+        pytest.param(datetime(1970, 1, 1, tzinfo=UTC), False, "peer", id="unset"),
+        pytest.param(NOON - timedelta(hours=3), False, "peer", id="restored, three hours late"),
+        pytest.param(NOON + timedelta(hours=3), False, "peer", id="somebody set it ahead"),
+        pytest.param(NOON - timedelta(seconds=4), False, "own", id="nearly the same"),
+        pytest.param(NOON - timedelta(hours=3), True, "own", id="synchronised: the better one"),
+    ],
+)
+def test_the_backends_time_counts_where_nothing_better_is_known(
+    wall: datetime, synced: bool, believed: str
+) -> None:
+    clock = Clock(FakeTime(wall=wall, synced=synced))
+    assert _around(clock, NOON) is (believed == "peer")
+    assert clock.seen().known
+    expected = NOON + timedelta(seconds=0.2) if believed == "peer" else wall
+    assert clock.wall_at(clock.now_s()) == expected
+    assert not _around(clock, NOON + timedelta(seconds=1)), "a little off changes nothing"
+
+
+def test_a_clock_set_by_hand_is_checked_with_the_backend_again() -> None:
+    source = FakeTime(wall=NOON, synced=False)
+    clock = Clock(source)
+    assert not clock.seen().known
+    _around(clock, NOON)
+    assert clock.seen().known
+    source.step_wall(NOON + timedelta(hours=1))
+    assert not clock.seen().known
+    assert _around(clock, NOON)
+    assert clock.wall_at(clock.now_s()) == NOON + timedelta(seconds=0.2)
+
+
+@pytest.mark.parametrize(
+    ("stepped_s", "state"),
+    [
+        pytest.param(0.0, ClockState.SYNCED, id="as it was"),
+        pytest.param(90.0, ClockState.RESTORED, id="set meanwhile"),
+    ],
+)
+def test_a_restart_of_the_agent_recalls_the_synchronised_clock(
+    stepped_s: float, state: ClockState
+) -> None:
+    source = FakeTime(boot_s=50.0, wall=NOON, synced=False)
+    clock = Clock(source)
+    clock.recall(synced=NOON - timedelta(seconds=50.0 + stepped_s), peer=None)
+    assert clock.state() is state
+    assert clock.wall_at(50.0) == NOON - timedelta(seconds=stepped_s)
