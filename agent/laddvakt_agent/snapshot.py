@@ -44,6 +44,7 @@ class Publisher:
     clock: Callable[[], float]
     note_status: Callable[[str, str, float], None]  # EVSE uid, status, since boot second
     cdrs: list[CdrRecord]  # until a backend has them
+    storage: Callable[[float], JsonObject] = lambda _: {}  # disk use and what was written
     evses: dict[str, EvseState] = field(default_factory=dict)
     history: dict[str, list[str]] = field(default_factory=dict)  # statuses of each EVSE, in order
     since_s: dict[str, float] = field(default_factory=dict)  # boot second of each status
@@ -94,6 +95,7 @@ class Publisher:
             "faults": [fault for fault in self.faults() if fault["cleared_at"] is None],
             "uplink": uplink,
             "ledger": {"durable": all(guard.durable for guard in self.guards.values())},
+            "storage": self.storage(now_s),
         }
 
     def faults(self) -> list[JsonObject]:

@@ -41,9 +41,32 @@ def status_lines(answer: JsonObject) -> Iterator[str]:
     if not durable(answer):
         yield "ledger: cannot be written; no session begins, because none could be billed"
         yield "  free or remount the disk, then: systemctl restart laddvakt"
+    storage = answer.get("storage")
+    if isinstance(storage, dict):
+        yield from _storage(storage)
     uplink = answer.get("uplink")
     if isinstance(uplink, dict):
         yield from _backend(uplink)
+
+
+def _storage(storage: JsonObject) -> Iterator[str]:
+    """A disk that is worn or filled faster than planned; nothing of a good one."""
+    if storage.get("over_budget"):
+        wears = _scaled(storage.get("written_per_day_bytes"), "B")
+        planned = _scaled(storage.get("budget_per_day_bytes"), "B")
+        yield f"storage: {wears} a day are written, {planned} are planned: the disk wears faster"
+        yield "  a fault that comes and goes is the usual reason: laddvakt faults --all"
+    if storage.get("over_quota"):
+        used, quota = (
+            _scaled(storage.get("used_bytes"), "B"),
+            _scaled(storage.get("quota_bytes"), "B"),
+        )
+        yield f"storage: {used} are used of {quota}; unsent bills and status intervals never go"
+        yield "  see that the backend is reached; then old ones may go"
+    elif storage.get("short_of_headroom"):
+        free = _scaled(storage.get("free_bytes"), "B")
+        yield f"storage: only {free} are free on the disk; telemetry is dropped to make room"
+        yield "  free space there: something else fills it"
 
 
 def _line(line: JsonObject) -> Iterator[str]:
@@ -200,6 +223,8 @@ def _scaled(value: Json, unit: str) -> str:
         return NONE
     if abs(number) < 999.95:
         return f"{number:.1f} {unit}"
+    if unit == "B":
+        return f"{number / 1e6:.1f} MB"
     thousands = number / 1000
     return f"{thousands:.1f} k{unit}" if unit == "W" else f"{thousands:.2f} k{unit}"
 

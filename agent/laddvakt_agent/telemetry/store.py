@@ -34,7 +34,7 @@ class TelemetryStore:
 
     def __init__(self, directory: Path, *, boot_id: str) -> None:
         self.path = directory / NAME
-        self.set_aside: list[tuple[Path, str]] = []  # files that could not be used, and why
+        self._set_aside: list[tuple[Path, str]] = []
         self._boot_id = boot_id
         self._opened: Opened | None = None
         self._boot = 0
@@ -83,6 +83,11 @@ class TelemetryStore:
             raise self._judged(error) from error
         return found
 
+    def take_set_aside(self) -> list[tuple[Path, str]]:
+        """Files that could not be used since this was last asked, and why."""
+        found, self._set_aside = self._set_aside, []
+        return found
+
     def pages(self) -> tuple[int, int]:
         """Bytes of the database's pages, and how many of them are free."""
         (size,), (count,), (free,) = (
@@ -124,7 +129,7 @@ class TelemetryStore:
             raise from_sqlite(error, self.path) from error
         self._opened = opened
         if opened.aside is not None:
-            self.set_aside.append((opened.aside, opened.reason))
+            self._set_aside.append((opened.aside, opened.reason))
 
     def _judged(self, error: sqlite3.Error) -> Exception:
         if is_mistake(error):
