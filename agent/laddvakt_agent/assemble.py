@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from laddvakt_agent.clock import Clock
+from laddvakt_agent.clock_keeper import ClockKeeper
 from laddvakt_agent.config import Config
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.hardware import build
 from laddvakt_agent.journal import Journal
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
+from laddvakt_agent.retime import Retimer
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.station_facts import FactsKeeper
 from laddvakt_agent.supervisor import Supervisor
@@ -66,6 +68,10 @@ def put_together(
     )
     late.append(supervisor)
     publisher = shop.publisher(hardware, guards, cdrs)
+    retimer = Retimer(wall=shop.wall, known=lambda: clock.seen().known)
+    publisher.retime = retimer.station
+    times = ClockKeeper(clock=clock, times=ledger.times, retimer=retimer, post=thread.post)
+    supervisor.keepers = (*supervisor.keepers, times.look)
     return Parts(supervisor=supervisor, publisher=publisher, journal=shop.journal)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -15,6 +15,7 @@ from laddvakt_agent.faultbook import Entry
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.rows import CommandRow, FaultRow, IntervalRow, SessionRow
 from laddvakt_agent.ledger.thread import LedgerThread
+from laddvakt_agent.moved import from_text, moved_on, shift_s, to_text
 from laddvakt_agent.published import CdrRecord
 from laddvakt_agent.session_rows import to_row, to_session
 from laddvakt_agent.sessions import PATIENCE_S, Kept
@@ -169,7 +170,7 @@ class Journal:
             self.ledger.clear_fault(row.id, at_s=row.cleared_s, at_wall=row.cleared_wall)
 
     def _session_row(self, kept: Kept) -> SessionRow:
-        return to_row(
+        row = to_row(
             kept.session,
             evse_uid=kept.evse_uid,
             token=kept.token,
@@ -178,14 +179,18 @@ class Journal:
             boot_id=self.boot_id,
             wall_at=self.wall.at,
         )
+        return replace(row, moved=to_text(kept.moved, self.boot_id))
 
     def _kept(self, row: SessionRow) -> Kept:
-        """A session from the ledger; of another boot, moved by what the wall clock says."""
+        """A session from the ledger; of another boot, moved by what is known of the clocks."""
         now_s, session = self.now_s(), core.inherited(to_session(row))
+        moved = from_text(row.moved, row.boot_id)
         if row.boot_id != self.boot_id:
-            gone_s = (self.wall.at(now_s) - row.begun_wall).total_seconds()
-            moved = core.shift(session, now_s - max(gone_s, 0.0) - row.begun_s)
-            session = core.not_after(moved, now_s)
+            by_s = shift_s(
+                self.ledger.times, self.wall, row.boot_id, row.begun_s, row.begun_wall
+            )
+            moved = moved_on(moved, row.boot_id, by_s)
+            session = core.not_after(core.shift(session, by_s), now_s)
         return Kept(
             session=session,
             evse_uid=row.evse_uid,
@@ -195,6 +200,7 @@ class Journal:
             awaited_s=now_s,
             grace_s=PATIENCE_S,
             checkpoint_s=now_s,
+            moved=moved,
         )
 
     def _fault_row(self, entry: Entry) -> FaultRow:

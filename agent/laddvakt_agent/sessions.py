@@ -11,7 +11,8 @@ import structlog
 
 from laddvakt_agent.core import session as core
 from laddvakt_agent.core.inputs import Inputs
-from laddvakt_agent.published import CdrRecord, SessionRecord, TokenRef
+from laddvakt_agent.moved import Moved
+from laddvakt_agent.published import CdrRecord, SessionRecord, TimeBasis, TokenRef
 from laddvakt_agent.session_records import cdr_record, session_record
 
 CHECKPOINT_S = 300.0  # between durable meter values while charging: five minutes can be re-read
@@ -35,6 +36,7 @@ class Kept:
     checkpoint_s: float = 0.0
     told: SessionRecord | None = None  # as the backend was last told
     told_s: float = 0.0
+    moved: tuple[Moved, ...] = ()  # boots it began in before this one
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +52,7 @@ class SessionKeeper:
     save_closed: Callable[[Kept, CdrRecord], None]
     standing: Callable[[], Set[str]]  # the codes of the faults that stand at this connector
     report_s: float  # how often the backend hears of a running session
+    bases: Callable[[tuple[Moved, ...]], tuple[TimeBasis, ...]] = lambda moved: ()  # of `wall_at`
     running: Kept | None = None
     ending: list[Kept] = field(default_factory=list)
     recent: list[SessionRecord] = field(default_factory=list)
@@ -140,7 +143,7 @@ class SessionKeeper:
 
     def record(self, kept: Kept, changed_at: datetime) -> SessionRecord:
         """The session as the backend should know it now."""
-        return session_record(
+        record = session_record(
             kept.session,
             evse_uid=kept.evse_uid,
             token=kept.token,
@@ -149,6 +152,7 @@ class SessionKeeper:
             wall_at=self.wall_at,
             changed_at=changed_at,
         )
+        return replace(record, bases=self.bases(kept.moved))
 
     def _observe_running(self, shown: core.Shown, now_s: float) -> bool:
         kept = self.running

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from laddvakt_agent import __version__
 from laddvakt_agent.core import machine
@@ -44,6 +44,7 @@ class Publisher:
     clock: Callable[[], float]
     note_status: Callable[[str, str, float], None]  # EVSE uid, status, since boot second
     cdrs: list[CdrRecord]  # until a backend has them
+    retime: Callable[[Station], Station] = lambda station: station  # by what is known of the clock
     storage: Callable[[float], JsonObject] = lambda _: {}  # disk use and what was written
     evses: dict[str, EvseState] = field(default_factory=dict)
     history: dict[str, list[str]] = field(default_factory=dict)  # statuses of each EVSE, in order
@@ -58,12 +59,17 @@ class Publisher:
         now_s = self.clock()
         for guard in self.guards.values():
             self._follow(guard, now_s)
-        return Station(
-            evses=tuple(self.evses.values()),
+        station = Station(
+            evses=tuple(self._since(state) for state in self.evses.values()),
             sessions=tuple(r for g in self.guards.values() for r in g.keeper.records()),
             faults=self.book.reports(),
             cdrs=tuple(self.cdrs),
         )
+        return self.retime(station)
+
+    def _since(self, state: EvseState) -> EvseState:
+        """A status with the time when it began, by what is known of the clock now."""
+        return replace(state, changed_at=self.wall.at(self.since_s[state.uid]))
 
     def _follow(self, guard: Guard, now_s: float) -> None:
         status = EvseStatus(ocpi_status(guard.connector, now_s).value)

@@ -233,7 +233,7 @@ class Supervisor:
             await asyncio.sleep(UPKEEP_S)
             now_s = self.clock()
             stepped = self.wall.follow()
-            self.facts.look(now_s, step_s=self.wall.stepped_s if stepped else 0.0, due_s=due_s)
+            self.facts.look(now_s, step_s=self.wall.stepped_s, due_s=due_s)
             self.hardware.note_noise(now_s)
             if stepped:
                 log.warning("clock_stepped", wall=self.wall.at(now_s).isoformat())

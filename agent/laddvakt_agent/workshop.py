@@ -10,6 +10,7 @@ from laddvakt_agent import unfinished
 from laddvakt_agent.actuator import Actuator
 from laddvakt_agent.alive import AliveFile
 from laddvakt_agent.clock import Clock
+from laddvakt_agent.clock_keeper import wall_of
 from laddvakt_agent.config import Config, ConnectorConfig
 from laddvakt_agent.core import machine
 from laddvakt_agent.core import session as core_session
@@ -30,6 +31,7 @@ from laddvakt_agent.inputs import Roles
 from laddvakt_agent.journal import Journal
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
+from laddvakt_agent.moved import bases
 from laddvakt_agent.published import CdrRecord
 from laddvakt_agent.sessions import Kept, SessionKeeper
 from laddvakt_agent.snapshot import Publisher
@@ -149,6 +151,7 @@ class Workshop:
             evse_uid=part.evse_uid,
             meter_id=part.meter,
             wall_at=self.wall.at,
+            bases=lambda moved: bases(moved, self.wall),
             save=self.journal.session,
             save_closed=self.journal.session_closed,
             terms=core_session.terms_of(settings),
@@ -186,7 +189,7 @@ def workshop(
     config: Config, clock: Clock, ledger: Ledger, thread: LedgerThread, cdrs: list[CdrRecord]
 ) -> Workshop:
     """The workshop of this configuration and this ledger; `cdrs`: what the journal adds to."""
-    wall = Wall(wall_at=clock.wall_at)
+    wall = wall_of(clock, ledger.times)
     rules = with_overrides(config.fault)
     journal = Journal(
         publish_cdr=cdrs.append,

@@ -50,6 +50,7 @@ class SessionRow:
     periods: str = "[]"  # JSON
     core: str | None = None  # the core's whole session as JSON; older rows lack it
     unbilled: str | None = None  # why it will never be billed
+    moved: str | None = None  # JSON: the boots before `boot_id` that its seconds came from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
