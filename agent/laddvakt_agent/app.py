@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from laddvakt_agent.uplink_link import UplinkLink
 
 LAST_WORDS_S = 2.0
+FAILURE_EVERY_S = 60.0  # a disk that goes on refusing is told of this often
 EXIT_OK = 0
 EXIT_UNSAFE = 1  # an opening was not confirmed: the dead-man has to do it
 EXIT_SOFTWARE = 70  # sysexits.h EX_SOFTWARE: systemd starts it anew
@@ -74,6 +75,7 @@ class _Agent:
     uplink: UplinkLink | None = field(default=None, init=False)
     watchdog: ProgressWatchdog = field(init=False)
     work: asyncio.Task[None] = field(init=False)
+    failure: tuple[str, float] = ("", 0.0)  # of the ledger, as last told, and when
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @contextlib.asynccontextmanager
@@ -85,13 +87,13 @@ class _Agent:
         # Its default would end the agent without a ramp: also when a terminal is closed.
         loop.add_signal_handler(signal.SIGHUP, self.reread.set)
         async with contextlib.AsyncExitStack() as stack:
-            ledger, durable = _open_ledger(self.config, self.clock)
+            ledger = _open_ledger(self.config, self.clock)
             stack.callback(_close_ledger, ledger)
             thread = LedgerThread(self._ledger_failed)
             stack.push_async_callback(thread.close)
             self._put_together(ledger, thread)
-            for guard in self.parts.supervisor.guards.values():
-                guard.durable = durable
+            stack.push_async_callback(self.parts.telemetry.close)
+            self.parts.watch.set_durable()
             stack.push_async_callback(self.parts.supervisor.close)
             self.work = asyncio.create_task(self.parts.supervisor.run(), name="supervisor")
             stack.push_async_callback(_end_task, self.work)
@@ -139,7 +141,29 @@ class _Agent:
             await self.uplink.settle(LAST_WORDS_S)
 
     def _put_together(self, ledger: Ledger, thread: LedgerThread) -> None:
-        self.parts = put_together(
+        try:
+            self.parts = self._assembled(ledger, thread)
+        except StorageError as error:
+            if error.kind is not StorageKind.DAMAGED:
+                raise
+            # Its pages are whole, a row is not: what can be read goes into a new one.
+            ledger.damage = str(error)
+            ledger.salvaged = ledger.renewal.renew(ledger.damage, damaged=True).salvaged
+            self.parts = self._assembled(ledger, thread)
+        self.watchdog = ProgressWatchdog(
+            self.notifier,
+            (*self.parts.supervisor.hardware.polled_lines(), "core"),
+            now_s=self.clock.now_s(),
+        )
+        if ledger.damage:
+            log.error(
+                "ledger_set_aside", beside=str(ledger.path), reason=ledger.damage,
+                salvaged=ledger.salvaged,
+                remedy="send the damaged file to support; a new ledger has been started",
+            )  # fmt: skip
+
+    def _assembled(self, ledger: Ledger, thread: LedgerThread) -> Parts:
+        return put_together(
             self.config,
             self.clock,
             ledger,
@@ -147,20 +171,12 @@ class _Agent:
             on_change=self.changed.set,
             on_progress=self._progressed,
         )
-        self.watchdog = ProgressWatchdog(
-            self.notifier,
-            (*self.parts.supervisor.hardware.polled_lines(), "core"),
-            now_s=self.clock.now_s(),
-        )
-        if ledger.damaged_aside:
-            log.error(
-                "ledger_set_aside", path=str(ledger.damaged_aside), reason=ledger.damage,
-                salvaged=ledger.salvaged,
-                remedy="send this file to support; a new ledger has been started",
-            )  # fmt: skip
 
     def _ledger_failed(self, error: BaseException) -> None:
-        log.error("ledger_write_failed", error=str(error))
+        now_s, said = self.clock.now_s(), str(error)
+        if said != self.failure[0] or now_s >= self.failure[1] + FAILURE_EVERY_S:
+            self.failure = (said, now_s)  # what waits is tried again each second
+            log.error("ledger_write_failed", error=said)
         self.parts.supervisor.facts.write_failed(error, self.clock.now_s())
 
     def _progressed(self, part: str) -> None:
@@ -204,6 +220,7 @@ class _Agent:
             raise StartError(str(error), EXIT_CONFIG) from error
         stack.push_async_callback(self.uplink.close)
         self.parts.supervisor.facts.uplink_told = self.uplink.health
+        self.parts.watch.came_home = self.uplink.remember
 
     async def _reread(self) -> None:
         """Whoever changed the configuration learns whether it can be started with."""
@@ -239,17 +256,17 @@ class _Agent:
         return None if self.uplink is None else self.uplink.health()
 
 
-def _open_ledger(config: Config, clock: Clock) -> tuple[Ledger, bool]:
-    """The ledger, and whether it is on the disk: without, the agent guards but bills nothing."""
+def _open_ledger(config: Config, clock: Clock) -> Ledger:
+    """The ledger; in memory until there is a disk: so long the agent guards but bills nothing."""
     directory = Path(config.agent.state_directory)
     try:
         try:
-            return Ledger.open(directory, boot=clock.boot(), clock=clock), True
+            return Ledger.open(directory, boot=clock.boot(), clock=clock)
         except StorageError as error:
             if error.kind in (StorageKind.NOT_A_FOLDER, StorageKind.A_FOLDER):
                 raise  # no disk will mend that
             log.error("ledger_unavailable", error=str(error), effect="no new sessions")
-            return Ledger.without_disk(directory, boot=clock.boot(), clock=clock), False
+            return Ledger.without_disk(directory, boot=clock.boot(), clock=clock)
     except LedgerInUse as error:
         raise StartError(str(error), EXIT_TEMPORARY) from error
     except LedgerError as error:

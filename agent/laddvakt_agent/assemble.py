@@ -14,10 +14,14 @@ from laddvakt_agent.hardware import build
 from laddvakt_agent.journal import Journal
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
+from laddvakt_agent.ledger_watch import LedgerWatch
 from laddvakt_agent.retime import Retimer
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.station_facts import FactsKeeper
 from laddvakt_agent.supervisor import Supervisor
+from laddvakt_agent.telemetry.build import telemetry
+from laddvakt_agent.telemetry.recorder import Telemetry
+from laddvakt_agent.telemetry.shown import storage
 from laddvakt_agent.workshop import workshop
 from laddvakt_hal.device import Device
 
@@ -29,6 +33,8 @@ class Parts:
     supervisor: Supervisor
     publisher: Publisher
     journal: Journal
+    watch: LedgerWatch
+    telemetry: Telemetry
 
 
 def put_together(
@@ -71,8 +77,26 @@ def put_together(
     retimer = Retimer(wall=shop.wall, known=lambda: clock.seen().known)
     publisher.retime = retimer.station
     times = ClockKeeper(clock=clock, times=ledger.times, retimer=retimer, post=thread.post)
-    supervisor.keepers = (*supervisor.keepers, times.look)
-    return Parts(supervisor=supervisor, publisher=publisher, journal=shop.journal)
+    watch = LedgerWatch(
+        ledger=ledger,
+        thread=thread,
+        journal=shop.journal,
+        guards=guards,
+        publisher=publisher,
+        facts=supervisor.facts,
+        now_s=clock.now_s,
+    )
+    state = Path(config.agent.state_directory)
+    recorder = telemetry(state, clock, ledger, thread, hardware, guards, shop.book)
+    publisher.storage = lambda now_s: storage(recorder, now_s)
+    supervisor.keepers = (*supervisor.keepers, times.look, watch.look, recorder.look)
+    return Parts(
+        supervisor=supervisor,
+        publisher=publisher,
+        journal=shop.journal,
+        watch=watch,
+        telemetry=recorder,
+    )
 
 
 def _facts(
@@ -87,7 +111,7 @@ def _facts(
         clock_state=lambda: clock.state().value,
         durable=lambda: all(guard.durable for guard in guards.values()),
         damage=ledger.damage,
-        aside=thread.post,
+        aside=thread.aside,
     )
 
 

@@ -183,9 +183,12 @@ class Journal:
 
     def _kept(self, row: SessionRow) -> Kept:
         """A session from the ledger; of another boot, moved by what is known of the clocks."""
-        now_s, session = self.now_s(), core.inherited(to_session(row))
+        now_s, session = self.now_s(), to_session(row)
         moved = from_text(row.moved, row.boot_id)
-        if row.boot_id != self.boot_id:
+        if row.boot_id == self.boot_id:
+            session = core.inherited(session, now_s)
+        else:
+            session = core.inherited(session, None)
             by_s = shift_s(
                 self.ledger.times, self.wall, row.boot_id, row.begun_s, row.begun_wall
             )

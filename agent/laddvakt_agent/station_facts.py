@@ -15,6 +15,7 @@ LATE_S = 1.5  # a round later than this reads safety data that are too old
 _WEAR_FILES = "/sys/block/mmcblk*/device/life_time"  # eMMC: two estimates in steps of 10 %
 _WEAR_EVERY_S = 3600.0
 FAILED_FOR_S = 30.0  # a write that failed counts so long; heartbeats come oftener meanwhile
+SHOWN_FOR_S = 5.0  # … at least so long, and damage that is repaired: every core must see it
 UplinkTold = Callable[[], dict[str, object] | None]
 
 
@@ -49,7 +50,7 @@ class FactsKeeper:
     directory: Path
     clock_state: Callable[[], str]
     durable: Callable[[], bool]
-    damage: str = ""  # why the ledger was set aside; of no meaning once a new one stands
+    damage: str = ""  # why the ledger was set aside at the start
     uplink_told: UplinkTold = lambda: None
     wear_files: Callable[[], Iterable[Path]] = lambda: Path("/").glob(_WEAR_FILES[1:])
     aside: Callable[[Callable[[], None]], None] = lambda look: look()
@@ -61,6 +62,7 @@ class FactsKeeper:
     _disk: _Disk | None = None  # as last seen; one that hangs is seen no more
     _looking: bool = False
     _failed: tuple[StorageKind, str, float] | None = None  # the last write that failed
+    _damaged: tuple[str, float] | None = None  # when it was last seen
 
     def look(self, now_s: float, *, step_s: float = 0.0, due_s: float | None = None) -> None:
         """See how things are. `step_s`: the wall clock was stepped; `due_s`: when this was due."""
@@ -84,6 +86,15 @@ class FactsKeeper:
         """The ledger did not take something; mistakes of a caller say nothing about the disk."""
         if isinstance(error, StorageError):
             self._failed = (error.kind, str(error), now_s)
+
+    def write_worked(self, now_s: float) -> None:
+        """All that was refused is on the disk now."""
+        if self._failed is not None and now_s >= self._failed[2] + SHOWN_FOR_S:
+            self._failed = None
+
+    def damage_seen(self, why: str, now_s: float) -> None:
+        """The ledger had to be replaced under way; it stands again."""
+        self._damaged = (why, now_s)
 
     def failing(self, now_s: float) -> bool:
         """Whether a write has failed a moment ago."""
@@ -112,7 +123,7 @@ class FactsKeeper:
         if disk is None:
             return None
         kind, said, _ = self._failed if self._failed and self.failing(now_s) else (None, "", 0.0)
-        damaged = said if kind is StorageKind.DAMAGED else "" if self.durable() else self.damage
+        damaged = said if kind is StorageKind.DAMAGED else self._damage(now_s)
         full = disk.full or kind is StorageKind.FULL
         other = kind not in (None, StorageKind.FULL, StorageKind.DAMAGED)
         # A ledger that stands nowhere, for no reason that can be seen, cannot be written either.
@@ -123,6 +134,15 @@ class FactsKeeper:
             worn_share=disk.worn_share,
             damaged=damaged,
         )
+
+    def _damage(self, now_s: float) -> str:
+        """Why a ledger was set aside: shown for a while, and for as long as none stands on disk."""
+        if self._damaged is None and self.damage:
+            self._damaged = (self.damage, now_s)
+        if self._damaged is None:
+            return ""
+        why, seen_s = self._damaged
+        return why if now_s < seen_s + SHOWN_FOR_S or not self.durable() else ""
 
     def _look_at_disk(self, now_s: float) -> None:
         """On a thread of its own."""

@@ -14,6 +14,7 @@ from laddvakt_agent.clock import Clock
 from laddvakt_agent.config import Config, ConnectorConfig, UplinkConfig
 from laddvakt_agent.ledger.acks import LedgerAcks
 from laddvakt_agent.ledger.ledger import Ledger
+from laddvakt_agent.ledger.rows import AckRow
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.published import Station
 from laddvakt_agent.service import ServiceError, ocpi_token
@@ -73,6 +74,15 @@ class UplinkLink:
         """The station as it is now; returns at once."""
         self._offered = station
         self._sync.offer(station)
+
+    def remember(self, acks: tuple[AckRow, ...]) -> None:
+        """The ledger has found its disk and knows more: begin anew with that."""
+        self._acks.remember(acks)
+        self._task.cancel()
+        self._sync = self._new()
+        if self._offered is not None:
+            self._sync.offer(self._offered)
+        self._task = asyncio.create_task(self._keep_running(), name="uplink")
 
     def delivered(self) -> frozenset[str]:
         """The CDRs the backend has confirmed."""

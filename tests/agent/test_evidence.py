@@ -55,8 +55,8 @@ def test_an_unclean_stop_is_known_to_the_next_run(tmp_path: Path) -> None:
     first = open_ledger(tmp_path, time)
     assert not first.unclean
     first._store.close()  # as a power cut would
-    assert first._lock is not None
-    os.close(first._lock)
+    assert first.renewal.lock is not None
+    os.close(first.renewal.lock)
     second = open_ledger(tmp_path, time)
     assert second.unclean
     second.close()

@@ -19,12 +19,12 @@ from laddvakt_hal.stats import DeviceStats
 MIB = 1024 * 1024
 
 
-def keeper(directory: Path, *, durable: bool = True) -> FactsKeeper:
+def keeper(directory: Path, *, durable: bool = True, damage: str = "") -> FactsKeeper:
     return FactsKeeper(
         directory=directory,
         clock_state=lambda: "restored",
         durable=lambda: durable,
-        damage="page 7 is torn",
+        damage=damage,
         wear_files=lambda: (),
     )
 
@@ -67,7 +67,7 @@ def test_the_disk(
 
 def test_a_ledger_without_a_disk_is_damaged_or_read_only(tmp_path: Path) -> None:
     """A folder that is gone, and a ledger that stands nowhere."""
-    facts = keeper(tmp_path / "gone", durable=False)
+    facts = keeper(tmp_path / "gone", durable=False, damage="page 7 is torn")
     facts.look(10.0)
     assert facts.now.store is not None
     assert facts.now.store.read_only
@@ -198,6 +198,38 @@ def test_a_ledger_that_stands_nowhere_cannot_be_written(tmp_path: Path) -> None:
     facts.look(10.0)
     assert facts.now.store is not None
     assert facts.now.store.read_only
+
+
+def _damage(facts: FactsKeeper, now_s: float) -> str:
+    facts.look(now_s)
+    assert facts.now.store is not None
+    return facts.now.store.damaged
+
+
+def test_damage_is_shown_even_where_a_new_ledger_stands_at_once(tmp_path: Path) -> None:
+    """At the start and under way: every core must see it, then it is over."""
+    facts = keeper(tmp_path, damage="page 7 is torn")
+    assert [_damage(facts, at_s) for at_s in (10.0, 14.9, 15.1)] == ["page 7 is torn"] * 2 + [""]
+    facts.damage_seen("ledger.db was deleted under way", 20.0)
+    shown = [_damage(facts, at_s) for at_s in (20.0, 24.9, 25.1)]
+    assert shown == ["ledger.db was deleted under way"] * 2 + [""]
+
+
+def test_damage_is_shown_for_as_long_as_no_ledger_stands(tmp_path: Path) -> None:
+    """What cannot be replaced is still broken."""
+    facts = keeper(tmp_path, durable=False)
+    facts.damage_seen("ledger.db was deleted under way", 20.0)
+    assert _damage(facts, 99.0) == "ledger.db was deleted under way"
+
+
+def test_a_disk_that_takes_everything_again_is_well(tmp_path: Path) -> None:
+    """Sooner than a failure is forgotten, but not within the moment it was told."""
+    facts = keeper(tmp_path)
+    facts.write_failed(StorageError(StorageKind.FULL, tmp_path / "ledger.db", "no"), 10.0)
+    facts.write_worked(14.0)
+    assert facts.failing(14.0)
+    facts.write_worked(15.0)
+    assert not facts.failing(15.0)
 
 
 async def test_what_is_known_of_the_station_reaches_the_core(tmp_path: Path) -> None:

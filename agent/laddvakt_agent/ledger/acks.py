@@ -28,6 +28,10 @@ class LedgerAcks:
         rows = await thread.call(ledger.acks)
         return cls(ledger, thread, {(row.kind, row.object_id): _acked(row) for row in rows})
 
+    def remember(self, rows: tuple[AckRow, ...]) -> None:
+        """The ledger knows these too since it has found its disk; what this run knows is newer."""
+        self._known = {(row.kind, row.object_id): _acked(row) for row in rows} | self._known
+
     def load(self) -> dict[tuple[str, str], Acked]:
         """Everything kept, by kind and object id."""
         return dict(self._known)
@@ -36,7 +40,7 @@ class LedgerAcks:
         """Replace what is kept of one object; on the disk when it returns.
 
         Raises:
-            StorageError: the disk does not take it; `load` has it all the same.
+            StorageError: the disk does not take it yet; `load` has it all the same.
         """
         self._known[kind, object_id] = acked
         row = AckRow(
@@ -47,7 +51,7 @@ class LedgerAcks:
             acknowledged=acked.acknowledged,
             location_url=acked.location_url,
         )
-        await self._thread.call(self._ledger.save_ack, row)
+        await self._thread.persist(self._ledger.save_ack, row)
 
 
 def _acked(row: AckRow) -> Acked:

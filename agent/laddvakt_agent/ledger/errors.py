@@ -29,7 +29,7 @@ class StorageKind(Enum):
 
     READ_ONLY = "read_only"
     FULL = "full"
-    DAMAGED = "damaged"  # the file broke while in use: open the ledger anew
+    DAMAGED = "damaged"  # the file broke while in use: see renewal.Renewal
     NOT_A_FOLDER = "not_a_folder"  # the state directory is a file, or lies below one
     A_FOLDER = "a_folder"  # in the place of one of the ledger's files
     IO = "io"
@@ -38,7 +38,7 @@ class StorageKind(Enum):
 _REMEDY = {
     StorageKind.READ_ONLY: "mount it read-write and let the service's user write to the folder",
     StorageKind.FULL: "free space on this file system",
-    StorageKind.DAMAGED: "restart the agent: it sets the file aside and starts a new one",
+    StorageKind.DAMAGED: "the agent sets the file aside and goes on in a new one; check the disk",
     StorageKind.NOT_A_FOLDER: "this is not a folder: set agent.state_directory to one",
     StorageKind.A_FOLDER: "a file belongs there: move this folder away",
     StorageKind.IO: "check the disk and the kernel log",

@@ -31,6 +31,7 @@ from laddvakt_agent.ledger.rows import (
     SessionRow,
 )
 from laddvakt_agent.ledger.salvage import take_over_due
+from laddvakt_agent.ledger.security import SecurityLog
 from laddvakt_agent.ledger.store import Store
 from laddvakt_agent.published import CdrRecord
 
@@ -43,6 +44,7 @@ class Ledger:
         self._keeper = keeper
         self.renewal = renewal
         self.found = FoundSessions(store)
+        self.security = SecurityLog(store)
         self.times = ClockBook(store)
         self.retention = Retention(store)
         self.damaged_aside: Path | None = None
@@ -102,6 +104,11 @@ class Ledger:
             ledger = cls(store, keeper, Renewal(store, keeper, directory, lock, on_disk=False))
             undo.pop_all()
         return ledger
+
+    @property
+    def path(self) -> Path:
+        """Where it stands, or would if there were a disk."""
+        return self._store.path
 
     def close(self) -> None:
         """Note the orderly end and let the folder go, whatever the disk says.

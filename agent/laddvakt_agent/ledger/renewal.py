@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from laddvakt_agent import __version__
-from laddvakt_agent.ledger import absence, aside, files
+from laddvakt_agent.ledger import absence, aside, files, tables
 from laddvakt_agent.ledger.errors import LedgerError, StorageError, from_sqlite
 from laddvakt_agent.ledger.latch_keeper import LatchKeeper
-from laddvakt_agent.ledger.rows import SqlValue, to_columns
-from laddvakt_agent.ledger.salvage import merge, take_over_due
+from laddvakt_agent.ledger.rows import FaultRow, SqlValue, to_columns
+from laddvakt_agent.ledger.salvage import add_bill, merge, take_over_due
 from laddvakt_agent.ledger.store import Store
+from laddvakt_agent.published import CdrRecord
 
 _Identity = tuple[int, int]
 _NOT_OURS = frozenset({"runs", "latches"})  # of a ledger in memory: they are this run's already
@@ -113,6 +114,18 @@ class Renewal:
         self.on_disk, self._known = True, self._found()
         self._keeper.write_again()
         return Renewed(why=damage, salvaged=salvaged)
+
+    def restore(self, faults: tuple[FaultRow, ...], bills: tuple[CdrRecord, ...]) -> None:
+        """Write what the process still knows and the renewed ledger may have lost.
+
+        Raises:
+            StorageError: the disk does not take it.
+        """
+        with self._store.write() as stamp:
+            for row in faults:
+                tables.put_fault(self._store, row, stamp)
+            for bill in bills:
+                add_bill(self._store, bill, stamp)
 
     def _bring(self, memory: sqlite3.Connection) -> None:
         """What memory knows of this run's status takes the place of what was only assumed."""

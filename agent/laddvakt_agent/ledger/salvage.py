@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from laddvakt_agent.ledger import aside
+from laddvakt_agent.ledger import aside, security
 from laddvakt_agent.ledger.errors import LedgerError
 from laddvakt_agent.ledger.latches import decode
 from laddvakt_agent.ledger.rows import (
@@ -41,6 +41,7 @@ from laddvakt_agent.published import CdrRecord
 
 _OWN = frozenset({"meta"})  # speaks of the file it is in
 _FIRST = ("runs", "syncs", "sessions", "cdrs")  # a bill needs its session
+_META = ("name", "value")
 _NUMBER = "number"
 # What may differ in two copies of one numbered row: an interval ends later.
 _NOT_ITS_OWN = frozenset({_NUMBER, "w_seq", "ended_boot_id", "ended_s", "ended_wall"})
@@ -108,10 +109,21 @@ def merge(
     return sum(_merge_table(source, store, name, anew) for name in tables)
 
 
+def add_bill(store: Store, cdr: CdrRecord, stamp: Mapping[str, SqlValue]) -> None:
+    """A bill this ledger may lack, with its session, inside a `write`."""
+    body = msgspec.json.encode(cdr).decode()
+    row: Record = {"id": cdr.id, "session_id": cdr.session.id, "body": body, **stamp}
+    _add_session(store, row)
+    _add(store, "cdrs", row)
+
+
 def _merge_table(
     source: sqlite3.Connection, store: Store, table: str, anew: Mapping[str, SqlValue]
 ) -> int:
     names = _shared_columns(source, store, table)
+    if table == "security" and names:
+        records = _records(source, names, table)
+        return security.take_over(store, (row for row in records if _whole(table, row)))
     own = tuple(name for name in names if name not in _NOT_ITS_OWN)
     known = _known(store, table, own) if _NUMBER in names else None
     count = 0
@@ -125,6 +137,19 @@ def _merge_table(
                 continue
             del row[_NUMBER]
         count += _add(store, table, row | {k: v for k, v in anew.items() if k in row})
+    return count
+
+
+def _merge_security(
+    source: sqlite3.Connection, store: Store, names: tuple[str, ...], anew: Mapping[str, SqlValue]
+) -> int:
+    """Its rows are a chain: what is missing in it, also at its end, must be seen for ever."""
+    bound_anew = anew if store.read("SELECT 1 FROM security LIMIT 1") else {}
+    found = (row for row in _records(source, names, "security") if _whole("security", row))
+    rows = ({**row, **bound_anew} for row in found)
+    count = security.take_over(store, rows)
+    meta = {str(row["name"]): str(row["value"]) for row in _records(source, _META, "meta")}
+    security.keep_lost_end(store, meta)
     return count
 
 

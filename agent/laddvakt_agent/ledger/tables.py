@@ -59,7 +59,7 @@ _PUT_ACK = (
     f"INSERT INTO acks ({', '.join(_ACK + STAMP)}) VALUES ({_named(_ACK + STAMP)})"
     f" ON CONFLICT(kind, object_id) DO UPDATE SET {_assigned(_ACK[2:] + STAMP)}"
 )
-_UNBILLED = "NOT EXISTS (SELECT 1 FROM cdrs WHERE session_id = sessions.id)"
+_OPEN = "unbilled IS NULL AND NOT EXISTS (SELECT 1 FROM cdrs WHERE session_id = sessions.id)"
 _SPENT = f"(kind = '{CDR_KIND}' AND acknowledged = 1 AND body = '')"
 _ADD_CDR = (
     f"INSERT INTO cdrs (id, session_id, body, {', '.join(STAMP)})"
@@ -84,8 +84,8 @@ def session(store: Store, session_id: str) -> SessionRow | None:
 
 
 def open_sessions(store: Store) -> tuple[SessionRow, ...]:
-    """Those without a CDR, oldest first."""
-    return store.rows(SessionRow, f"{_GET_SESSION} WHERE {_UNBILLED} ORDER BY rowid")
+    """Those that still want a CDR, oldest first."""
+    return store.rows(SessionRow, f"{_GET_SESSION} WHERE {_OPEN} ORDER BY rowid")
 
 
 def close_with_cdr(store: Store, row: SessionRow, cdr: CdrRecord) -> None:
@@ -168,6 +168,11 @@ def raise_fault(store: Store, row: FaultRow) -> None:
             store.execute(_PUT_FAULT, to_columns(row) | stamp)
         elif known != row:
             raise Conflict(f"fault {row.id}: it was raised before, as {known.code}")
+
+
+def put_fault(store: Store, row: FaultRow, stamp: dict[str, SqlValue]) -> None:
+    """Whatever is known of this fault, it is this; inside a `write`."""
+    store.execute(_PUT_FAULT, to_columns(row) | stamp)
 
 
 def update_fault(store: Store, row: FaultRow) -> None:

@@ -6,8 +6,9 @@ What the disk refuses is kept and tried again in its order, see `queue.Waiting`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -39,8 +40,10 @@ class LedgerThread:
         self._loop = asyncio.get_running_loop()
         self._backlog = 0
         self._waiting = Waiting()
+        self.worked = 0  # writes taken so far
         self._refused: StorageError | None = None  # why the oldest of them waits
         self._held = False
+        self._first: list[Intent] | None = None
         self._retrying = False
         self.heal: Callable[[StorageError], bool] = _no_remedy
         self.note_dropped: Callable[[dict[str, int]], None] = _nothing_noted
@@ -84,11 +87,19 @@ class LedgerThread:
         What the disk refuses is tried again until it is taken; a mistake is only told.
         """
         intent = intent_of(fn, args, partial(fn, *args, **kwargs))
+        if self._first is not None:
+            self._first.append(intent)
+            return
         self._submit(self._write, intent).add_done_callback(self._report)
 
     def once(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Run it without waiting and never again: a later one will say more."""
-        self._submit(fn, *args, **kwargs).add_done_callback(self._report)
+        """Write it without waiting; refused, it is not kept: a later one will say more."""
+        written = partial(self._written, partial(fn, *args, **kwargs))
+        self._submit(written).add_done_callback(self._report)
+
+    def aside(self, fn: Callable[[], object]) -> None:
+        """Look at something that may hang, without waiting."""
+        self._submit(fn).add_done_callback(self._report)
 
     def retry(self) -> None:
         """Offer the disk again what it has refused; to be called about once a second."""
@@ -97,13 +108,18 @@ class LedgerThread:
             self._submit(self._drain).add_done_callback(self._retried)
 
     def hold(self) -> None:
-        """On the ledger's thread: keep everything waiting until `release`."""
+        """On the ledger's thread: keep everything waiting until `ahead`."""
         self._held = True
 
-    def release(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Write this before everything that waits, then go on."""
-        first = Intent(call=partial(fn, *args, **kwargs))
-        self._submit(self._go_on, first).add_done_callback(self._report)
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """What is posted in here is written before all that waits; then nothing is held back."""
+        self._first = []
+        try:
+            yield
+        finally:
+            first, self._first = self._first, None
+            self._submit(self._go_on, first).add_done_callback(self._report)
 
     async def close(self) -> None:
         """Carry out what was asked for, then end the thread."""
@@ -114,6 +130,10 @@ class LedgerThread:
 
     # On the ledger's thread
 
+    def _written(self, call: Callable[[], object]) -> None:
+        self._ask(call)
+        self.worked += 1
+
     def _write(self, intent: Intent) -> None:
         if self._waiting or self._held:
             self._waiting.add(intent)
@@ -121,7 +141,7 @@ class LedgerThread:
                 raise self._refused
             return
         try:
-            self._ask(intent.call)
+            self._written(intent.call)
         except StorageError as error:
             self._refused = error
             self._waiting.add(intent)
@@ -143,10 +163,10 @@ class LedgerThread:
         self._refused = None
         for intent in self._waiting:
             try:
-                self._ask(intent.call)
+                self._written(intent.call)
             except StorageError as error:
                 self._refused = error
-                if _of_the_whole(error):
+                if of_the_whole(error):
                     break
                 continue  # one of the latches' own files: the others may still go
             except Exception as error:  # noqa: BLE001 - told below; trying again would not help
@@ -158,9 +178,10 @@ class LedgerThread:
         if dropped:
             self.note_dropped(dropped)
 
-    def _go_on(self, first: Intent) -> None:
+    def _go_on(self, first: list[Intent]) -> None:
         self._held = False
-        self._waiting.put_first(first)
+        for intent in reversed(first):
+            self._waiting.put_first(intent)
         self._drain()
 
     # In the loop
@@ -192,7 +213,7 @@ class LedgerThread:
             self._on_error(error)
 
 
-def _of_the_whole(error: StorageError) -> bool:
+def of_the_whole(error: StorageError) -> bool:
     """Whether the database itself refused: then nothing else will be taken either."""
     return not error.where.name.startswith("latches")
 

@@ -44,8 +44,8 @@ def row(time: FakeTime, evse_uid: str = "e1", **said: str) -> IntervalRow:
 def kill(ledger: Ledger) -> None:
     """As if killed: nothing more is written."""
     ledger._store.close()
-    assert ledger._lock is not None
-    os.close(ledger._lock)
+    assert ledger.renewal.lock is not None
+    os.close(ledger.renewal.lock)
 
 
 @pytest.fixture
