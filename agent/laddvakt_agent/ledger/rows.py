@@ -136,8 +136,9 @@ class ContactorRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityRow:
-    """Something the security log must show for ever; `digest` covers it and `previous`."""
+    """Something the security log must show; `digest` covers it and `previous`, see `security`."""
 
+    category: str
     event: str
     source: str
     who: str
@@ -147,8 +148,8 @@ class SecurityRow:
     at_s: float
     at_wall: datetime
     clock_state: str
-    previous: str
-    digest: str
+    previous: str = ""  # both are given by the log itself
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -182,6 +182,7 @@ CREATE TABLE clock_steps (
 ) STRICT;
 CREATE TABLE security (
     number INTEGER PRIMARY KEY,
+    category TEXT NOT NULL,
     event TEXT NOT NULL,
     source TEXT NOT NULL,
     who TEXT NOT NULL,
@@ -195,6 +196,21 @@ CREATE TABLE security (
     digest TEXT NOT NULL,
     {_WRITTEN}
 ) STRICT;
+CREATE TRIGGER security_no_update BEFORE UPDATE ON security
+BEGIN
+    SELECT RAISE(ABORT, 'the security log is only ever added to');
+END;
+CREATE TRIGGER security_no_delete BEFORE DELETE ON security
+WHEN OLD.number > coalesce(
+    (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'security_prune'), 0)
+BEGIN
+    SELECT RAISE(ABORT, 'the security log is only ever added to');
+END;
+CREATE TRIGGER security_only_at_the_end BEFORE INSERT ON security
+WHEN NEW.number <= (SELECT max(number) FROM security)
+BEGIN
+    SELECT RAISE(ABORT, 'the security log is only ever added to');
+END;
 CREATE TABLE dropped (
     class TEXT PRIMARY KEY,
     rows INTEGER NOT NULL,
