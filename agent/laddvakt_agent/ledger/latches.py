@@ -171,10 +171,12 @@ class LatchFiles:
         Raises:
             StorageError: the disk does not take it; the other file is untouched.
         """
-        self._mark()
         path = self._paths[copy.sequence % len(self._paths)]
-        with os_errors(path):
-            _write_whole(path, encode(copy))
+        try:
+            with os_errors(path):
+                _write_whole(path, encode(copy))
+        finally:  # not before: ending between a mark and its first file would look like a loss
+            self._mark()
 
     def set_broken_aside(self, wall: datetime) -> tuple[Path, ...]:
         """Rename what is no copy so that it can still be examined; the new paths.
