@@ -17,6 +17,7 @@ _VERBS = {
     "connector": "laddvakt_agent.cli.connector:connector",
     "test": "laddvakt_agent.cli.connector:test",
     "bus": "laddvakt_agent.cli.bus:bus",
+    "ledger": "laddvakt_agent.cli.ledger:ledger",
     "demo": "laddvakt_agent.cli.demo:demo",
 }
 
@@ -33,6 +34,7 @@ def laddvakt() -> None:
     laddvakt faults catalog CODE
     laddvakt connector 1 start --token 04A1B2C3
     laddvakt bus doctor
+    laddvakt ledger check
     laddvakt demo
 
     Exit codes: 0 ok, 1 a fault stands, the ledger cannot be written or a check failed, 2 usage,
