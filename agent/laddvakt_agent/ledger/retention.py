@@ -41,6 +41,7 @@ _BILLED_AND_CONFIRMED = (
     "EXISTS (SELECT 1 FROM cdrs JOIN acks ON acks.kind = 'cdr' AND acks.object_id = cdrs.id"
     " WHERE cdrs.session_id = sessions.id AND acks.acknowledged = 1)"
 )
+_SIGNED = "(instr(coalesce(core, ''), '\"signed\":{') > 0)"  # whoever was billed may ask for proof
 _NEVER_BILLED = "(unbilled IS NOT NULL AND settled = 1)"
 _IN_DOUBT = (
     "EXISTS (SELECT 1 FROM acks WHERE kind = '{kind}' AND object_id = {table}.id"
@@ -97,7 +98,7 @@ GROUPS: tuple[Group, ...] = (
     Group(
         name="sessions",
         table="sessions",
-        may_go=f"({_BILLED_AND_CONFIRMED} OR {_NEVER_BILLED}) AND NOT "
+        may_go=f"({_BILLED_AND_CONFIRMED} OR {_NEVER_BILLED}) AND NOT {_SIGNED} AND NOT "
         + _IN_DOUBT.format(kind="session", table="sessions"),
         delete=(
             f"DELETE FROM acks WHERE kind = 'cdr' AND object_id = {_CDR_OF_SESSION}",

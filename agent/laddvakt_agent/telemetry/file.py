@@ -92,13 +92,13 @@ def _existing(path: Path) -> sqlite3.Connection:
         raise Unusable("a database, but not telemetry")
     connection = _connect(path)
     try:
-        rows = connection.execute("PRAGMA quick_check(1)").fetchall()
+        rows = [str(row[0]) for row in connection.execute("PRAGMA quick_check(1)")]
     except sqlite3.Error:
         connection.close()
         raise
-    if rows != [("ok",)]:
+    if rows != ["ok"]:
         connection.close()
-        raise Unusable("; ".join(str(row[0]) for row in rows))
+        raise Unusable("; ".join(rows))
     return connection
 
 
