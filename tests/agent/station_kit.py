@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -71,9 +71,11 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def bench(directory: Path) -> AsyncIterator[Bench]:
-    """Both connectors, ledger on the disk, nothing connected."""
-    text = (resources.files("laddvakt_agent.demo") / "station.toml").read_text("utf-8")
+async def bench(
+    directory: Path, change: Callable[[str], str] = lambda text: text
+) -> AsyncIterator[Bench]:
+    """Both connectors, ledger on the disk, nothing connected; `change` turns the configuration."""
+    text = change((resources.files("laddvakt_agent.demo") / "station.toml").read_text("utf-8"))
     config = parse(Template(text).substitute(PLACES, dir=str(directory)), "station.toml", profile)
     clock = Clock()
     ledger = Ledger.open(directory / "state", boot=clock.boot(), clock=clock)
