@@ -53,7 +53,8 @@ def ended(row: SessionRow, *, end_wh: float = 2345.5) -> SessionRow:
 
 def cdr_of(row: SessionRow, cdr_id: str = "c1") -> CdrRecord:
     assert row.ended_wall is not None
-    period = PeriodRecord(started_at=WALL, duration_s=401.25, energy_wh=1111.0, charging=True)
+    energy_wh = (row.end_wh or 0.0) - (row.start_wh or 0.0)
+    period = PeriodRecord(started_at=WALL, duration_s=401.25, energy_wh=energy_wh, charging=True)
     session = SessionRecord(
         id=row.id,
         evse_uid=row.evse_uid,
@@ -64,7 +65,7 @@ def cdr_of(row: SessionRow, cdr_id: str = "c1") -> CdrRecord:
         ended_at=row.ended_wall,
         meter_id=row.meter_id,
         start_wh=row.start_wh,
-        energy_wh=1111.0,
+        energy_wh=energy_wh,
         periods=(period,),
         changed_at=row.ended_wall,
     )
