@@ -117,7 +117,7 @@ class Finder:
             within_s=self.config.agent.resume_within_s,
             withdrawn=self._withdrawn(kept),
             lock_keeps=part.lock_keeps_place,
-            meter_serial=None,
+            meter_serial=session.serial,
             last_wh=session.last_wh,
         )
         return Found(kept=kept, claim=claim, sign=sign, clock=self.clock)
