@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -108,7 +109,8 @@ class UplinkLink:
 
     def _new(self) -> Synchroniser:
         rng = random.Random(int.from_bytes(os.urandom(8)))
-        return Synchroniser(self._settings, self._acks, self._clock, rng)
+        told = _ToldTime(clock=self._clock)
+        return Synchroniser(self._settings, self._acks, told, rng, peer_clock=self._clock)
 
     async def _keep_running(self) -> None:
         """A defect in the uplink is told and survived: protection does not depend on it."""
@@ -121,6 +123,19 @@ class UplinkLink:
             self._sync = self._new()
             if self._offered is not None:
                 self._sync.offer(self._offered)
+
+
+@dataclass(frozen=True, slots=True)
+class _ToldTime:
+    """The agent's clock as others are told it."""
+
+    clock: Clock
+
+    def now_s(self) -> float:
+        return self.clock.now_s()
+
+    def wall(self) -> datetime:
+        return self.clock.wall_at(self.clock.now_s())
 
 
 def settings_from(config: Config, uplink: UplinkConfig, token: str) -> UplinkSettings:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from laddvakt_agent.uplink.objects import Content
+    from laddvakt_agent.uplink.objects import Content, Json
     from laddvakt_agent.uplink.store import AckStore
 
 _log = structlog.get_logger(__name__)
@@ -95,15 +95,29 @@ class Book:
     def want(
         self, kind: Kind, object_id: str, content: Content, *, changed_at: datetime, source: object
     ) -> Entry:
-        """Set what the receiver should know of one object."""
+        """Set what the receiver should know of one object.
+
+        What is over and confirmed stays as it was told, when only its times are known better now.
+        """
         entry = self._entries[kind].get(object_id)
         if entry is not None:
+            if (
+                entry.told is not None
+                and _over(entry.told)
+                and _same_but_times(entry.told, content)
+            ):
+                content = entry.told
+            if entry.pending:
+                entry.changed_at = changed_at  # not told yet: told with its corrected time
             if content != entry.content:
                 entry.content, entry.changed_at = content, changed_at
                 entry.refusals.succeeded()  # another content may be accepted at once
             entry.source = source
             return entry
         acked = self._kept.get((kind.value, object_id))
+        told = _told(acked)
+        if told is not None and _over(told) and _same_but_times(told, content):
+            content = told
         entry = Entry(
             kind=kind,
             object_id=object_id,
@@ -112,7 +126,7 @@ class Book:
             source=source,
             refusals=Backoff(self._rng, min_s=self._retry_min_s, max_s=self._retry_max_s),
             acked=acked,
-            told=_told(acked),
+            told=told,
         )
         self._entries[kind][object_id] = entry
         return entry
@@ -217,6 +231,25 @@ def decode_body(acked: Acked) -> Content | None:
         return msgspec.json.decode(acked.body, type=dict)
     except msgspec.DecodeError:
         return None
+
+
+_TIMES = frozenset({"start_date_time", "end_date_time", "started_at", "cleared_at"})
+
+
+def _over(told: Content) -> bool:
+    """Whether this was the last that there is to say of a session or a fault."""
+    return told.get("status") == "COMPLETED" or bool(told.get("cleared_at"))
+
+
+def _same_but_times(one: Json, other: Json) -> bool:
+    """Whether two contents say the same, at whatever times it was."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(
+            name in _TIMES or _same_but_times(value, other[name]) for name, value in one.items()
+        )
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same_but_times, one, other))
+    return one == other
 
 
 def _told(acked: Acked | None) -> Content | None:

@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from laddvakt_agent.uplink.dated import dated_context
 from laddvakt_agent.uplink.errors import (
     CHECK_TLS,
     CHECK_URL,
@@ -28,6 +29,7 @@ from laddvakt_agent.uplink.errors import (
     Unreachable,
     UplinkError,
 )
+from laddvakt_agent.uplink.peer import Heard, on_this_machine
 
 if TYPE_CHECKING:
     import random
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from laddvakt_agent.uplink.objects import Content
+    from laddvakt_agent.uplink.peer import PeerTime
     from laddvakt_agent.uplink.settings import UplinkSettings
 
 MAX_ANSWER_BYTES = 262_144  # no answer to a push needs more; a runaway one must not fill the memory
@@ -66,9 +69,13 @@ def join_url(endpoint: str, *segments: str) -> str:
 class Client:
     """One receiver. Use as an async context manager."""
 
-    def __init__(self, settings: UplinkSettings, rng: random.Random) -> None:
+    def __init__(
+        self, settings: UplinkSettings, rng: random.Random, peer: PeerTime | None = None
+    ) -> None:
         self._settings = settings
         self._rng = rng
+        self._peer = peer
+        self._dated = None if peer is None else dated_context(peer.believed)
         timeout_s = settings.request_timeout_s
         self._session = aiohttp.ClientSession(
             headers=_headers(settings),
@@ -121,17 +128,38 @@ class Client:
             raise Unanswered(f"{what}: the connection broke: {detail}") from error
         return _judge(what, url, reply)
 
+    async def ask(self) -> None:
+        """One harmless request, for the time its answer tells.
+
+        While nothing is known of the time a certificate cannot be checked for its dates: then the
+        token stays here, and a refusal is answer enough.
+
+        Raises:
+            UplinkError: no answer, or no success.
+        """
+        settings = self._settings
+        url = join_url(
+            settings.endpoints.locations,
+            settings.country_code,
+            settings.party_id,
+            settings.location.id,
+        )
+        await self.send("GET", url, correlation_id=self.new_id())
+
     async def _exchange(
         self, method: str, url: str, body: Content | None, headers: dict[str, str]
     ) -> _Reply:
         data = None if body is None else msgspec.json.encode(body)
+        sent_s = 0.0 if self._peer is None else self._peer.now_s()
         async with self._session.request(
             method,
             URL(url, encoded=True),
             data=data,
-            headers=headers,
+            headers={**headers, **self._credentials(url)},
+            ssl=self._dated if self._dated and self._peer and self._peer.unset else True,
             allow_redirects=False,  # the token is for the configured receiver only
         ) as response:
+            got_s = 0.0 if self._peer is None else self._peer.now_s()
             content = bytearray()
             async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
                 content += chunk
@@ -140,15 +168,31 @@ class Client:
                         f"{method} {url}: the answer is longer than {MAX_ANSWER_BYTES} bytes",
                         remedy=CHECK_URL,
                     )
-            return _Reply(
+            reply = _Reply(
                 status=response.status, headers=dict(response.headers), content=bytes(content)
             )
+        if self._peer is not None:
+            self._peer.heard(
+                Heard(
+                    url=url,
+                    headers=reply.headers,
+                    content=reply.content,
+                    sent_s=sent_s,
+                    got_s=got_s,
+                )
+            )
+        return reply
+
+    def _credentials(self, url: str) -> dict[str, str]:
+        """Who we are, for a backend whose certificate could be checked whole."""
+        here = on_this_machine(urlsplit(url).hostname or "")
+        if self._peer is not None and self._peer.unset and self._peer.held and not here:
+            return {}
+        return _authorization(self._settings)
 
 
 def _headers(settings: UplinkSettings) -> dict[str, str]:
     headers = {
-        # transport_and_format, Authorization header: base64 of the token, RFC 4648 section 4.
-        "Authorization": f"Token {base64.b64encode(settings.token.encode()).decode()}",
         "Accept": "application/json",
         "OCPI-from-country-code": settings.country_code,
         "OCPI-from-party-id": settings.party_id,
@@ -157,6 +201,12 @@ def _headers(settings: UplinkSettings) -> dict[str, str]:
         headers["OCPI-to-country-code"] = settings.to_country_code
         headers["OCPI-to-party-id"] = settings.to_party_id
     return headers
+
+
+def _authorization(settings: UplinkSettings) -> dict[str, str]:
+    # transport_and_format, Authorization header: base64 of the token, RFC 4648 section 4.
+    token = base64.b64encode(settings.token.encode()).decode()
+    return {"Authorization": f"Token {token}"}
 
 
 def _judge(what: str, url: str, reply: _Reply) -> Answer:

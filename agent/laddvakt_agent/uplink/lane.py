@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+HELD_S = 1.0  # while the clock is waited for, so often it is looked at
 _TIMER_SLACK_S = 0.001  # timers may fire early by their own resolution
 
 
@@ -65,6 +66,7 @@ class Lane:
         now_s: Callable[[], float],
         after: Lane | None,
         report: Callable[[Outcome], None],
+        held: Callable[[], bool] = lambda: False,
     ) -> None:
         self._name = name
         self._kinds = kinds
@@ -75,6 +77,7 @@ class Lane:
         self._now_s = now_s
         self._after = after
         self._report = report
+        self._held = held
         self._changed = asyncio.Event()
 
     def wake(self) -> None:
@@ -103,6 +106,8 @@ class Lane:
 
     def _ready(self) -> Entry | None:
         now_s = self._now_s()
+        if self._held():
+            return None
         if self._link.backoff.remaining_s(now_s) or self._backoff.remaining_s(now_s):
             return None
         return next((e for e in self._pending() if not e.refusals.remaining_s(now_s)), None)
@@ -118,6 +123,8 @@ class Lane:
         pending = self._pending()
         if not pending:
             return None
+        if self._held():
+            return HELD_S
         first_s = min(entry.refusals.remaining_s(now_s) for entry in pending)
         pauses = (first_s, self._link.backoff.remaining_s(now_s), self._backoff.remaining_s(now_s))
         return max(pauses) + _TIMER_SLACK_S

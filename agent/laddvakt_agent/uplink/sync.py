@@ -14,6 +14,7 @@ from laddvakt_agent.uplink.backoff import Backoff
 from laddvakt_agent.uplink.book import Book, Kind
 from laddvakt_agent.uplink.client import Client
 from laddvakt_agent.uplink.lane import Lane, Link, Outcome
+from laddvakt_agent.uplink.peer import PeerTime
 from laddvakt_agent.uplink.pushes import Pushes
 from laddvakt_agent.uplink.text import identifier
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from laddvakt_agent.published import CdrRecord, Station
     from laddvakt_agent.uplink.objects import Content
+    from laddvakt_agent.uplink.peer import PeerClock
     from laddvakt_agent.uplink.settings import UplinkSettings
     from laddvakt_agent.uplink.store import AckStore
 
@@ -38,7 +40,7 @@ class Clock(Protocol):
         ...
 
     def wall(self) -> datetime:
-        """The wall clock, aware."""
+        """The wall time as it is told to others, aware."""
         ...
 
 
@@ -52,13 +54,19 @@ class UplinkHealth:
     untrusted: bool  # the last trouble was its certificate
     pending: int  # objects the backend is not known to have
     pushed: int  # objects confirmed since the start
+    waits_for_clock: bool = False  # nothing is told before it is known what time it is
 
 
 class Synchroniser:
     """Holds the wanted state, tells it, and goes on when told "no", late or nothing."""
 
     def __init__(
-        self, settings: UplinkSettings, store: AckStore, clock: Clock, rng: random.Random
+        self,
+        settings: UplinkSettings,
+        store: AckStore,
+        clock: Clock,
+        rng: random.Random,
+        peer_clock: PeerClock | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -66,6 +74,7 @@ class Synchroniser:
         self._book = Book(
             store, rng, retry_min_s=settings.retry_min_s, retry_max_s=settings.retry_max_s
         )
+        self._peer = None if peer_clock is None else PeerTime(peer_clock, self._backoff())
         self._links: dict[tuple[str, str], Link] = {}
         self._lanes: tuple[Lane, ...] = ()
         self._unbuildable: set[str] = set()
@@ -99,6 +108,7 @@ class Synchroniser:
             untrusted=any(link.untrusted for link in self._links.values()),
             pending=sum(entry.pending for entry in entries) + len(self._unbuildable) + unread,
             pushed=self._pushed,
+            waits_for_clock=self._held(),
         )
 
     async def settle(self, timeout_s: float) -> bool:
@@ -122,13 +132,15 @@ class Synchroniser:
         self._loaded = True
         if self._offered is not None:
             self._want(self._offered)
-        async with Client(self._settings, self._rng) as client:
+        async with Client(self._settings, self._rng, self._peer) as client:
             pushes = Pushes(self._settings, self._book, client, self._clock)
             self._lanes = self._make_lanes(pushes)
             try:
                 async with asyncio.TaskGroup() as group:
                     for lane in self._lanes:
                         group.create_task(lane.run())
+                    if self._peer is not None:
+                        group.create_task(self._peer.run(client))
             finally:
                 self._lanes = ()
 
@@ -150,6 +162,7 @@ class Synchroniser:
                 now_s=self._clock.now_s,
                 after=after,
                 report=self._report,
+                held=self._held,
             )
 
         locations = lane("locations", urls.locations, Kind.LOCATION, Kind.EVSE)
@@ -163,6 +176,9 @@ class Synchroniser:
             sessions,
             cdrs,
         )
+
+    def _held(self) -> bool:
+        return self._peer is not None and self._peer.held
 
     def _link(self, url: str) -> Link:
         parts = urlsplit(url)
