@@ -128,14 +128,16 @@ class _Agent:
             safe = await self.parts.supervisor.open_everything(timeout_s=1.0)
         else:
             safe = await self.parts.supervisor.make_safe()
-        await self._tell_the_end()
+        await self._tell_the_end(failed=failed)
         log.info("agent_stopped", safe=safe, not_moved_since=self.watchdog.waiting_for())
         if failed:
             return EXIT_SOFTWARE
         return EXIT_OK if safe else EXIT_UNSAFE
 
-    async def _tell_the_end(self) -> None:
+    async def _tell_the_end(self, *, failed: bool) -> None:
         """The last status reaches a backend that listens; one that does not is not waited for."""
+        statuses, now_s = self.parts.publisher.statuses, self.clock.now_s()
+        statuses.fail(now_s) if failed else statuses.flush(now_s)
         if self.uplink:
             self.uplink.offer(self.parts.publisher.station())
             await self.uplink.settle(LAST_WORDS_S)

@@ -18,6 +18,7 @@ from laddvakt_agent.ledger_watch import LedgerWatch
 from laddvakt_agent.retime import Retimer
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.station_facts import FactsKeeper
+from laddvakt_agent.statusbook import StatusBook
 from laddvakt_agent.supervisor import Supervisor
 from laddvakt_agent.telemetry.build import telemetry
 from laddvakt_agent.telemetry.recorder import Telemetry
@@ -73,7 +74,16 @@ def put_together(
         started_s=clock.now_s(),
     )
     late.append(supervisor)
-    publisher = shop.publisher(hardware, guards, cdrs)
+    statuses = StatusBook(
+        ledger=ledger,
+        thread=thread,
+        wall=shop.wall,
+        boot_id=clock.boot_id,
+        book=shop.book,
+        guards=guards,
+    )
+    statuses.begin()
+    publisher = shop.publisher(hardware, guards, cdrs, statuses)
     retimer = Retimer(wall=shop.wall, known=lambda: clock.seen().known)
     publisher.retime = retimer.station
     times = ClockKeeper(clock=clock, times=ledger.times, retimer=retimer, post=thread.post)
@@ -89,7 +99,7 @@ def put_together(
     state = Path(config.agent.state_directory)
     recorder = telemetry(state, clock, ledger, thread, hardware, guards, shop.book)
     publisher.storage = lambda now_s: storage(recorder, now_s)
-    supervisor.keepers = (*supervisor.keepers, times.look, watch.look, recorder.look)
+    supervisor.keepers = (*supervisor.keepers, statuses.look, times.look, watch.look, recorder.look)
     return Parts(
         supervisor=supervisor,
         publisher=publisher,

@@ -84,6 +84,7 @@ class Commands:
             )
         log.info("command_done", connector=connector, verb=verb, uid=uid)
         self.supervisor.step(guard)
+        self.publisher.statuses.follow(guard, self.supervisor.clock())
         return message
 
     def _carry_out(self, guard: Guard, verb: str, body: dict[str, str], *, privileged: bool) -> str:

@@ -13,7 +13,7 @@ from laddvakt_agent.core.faults.catalogue import Act, FaultRule, rule_for
 from laddvakt_agent.core.model import ActiveFault, Latch
 from laddvakt_agent.faultbook import Entry
 from laddvakt_agent.ledger.ledger import Ledger
-from laddvakt_agent.ledger.rows import CommandRow, FaultRow, IntervalRow, SessionRow
+from laddvakt_agent.ledger.rows import CommandRow, FaultRow, SessionRow
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.moved import from_text, moved_on, shift_s, to_text
 from laddvakt_agent.published import CdrRecord
@@ -98,18 +98,6 @@ class Journal:
     def latches(self, connector: str, latches: tuple[Latch, ...]) -> None:
         """Lock-outs and used-up retries: on disk before the next closing."""
         self.thread.post(self.ledger.save_latches, connector, latches, self.now_s())
-
-    def status(self, evse_uid: str, status: str, at_s: float) -> None:
-        """The status of an EVSE from now on."""
-        row = IntervalRow(
-            evse_uid=evse_uid,
-            status=status,
-            cause_class="own",
-            begun_boot_id=self.boot_id,
-            begun_s=at_s,
-            begun_wall=self.wall.at(at_s),
-        )
-        self.thread.post(self.ledger.change_status, (row,))
 
     def command(self, *, who: str, verb: str, connector: str, detail: str, outcome: str) -> None:
         """What somebody asked for, and what came of it."""

@@ -160,8 +160,7 @@ class LedgerWatch:
                     outcome="done",
                 )
         self.journal.standing(self.publisher.book.entries.values(), self.publisher.cdrs)
-        for uid, state in self.publisher.evses.items():
-            self.publisher.note_status(uid, state.status.value, self.publisher.since_s[uid])
+        self.publisher.statuses.write_again()
 
     def _home(self, renewed: Renewed, found: _Found) -> None:
         """What the ledger on the disk knows counts from now on."""

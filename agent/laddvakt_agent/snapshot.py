@@ -9,7 +9,6 @@ from laddvakt_agent import __version__
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.faults.catalogue import rule_for
 from laddvakt_agent.core.recover.tracks import Phase
-from laddvakt_agent.core.status import ocpi_status
 from laddvakt_agent.faultbook import Entry, FaultBook
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.hardware import Hardware
@@ -26,6 +25,7 @@ from laddvakt_agent.shown import (
     testing,
     tests,
 )
+from laddvakt_agent.statusbook import StatusBook
 from laddvakt_agent.texts import text_for
 from laddvakt_agent.wall import Wall
 
@@ -42,7 +42,7 @@ class Publisher:
     hardware: Hardware
     wall: Wall
     clock: Callable[[], float]
-    note_status: Callable[[str, str, float], None]  # EVSE uid, status, since boot second
+    statuses: StatusBook
     cdrs: list[CdrRecord]  # until a backend has them
     retime: Callable[[Station], Station] = lambda station: station  # by what is known of the clock
     storage: Callable[[float], JsonObject] = lambda _: {}  # disk use and what was written
@@ -72,7 +72,7 @@ class Publisher:
         return replace(state, changed_at=self.wall.at(self.since_s[state.uid]))
 
     def _follow(self, guard: Guard, now_s: float) -> None:
-        status = EvseStatus(ocpi_status(guard.connector, now_s).value)
+        status = EvseStatus(self.statuses.follow(guard, now_s).status.value)
         known = self.evses.get(guard.evse_uid)
         if known is not None and known.status is status:
             return
@@ -85,7 +85,6 @@ class Publisher:
         said = self.history.setdefault(guard.evse_uid, [])
         self.history[guard.evse_uid] = [*said, status.value][-HISTORY:]
         self.since_s[guard.evse_uid] = now_s
-        self.note_status(guard.evse_uid, status.value, now_s)
 
     def status(self, *, ready: bool, uplink: JsonObject | None) -> JsonObject:
         """Everything about the station now, for `laddvakt status --json`."""

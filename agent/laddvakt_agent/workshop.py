@@ -35,6 +35,7 @@ from laddvakt_agent.moved import bases
 from laddvakt_agent.published import CdrRecord
 from laddvakt_agent.sessions import Kept, SessionKeeper
 from laddvakt_agent.snapshot import Publisher
+from laddvakt_agent.statusbook import StatusBook
 from laddvakt_agent.wall import Wall
 from laddvakt_agent.wiring import Wiring
 
@@ -65,7 +66,11 @@ class Workshop:
         self.book.inherit(self.journal.inherited_faults())
 
     def publisher(
-        self, hardware: Hardware, guards: dict[str, Guard], cdrs: list[CdrRecord]
+        self,
+        hardware: Hardware,
+        guards: dict[str, Guard],
+        cdrs: list[CdrRecord],
+        statuses: StatusBook,
     ) -> Publisher:
         """What tells everybody else; `cdrs` is the list that the journal adds to."""
         return Publisher(
@@ -74,7 +79,7 @@ class Workshop:
             hardware=hardware,
             wall=self.wall,
             clock=self.clock.now_s,
-            note_status=self.journal.status,
+            statuses=statuses,
             cdrs=cdrs,
         )
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from laddvakt_agent import __version__
 from laddvakt_agent.ledger.interval_rows import (
+    FAILED,
     NOT_RUNNING,
     PLANNED,
     STOPPED,
@@ -58,14 +59,15 @@ def end_left_open(store: Store, stamp: Mapping[str, SqlValue]) -> None:
 
 def _gap(store: Store, run: _Run, left: IntervalRow, alive: Instant) -> IntervalRow:
     """Planned only where the agent was stopped in good order and a maintenance had begun before."""
-    planned = run.ended and left.cause_class == PLANNED
-    gap = unknown(left.evse_uid, left.connector, alive, STOPPED if run.ended else NOT_RUNNING)
-    said = "; ".join(_said(store, run, left if planned else None))
+    orderly = run.ended and left.cause != FAILED
+    planned = orderly and left.cause_class == PLANNED
+    gap = unknown(left.evse_uid, left.connector, alive, STOPPED if orderly else NOT_RUNNING)
+    said = "; ".join(_said(store, run, orderly=orderly, planned=left if planned else None))
     return replace(gap, cause_class=PLANNED if planned else UNKNOWN_CLASS, evidence=said)
 
 
-def _said(store: Store, run: _Run, planned: IntervalRow | None) -> list[str]:
-    said = ["stopped in good order" if run.ended else "ended after this last sign of life"]
+def _said(store: Store, run: _Run, *, orderly: bool, planned: IntervalRow | None) -> list[str]:
+    said = ["stopped in good order" if orderly else "ended after this last sign of life"]
     if planned is not None:
         said.append(f"planned before: {planned.evidence or planned.cause}")
     if run.boot_id != store.boot.boot_id:

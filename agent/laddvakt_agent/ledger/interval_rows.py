@@ -17,6 +17,7 @@ NOT_RUNNING = "agent_not_running"  # killed, crashed or without power
 STOPPED = "agent_stopped"  # in good order, by a person or an update
 NOT_RECORDED = "not_recorded"  # the disk has no word of that time
 NOT_CONFIGURED = "not_configured"
+FAILED = "agent_failed"  # a defect ended supervision; the agent closed the ledger and ended
 STARTING = "nothing read yet"
 
 PLANNED = "planned"  # cause classes
