@@ -141,10 +141,10 @@ class Keeper:
         resumes = self.running is not None and away_s <= RESUME_WITHIN_S
         if self.running is not None and not resumes:
             ended = session.end(self.running, "the agent was away", now_s)
-            self.ending.append((session.inherited(ended), now_s))
+            self.ending.append((session.inherited(ended, now_s), now_s))
             self.running = None
         elif self.running is not None:
-            self.running = session.inherited(self.running)
+            self.running = session.inherited(self.running, now_s)
         if not resumes:
             self.wanted = False
         self.connector = machine.initial(

@@ -88,7 +88,7 @@ class Session:
     opened_s: float | None = None  # … and when that was; `None`: it is closed, or not known
     conducting: bool = False  # the contactor is commanded closed
     seen_s: float | None = None  # while conducting: when it was last looked at
-    flowed_s: float | None = 0.0  # it conducted so long since `last`; `None`: nobody knows
+    flowed_s: float | None = 0.0  # … so long since the register moved; `None`: nobody knows
     ended_s: float | None = None
     end_reason: str | None = None
     end: MeterValue | None = None

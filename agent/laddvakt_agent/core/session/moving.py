@@ -13,9 +13,19 @@ def shift(session: Session, by_s: float) -> Session:
     return _timed(session, lambda at_s: at_s + by_s)
 
 
-def inherited(session: Session) -> Session:
-    """The session in another run: how long the contactor stayed closed, nobody saw."""
-    return replace(session, flowed_s=None) if session.conducting else session
+def inherited(session: Session, now_s: float | None) -> Session:
+    """The session in another run, in the time of its own boot; `now_s` None: in another boot.
+
+    How long the contactor stayed closed nobody saw: until now at most, if it is known how long
+    that is.
+    """
+    if not session.conducting:
+        return session
+    flowed_s = session.flowed_s
+    if now_s is None or session.seen_s is None or flowed_s is None:
+        return replace(session, flowed_s=None, seen_s=None)
+    flowed_s += max(now_s - session.seen_s, 0.0)
+    return replace(session, flowed_s=flowed_s, seen_s=None)
 
 
 def not_after(session: Session, now_s: float) -> Session:

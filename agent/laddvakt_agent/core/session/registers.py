@@ -70,6 +70,12 @@ def _started(session: Session, value_wh: float, taken_s: float, now_s: float) ->
 
 
 def _taken(session: Session, value: MeterValue, now_s: float) -> Session:
+    """The value is the newest; what flows counts anew from where the register moved.
+
+    One that stood still for a while, and then shows what flowed meanwhile, is believed.
+    """
+    if session.last is not None and session.last.wh == value.wh and session.flowed_s is not None:
+        return replace(session, last=value)
     since_s = max(now_s - value.taken_s, 0.0) if session.conducting else 0.0
     return replace(session, last=value, flowed_s=since_s)
 
@@ -84,7 +90,7 @@ def _counted(turns: int, last_wh: float, value_wh: float, terms: Terms) -> tuple
 
 
 def _most_wh(session: Session, terms: Terms) -> float:
-    """What the fuse lets through while the contactor was closed since the last value."""
+    """What the fuse lets through while the contactor was closed since the register moved."""
     if terms.most_w is None or session.flowed_s is None:
         return float("inf")
     return terms.most_w * (session.flowed_s + terms.lag_s) / 3600.0 + 2.0 * terms.step_wh
