@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from laddvakt_agent.clock import BUILT, Clock, ClockState, FakeTime
-from laddvakt_agent.kernel_time import KernelTime, Timex
+from laddvakt_agent.kernel_time import KernelTime
+from laddvakt_agent.timedate import TimeDate
 
 NOON = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -25,39 +26,51 @@ def test_the_kernels_clocks() -> None:
     assert clock.boot().boot_id == clock.boot_id
 
 
-LOST = Timex(maxerror_us=16_000_000, esterror_us=40)  # disciplined once, nobody heard since
-SET = Timex(maxerror_us=16_000_000, esterror_us=16_000_000)  # never, or set since
-HELD = Timex(maxerror_us=30_000, esterror_us=40)
+class Told(TimeDate):
+    """timedated, without a bus: what it would say."""
+
+    def __init__(self, says: bool | None) -> None:
+        super().__init__(lambda: bool(says))
+        self.says = says
+
+    def synced(self) -> bool | None:
+        return self.says
+
+    def forget(self) -> None:
+        self.says = None if self.says is None else False
+
+
+NOBODY = 16_000_000  # microseconds: the kernel's error bound when nobody keeps the clock
 
 
 @pytest.mark.parametrize(
-    ("flag", "timex", "synced"),
+    ("error_us", "timedated", "flag", "synced"),
     [
-        pytest.param(False, HELD, True, id="chrony, ntpd, PTP: the kernel says so"),
-        pytest.param(False, SET, False, id="nobody"),
-        pytest.param(False, LOST, False, id="no flag, and hours without a source"),
-        pytest.param(True, LOST, True, id="timesyncd, hours without its server"),
-        pytest.param(True, SET, False, id="timesyncd once, the clock was set since"),
-        pytest.param(True, None, True, id="the kernel may not be asked: timesyncd's flag"),
-        pytest.param(False, None, False, id="nothing to ask"),
+        pytest.param(30_000, None, False, True, id="the kernel: timesyncd, chrony, ntpd, PTP"),
+        pytest.param(NOBODY, True, True, False, id="the kernel: nobody, or set since"),
+        pytest.param(None, True, False, True, id="sandboxed: timedated"),
+        pytest.param(None, False, True, False, id="sandboxed: timedated knows of a step"),
+        pytest.param(None, None, True, True, id="no bus either: timesyncd's flag"),
+        pytest.param(None, None, False, False, id="nothing to ask"),
     ],
 )
 def test_who_says_that_it_is_synchronised(
-    tmp_path: Path, flag: bool, timex: Timex | None, synced: bool
+    tmp_path: Path, error_us: int | None, timedated: bool | None, flag: bool, synced: bool
 ) -> None:
     path = tmp_path / "synchronized"
     if flag:
         path.touch()
-    assert KernelTime(flag=path, timex=lambda: timex).synced() is synced
+    kernel = KernelTime(flag=path, error_us=lambda: error_us, timedate=Told(timedated))
+    assert kernel.synced() is synced
 
 
-def test_a_flag_from_before_a_step_says_nothing(
+def test_what_was_said_before_a_step_is_worth_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody set the clock: timesyncd's flag stands, and is stale until it is written anew."""
-    path = tmp_path / "synchronized"
+    path, told = tmp_path / "synchronized", Told(None)
     path.touch()
-    kernel = KernelTime(flag=path, timex=lambda: None)
+    kernel = KernelTime(flag=path, error_us=lambda: None, timedate=told)
     assert kernel.synced()
     real = time.time
     monkeypatch.setattr("laddvakt_agent.kernel_time.time.time", lambda: real() + 3600.0)
