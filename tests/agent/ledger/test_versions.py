@@ -12,6 +12,7 @@ from agent.ledger import older
 from agent.ledger.samples import TOKEN, open_ledger, session_row
 from laddvakt_agent.clock import FakeTime
 from laddvakt_agent.ledger.schema import READABLE_FROM, SCHEMA_VERSION, migrate, schema_of
+from laddvakt_agent.session_rows import to_session
 
 SECOND_BOOT = "00000000-0000-4000-8000-000000000002"
 
@@ -68,6 +69,19 @@ def test_the_agent_goes_on_with_an_older_versions_ledger(tmp_path: Path, schema:
     with _connect(tmp_path / "ledger.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_session_of_an_older_version_goes_on(tmp_path: Path, schema: int) -> None:
+    """What it did not write down is not invented: nobody says what is worth what."""
+    older.put(tmp_path, schema)
+    ledger = open_ledger(tmp_path, FakeTime(boot_s=12.0, boot_id=SECOND_BOOT))
+    first, second = (to_session(row) for row in ledger.open_sessions())
+    ledger.close()
+    assert (first.id, first.start_wh, first.last_wh, first.settled) == ("s3", 3456.5, 3500.0, False)
+    assert [(p.start_s, p.start_wh) for p in first.periods] == [(100.0, 3456.5), (105.5, 3476.5)]
+    assert (first.serial, first.unbilled, first.flowed_s) == (None, None, None)
+    assert (second.id, second.start, second.last, second.end) == ("s4", None, None, None)
 
 
 def test_the_header_lets_the_previous_version_in() -> None:
