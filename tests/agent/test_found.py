@@ -15,7 +15,7 @@ from agent.station_kit import PLACES
 from laddvakt_agent.alive import AliveFile
 from laddvakt_agent.cli.run import profile
 from laddvakt_agent.clock import Clock, FakeTime
-from laddvakt_agent.config import Config, parse
+from laddvakt_agent.config import Config, ConfigError, parse
 from laddvakt_agent.core import session as core
 from laddvakt_agent.core.inputs import Inputs
 from laddvakt_agent.core.life.state import Life
@@ -38,7 +38,8 @@ Changes = Callable[[FakeTime], None]
 
 def configured(directory: Path) -> Config:
     text = (resources.files("laddvakt_agent.demo") / "station.toml").read_text("utf-8")
-    text = text.replace("evse_uid", "lock_keeps_place = true\nevse_uid", 1)
+    lock = 'lock = { device = "relay1", coil = 3, mirror_input = 3 }\nlock_keeps_place = true\n'
+    text = text.replace("evse_uid", f"{lock}evse_uid", 1)
     return parse(Template(text).substitute(PLACES, dir=str(directory)), "station.toml", profile)
 
 
@@ -199,3 +200,27 @@ def test_a_stop_by_hand(
     )  # fmt: skip
     assert ledger.found.stopped("s1") is stopped
     ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("lock", "fine"),
+    [
+        ("", False),
+        ('lock = { device = "relay1", coil = 3 }', False),
+        ('lock = { device = "relay1", coil = 3, mirror_input = 3 }', True),
+        (
+            'lock = { device = "relay1", coil = 3 }\nreadings = { locked = "relay1.input_3" }',
+            True,
+        ),
+    ],
+    ids=["no lock", "without a contact", "with its contact", "with a reading"],
+)
+def test_only_a_lock_that_tells_can_be_proof(lock: str, fine: bool) -> None:
+    text = (resources.files("laddvakt_agent.demo") / "station.toml").read_text("utf-8")
+    text = text.replace("evse_uid", f"lock_keeps_place = true\n{lock}\nevse_uid", 1)
+    filled = Template(text).substitute(PLACES, dir="/d")
+    if fine:
+        assert parse(filled, "station.toml", profile).connector[0].lock_keeps_place
+        return
+    with pytest.raises(ConfigError, match="needs a lock that says where it stands"):
+        parse(filled, "station.toml", profile)

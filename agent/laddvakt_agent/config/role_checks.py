@@ -63,6 +63,7 @@ def connector_checks(data: Row, profiles: Profiles) -> Iterator[Problem]:
         yield from here.emergency_stop()
         yield from here.residual_test()
         yield from here.outputs()
+        yield from here.lock_as_proof()
         yield from here.readings()
     yield from _site_meter(data, profiles)
     yield from _shared_outputs(data)
@@ -153,6 +154,17 @@ class _Connector:
                 continue
             yield from self._numbered(profile, profile.relay.coil, key, "coil")
             yield from self._numbered(profile, profile.relay.contact, key, "mirror_input")
+
+    def lock_as_proof(self) -> Iterator[Problem]:
+        """Only a lock that says where it stands shows after a restart that it held its plug."""
+        lock = sub(self.part, "lock")
+        tells = "mirror_input" in lock or "locked" in sub(self.part, "readings")
+        if self.part.get("lock_keeps_place") is True and not (lock and tells):
+            yield self._problem(
+                ("lock_keeps_place",),
+                "lock_keeps_place needs a lock that says where it stands: "
+                "give lock.mirror_input or readings.locked, or remove it",
+            )
 
     def readings(self) -> Iterator[Problem]:
         """Each names a row that its device has."""
