@@ -248,7 +248,9 @@ def _new_file(directory: Path) -> Path:
     with os_errors(new):
         for suffix in ("", *aside.COMPANIONS):
             new.with_name(new.name + suffix).unlink(missing_ok=True)
-        os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE))
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+        os.fchmod(descriptor, _MODE)  # the service's umask would shut its group out
+        os.close(descriptor)
     return new
 
 

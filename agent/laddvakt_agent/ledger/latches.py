@@ -278,6 +278,7 @@ def _write_whole(path: Path, content: bytes) -> None:
     temporary = path.with_name(path.name + ".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
     try:
+        os.fchmod(descriptor, 0o640)  # the service's umask would shut its group out
         view = memoryview(content)
         while view:
             view = view[os.write(descriptor, view) :]

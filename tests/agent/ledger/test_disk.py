@@ -182,6 +182,17 @@ def test_nobody_else_reads_who_charged(tmp_path: Path) -> None:
     assert set(modes.values()) == {0o640}
 
 
+def test_the_services_group_reads_what_the_service_wrote(tmp_path: Path) -> None:
+    """Its umask keeps its other files to itself; these the group looks into."""
+    with _umask(0o077):
+        ledger = open_ledger(tmp_path, FakeTime())
+        ledger.save_latches("1", (latch(),), 100.0)
+        modes = _modes(tmp_path)
+        ledger.close()
+    names = ("ledger.db", "ledger.db-wal", "ledger.db-shm", "latches.b")
+    assert {modes[name] for name in names} == {0o640}
+
+
 def test_a_ledger_open_to_others_is_closed_to_them(tmp_path: Path) -> None:
     """One copied back by hand, say from a backup; a narrower one stays so."""
     with _umask(0):
