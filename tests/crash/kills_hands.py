@@ -1,0 +1,93 @@
+"""What a round of the kill campaign does and looks at, with one ear on whether the agent lives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from crash.kills_truth import Plant, Snapshot, snapshot
+from laddvakt_agent.demo.stage import Json, JsonObject, RefusedError, Stage, StageError, now_s
+
+
+class Killed(Exception):
+    """The agent died as it should."""
+
+
+@dataclass(kw_only=True)
+class Hands:
+    """Acts on a stage; whatever it does raises `Killed` once the agent has been killed."""
+
+    stage: Stage
+    plant: Plant
+    steps: list[str] = field(default_factory=list)
+    killed_s: float = 0.0  # the last SIGKILL, until the next start
+
+    def ledger(self) -> Snapshot:
+        """The ledger now."""
+        return snapshot(self.stage.directory / "state" / "ledger.db")
+
+    def check(self) -> None:
+        """Notice a death."""
+        process = self.stage.processes.get("agent")
+        if process is None or process.poll() is not None:
+            if not self.killed_s or (process is not None and process.poll() != -9):
+                code = None if process is None else process.poll()
+                raise StageError(f"the agent ended by itself with {code}")
+            raise Killed
+
+    def ask(self, target: str, body: JsonObject | None) -> JsonObject:
+        method = "GET" if body is None else "POST"
+        try:
+            return self.stage.agent.ask(method, target, body)
+        except RefusedError:
+            raise
+        except StageError:
+            time.sleep(0.05)  # a dying process may still hold its socket
+            self.check()
+            raise
+
+    def board(self, target: str, body: JsonObject) -> None:
+        self.check()
+        self.stage.board.ask("POST", target, body)
+
+    def state(self, name: str) -> Json:
+        parts = self.ask("/status", None)["connectors"]
+        found = [p for p in parts if isinstance(p, dict) and p["id"] == name]  # type: ignore[union-attr]  # a list, or the agent is broken
+        return found[0]["state"]
+
+    def faults(self) -> list[JsonObject]:
+        parts = self.ask("/status", None)["faults"]
+        return [p for p in parts if isinstance(p, dict)] if isinstance(parts, list) else []
+
+    def closed(self, name: str) -> bool:
+        return self.plant.note()[name]["contactor_closed"] is True
+
+    def billed(self) -> bool:
+        """Every session has its CDR, here and at the backend."""
+        ledger = self.ledger()
+        billed = {row["session_id"] for row in ledger.of("cdrs")}
+        if not all(row["id"] in billed for row in ledger.of("sessions")):
+            return False
+        cdrs = self.stage.backend.ask("GET", "/objects")["cdrs"]
+        return isinstance(cdrs, list) and len(cdrs) >= len(billed)
+
+    def wait(self, what: str, timeout_s: float, ready: Callable[[], bool]) -> None:
+        self.step(f"wait: {what}")
+        until_s = now_s() + timeout_s
+        while not ready():
+            self.check()
+            if now_s() > until_s:
+                raise StageError(f"waited {timeout_s:g} s in vain for: {what}")
+            time.sleep(0.1)
+        self.check()
+
+    def pause(self, seconds: float) -> None:
+        until_s = now_s() + seconds
+        while now_s() < until_s:
+            self.check()
+            time.sleep(0.02)
+        self.check()
+
+    def step(self, text: str) -> None:
+        self.steps.append(f"{now_s():.3f} {text}")
