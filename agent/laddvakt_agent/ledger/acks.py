@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.rows import AckRow
+from laddvakt_agent.ledger.tables import SESSION_KIND
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.uplink.store import Acked
+
+# OCPI SessionStatus of one that will not change any more, as msgspec writes it.
+_FINAL = ('"status":"COMPLETED"', '"status":"INVALID"')
 
 
 class LedgerAcks:
@@ -17,6 +21,7 @@ class LedgerAcks:
         self._ledger = ledger
         self._thread = thread
         self._known = known
+        self._written = dict(known)  # what the disk has, or is about to get
 
     @classmethod
     async def open(cls, ledger: Ledger, thread: LedgerThread) -> LedgerAcks:
@@ -30,7 +35,8 @@ class LedgerAcks:
 
     def remember(self, rows: tuple[AckRow, ...]) -> None:
         """The ledger knows these too since it has found its disk; what this run knows is newer."""
-        self._known = {(row.kind, row.object_id): _acked(row) for row in rows} | self._known
+        found = {(row.kind, row.object_id): _acked(row) for row in rows}
+        self._known, self._written = found | self._known, found
 
     def load(self) -> dict[tuple[str, str], Acked]:
         """Everything kept, by kind and object id."""
@@ -39,10 +45,18 @@ class LedgerAcks:
     async def save(self, kind: str, object_id: str, acked: Acked) -> None:
         """Replace what is kept of one object; on the disk when it returns.
 
+        A running session is reported over and over. The disk has it "in doubt" from its first
+        report to its last and need not know each: after a crash the backend is told all of it.
+
         Raises:
             StorageError: the disk does not take it yet; `load` has it all the same.
         """
         self._known[kind, object_id] = acked
+        written = self._written.get((kind, object_id))
+        in_doubt = written is not None and not written.acknowledged
+        if kind == SESSION_KIND and in_doubt and not _final(acked):
+            return
+        self._written[kind, object_id] = acked
         row = AckRow(
             kind=kind,
             object_id=object_id,
@@ -52,6 +66,11 @@ class LedgerAcks:
             location_url=acked.location_url,
         )
         await self._thread.persist(self._ledger.save_ack, row)
+
+
+def _final(acked: Acked) -> bool:
+    """Whether the backend has confirmed a session that will not change any more."""
+    return acked.acknowledged and any(status in acked.body for status in _FINAL)
 
 
 def _acked(row: AckRow) -> Acked:

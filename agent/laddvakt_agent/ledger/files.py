@@ -29,6 +29,9 @@ _MAGIC = b"SQLite format 3\x00"
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _MODE = 0o640  # who charged when is nobody else's business; SQLite's companions take it over
 _WAL_LIMIT_BYTES = 4 * 1024 * 1024
+# A log that grows costs its file system as much as its pages; one written over does not. So it is
+# short: half a day of signs of life.
+_WAL_PAGES = 256
 
 T = TypeVar("T")
 
@@ -264,6 +267,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA busy_timeout = 2000")  # readers such as the command line
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
     except sqlite3.Error:
         connection.close()
         raise

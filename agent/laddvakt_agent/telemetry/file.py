@@ -17,6 +17,7 @@ _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _MODE = 0o640  # who charged when is nobody else's business; SQLite's companions take it over
 _WAL_LIMIT_BYTES = 1024 * 1024
 _CACHE_KB = 256
+_WAL_PAGES = 128  # a log that is written over costs half of one that grows
 
 
 class Unusable(Exception):
@@ -114,11 +115,14 @@ def _connect(path: Path) -> sqlite3.Connection:
     # One thread at a time uses it: see recorder.Telemetry.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
+        # Nobody else reads it while the agent runs, so the log's index stays in memory: as a file
+        # it would be written almost whole for each commit.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         # Before the first table: what is dropped when others need the disk must be given back.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA busy_timeout = 2000")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
         connection.row_factory = sqlite3.Row
