@@ -17,6 +17,7 @@ from laddvakt_agent.core import session as core
 from laddvakt_agent.ledger.rows import SessionRow
 from laddvakt_agent.published import TokenRef
 
+_ROUNDED_S = 1e-6
 ESTIMATED_BEFORE = "estimated by an earlier version"
 
 
@@ -82,7 +83,7 @@ def to_session(row: SessionRow) -> core.Session:
     if known is None:
         return _of_columns(row, _bare(row), stretches)
     if known.begun_s != row.begun_s:  # moved to another boot by a version that knows no `core`
-        known = core.shift(known, row.begun_s - known.begun_s)
+        known = _snapped(core.shift(known, row.begun_s - known.begun_s), row, stretches)
     return known if _agrees(row, known, stretches) else _of_columns(row, known, stretches)
 
 
@@ -95,6 +96,24 @@ def _core(row: SessionRow) -> core.Session | None:
     except msgspec.DecodeError:
         return None
     return known if known.id == row.id and known.periods else None
+
+
+def _snapped(known: core.Session, row: SessionRow, stretches: tuple[_Stretch, ...]) -> core.Session:
+    """The moved session with the columns' own times, where they differ by rounding alone."""
+
+    def at(known_s: float, row_s: float | None) -> float:
+        return row_s if row_s is not None and abs(known_s - row_s) < _ROUNDED_S else known_s
+
+    last, ended_s, periods = known.last, known.ended_s, known.periods
+    pairs = zip(periods, stretches, strict=False)
+    same = tuple(replace(p, start_s=at(p.start_s, stretch.start_s)) for p, stretch in pairs)
+    return replace(
+        known,
+        begun_s=row.begun_s,
+        periods=(*same, *periods[len(same) :]),
+        last=None if last is None else replace(last, taken_s=at(last.taken_s, row.last_taken_s)),
+        ended_s=None if ended_s is None else at(ended_s, row.ended_s),
+    )
 
 
 def _agrees(row: SessionRow, known: core.Session, stretches: tuple[_Stretch, ...]) -> bool:
@@ -129,8 +148,8 @@ def _of_columns(
         connector=row.connector,
         begun_s=row.begun_s,
         periods=periods,
-        start=_value(row.start_wh, row.begun_s, known.start),
-        last=_value(row.last_wh, row.last_taken_s, known.last),
+        start=_start(row, known),
+        last=_last(row, known),
         opened=None if went_on else known.opened,
         opened_s=None if went_on else known.opened_s,
         conducting=conducting,
@@ -144,20 +163,31 @@ def _of_columns(
     )
 
 
-def _value(
-    wh: float | None, taken_s: float | None, known: core.MeterValue | None
-) -> core.MeterValue | None:
-    if wh is None:
+def _start(row: SessionRow, known: core.Session) -> core.MeterValue | None:
+    if row.start_wh == known.start_wh:
+        return known.start
+    if row.start_wh is None:
         return None
-    if known is not None and known.wh == wh:
-        return known
-    return core.MeterValue(wh=wh, taken_s=0.0 if taken_s is None else taken_s)
+    return core.MeterValue(wh=row.start_wh, taken_s=row.begun_s)
+
+
+def _last(row: SessionRow, known: core.Session) -> core.MeterValue | None:
+    if (row.last_wh, row.last_taken_s) == (known.last_wh, known.last_taken_s):
+        return known.last
+    if row.last_wh is None or row.last_taken_s is None:
+        return None
+    return core.MeterValue(wh=row.last_wh, taken_s=row.last_taken_s)
 
 
 def _end(row: SessionRow, known: core.Session) -> core.MeterValue | None:
     """The stop value; one that the columns call estimated is one, whoever wrote it."""
-    end = _value(row.end_wh, row.last_taken_s, known.end)
-    if end is None or known.end is end or not row.estimated:
+    if (row.end_wh, row.estimated) == (known.end_wh, known.estimated):
+        return known.end
+    if row.end_wh is None:
+        return None
+    taken_s = row.begun_s if row.last_taken_s is None else row.last_taken_s
+    end = core.MeterValue(wh=row.end_wh, taken_s=taken_s)
+    if not row.estimated:
         return end
     return replace(end, quality=core.Quality.LAST_KNOWN, reason=ESTIMATED_BEFORE)
 

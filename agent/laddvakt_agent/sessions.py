@@ -81,7 +81,7 @@ class SessionKeeper:
             token=token,
             auth_method=auth_method,
             meter_id=self.meter_id,
-            grace_s=PATIENCE_S if self.terms.signed_only else SETTLE_GRACE_S,
+            grace_s=self._grace_s,
             checkpoint_s=now_s,
         )
         self.running = self._tell(kept, now_s)
@@ -93,7 +93,7 @@ class SessionKeeper:
         since_s = max(away_s, kept.session.periods[-1].start_s)
         nothing = core.Shown(kind=core.Kind.STATION, serial=kept.session.serial)
         session = core.observe(kept.session, nothing, self.terms, since_s)
-        self.running = replace(kept, session=session)
+        self.running = replace(kept, session=session, grace_s=self._grace_s)
         self.save(self.running)
 
     def refuse(self, kept: Kept, reason: str, ended_s: float, now_s: float) -> None:
@@ -153,6 +153,10 @@ class SessionKeeper:
             changed_at=changed_at,
         )
         return replace(record, bases=self.bases(kept.moved))
+
+    @property
+    def _grace_s(self) -> float:
+        return PATIENCE_S if self.terms.signed_only else SETTLE_GRACE_S
 
     def _observe_running(self, shown: core.Shown, now_s: float) -> bool:
         kept = self.running

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from laddvakt_agent.core.inputs import Inputs, Sample
+import pytest
+
+from laddvakt_agent.core import session as core
+from laddvakt_agent.core.inputs import DeviceHealth, Inputs, Role, Sample, Signed
 from laddvakt_agent.published import CdrRecord, TokenRef
-from laddvakt_agent.sessions import CHECKPOINT_S, SETTLE_GRACE_S, Kept, SessionKeeper
+from laddvakt_agent.sessions import CHECKPOINT_S, PATIENCE_S, SETTLE_GRACE_S, Kept, SessionKeeper
 
 T0 = datetime(2027, 1, 1, tzinfo=UTC)
 TOKEN = TokenRef(uid="A", type="RFID", contract_id="C", country_code="SE", party_id="LAD")
 SETTLE_S = 3.0
+TERMS = core.Terms(meter="meter1", settle_s=SETTLE_S)
+LEGAL = core.Terms(meter="meter1", settle_s=SETTLE_S, signed_only=True)
 
 
 @dataclass(slots=True)
@@ -20,24 +25,34 @@ class Desk:
 
     saved: list[Kept] = field(default_factory=list)
     closed: list[tuple[Kept, CdrRecord]] = field(default_factory=list)
-    welded: bool = False
+    standing: set[str] = field(default_factory=set)
+    terms: core.Terms = TERMS
 
     def keeper(self) -> SessionKeeper:
         return SessionKeeper(
             connector="1",
             evse_uid="E1",
             meter_id="meter1",
+            terms=self.terms,
             wall_at=lambda s: T0 + timedelta(seconds=s),
             save=self.saved.append,
             save_closed=lambda kept, cdr: self.closed.append((kept, cdr)),
-            settle_s=SETTLE_S,
-            welded=lambda: self.welded,
+            standing=lambda: self.standing,
             report_s=60.0,
         )
 
 
-def metered(wh: float, taken_s: float) -> Inputs:
-    return Inputs(energy_wh=Sample(value=wh, taken_s=taken_s))
+def metered(
+    wh: float, taken_s: float, *, serial: str | None = None, signed: bool = False
+) -> Inputs:
+    seal = Signed(wh=wh, text=f"OCMF|{wh}|x") if signed else None
+    return Inputs(
+        energy_wh=Sample(value=wh, taken_s=taken_s),
+        signed=None if seal is None else Sample(value=seal, taken_s=taken_s),
+        devices=(
+            DeviceHealth(name="meter1", role=Role.METER, line="l", heard_s=taken_s, serial=serial),
+        ),
+    )
 
 
 def charged(desk: Desk) -> SessionKeeper:
@@ -69,22 +84,24 @@ def test_a_fault_in_between_is_told_apart_from_a_vehicle_that_pauses() -> None:
     desk = Desk()
     keeper = desk.keeper()
     keeper.begin(TOKEN, "WHITELIST", metered(1000.0, 0.5), 1.0)
-    assert keeper.observe(metered(1000.0, 0.5), 1.0, closed=False, held=True)
+    station, fault = core.Kind.STATION, core.Kind.FAULT
+    assert keeper.observe(metered(1000.0, 0.5), 1.0, closed=False, kind=station)
     assert keeper.observe(metered(1000.0, 1.9), 2.0, closed=False)
-    assert keeper.observe(metered(1000.0, 3.9), 4.0, closed=True)
-    assert keeper.observe(metered(1200.0, 9.9), 10.0, closed=False, held=True)
-    assert not keeper.observe(metered(1200.0, 11.9), 12.0, closed=False, held=True)
+    assert keeper.observe(metered(1000.0, 3.9), 4.0, closed=True, kind=fault, limit_a=16.0)
+    assert keeper.observe(metered(1200.0, 9.9), 10.0, closed=False, kind=fault)
+    assert not keeper.observe(metered(1200.0, 11.9), 12.0, closed=False, kind=fault)
     assert keeper.observe(metered(1200.0, 19.9), 20.0, closed=False)
     keeper.end("stopped", 25.0, opened_s=10.0)
-    keeper.observe(metered(1200.0, 25.0), 25.0, closed=False, held=True)
+    keeper.observe(metered(1200.0, 25.0), 25.0, closed=False, kind=station)
     ((_, cdr),) = desk.closed
-    assert [(p.charging, p.held, p.duration_s) for p in cdr.session.periods] == [
-        (False, True, 1.0),
-        (False, False, 2.0),
-        (True, False, 6.0),
-        (False, True, 10.0),
-        (False, False, 5.0),
+    assert [(p.charging, p.held, p.fault, p.duration_s) for p in cdr.session.periods] == [
+        (False, True, False, 1.0),
+        (False, False, False, 2.0),
+        (True, False, False, 6.0),
+        (False, True, True, 10.0),
+        (False, False, False, 5.0),
     ]
+    assert [p.limit_a for p in cdr.session.periods] == [None, None, 16.0, None, None]
     assert (cdr.charging_s, cdr.parking_s, cdr.held_s) == (6.0, 7.0, 11.0)
 
 
@@ -95,17 +112,25 @@ def test_without_a_meter_the_last_value_stands_in_and_the_cdr_says_so() -> None:
     ((kept, cdr),) = desk.closed
     assert cdr.end_wh == 1500.0
     assert kept.session.estimated
-    assert "estimated" in (cdr.remark or "")
+    assert cdr.remark == (
+        "stopped; end value last known: no meter value after the contactor opened"
+    )
+    assert cdr.session.end is not None
+    assert (cdr.session.end.quality, cdr.session.end.taken_at) == (
+        "last_known", T0 + timedelta(seconds=99.9),
+    )  # fmt: skip
 
 
 def test_after_a_weld_billing_stops_at_the_open_command() -> None:
     desk = Desk()
     keeper = charged(desk)
     keeper.observe(metered(1500.0, 100.1), 100.1, closed=False)
-    desk.welded = True
+    desk.standing = {"contactor_welded"}
     keeper.observe(metered(1900.0, 110.0), 110.0, closed=False)
     assert desk.closed[0][1].end_wh == 1500.0
-    assert desk.closed[0][1].remark == "stopped; contactor welded: billed up to the open command"
+    assert desk.closed[0][1].remark == (
+        "stopped; end value estimated: contactor welded: billed up to the open command"
+    )
 
 
 def test_a_new_session_begins_while_the_last_is_being_settled() -> None:
@@ -152,3 +177,151 @@ def test_ending_nothing_changes_nothing() -> None:
     assert not keeper.observe(Inputs(), 6.0, closed=False)
     assert not desk.saved
     assert keeper.records() == ()
+
+
+def test_the_meter_is_called_by_its_serial_number_once_it_has_told_it() -> None:
+    desk = Desk()
+    keeper = desk.keeper()
+    keeper.begin(TOKEN, "WHITELIST", metered(1000.0, 0.9), 1.0)
+    assert [record.meter_id for record in keeper.records()] == ["meter1"]
+    keeper.observe(metered(1000.0, 1.9, serial="4711"), 2.0, closed=True)
+    assert [record.meter_id for record in keeper.records()] == ["4711"]
+
+
+def test_another_meter_is_told_and_written_down_at_once() -> None:
+    """The session ends on the old meter's last value, and the CDR names both."""
+    desk = Desk()
+    keeper = desk.keeper()
+    keeper.begin(TOKEN, "WHITELIST", metered(1000.0, 0.9, serial="A"), 1.0)
+    keeper.observe(metered(1000.0, 1.9, serial="A"), 2.0, closed=True)
+    keeper.observe(metered(1010.0, 9.9, serial="A"), 10.0, closed=True)
+    saved = len(desk.saved)
+    assert keeper.observe(metered(7.0, 10.9, serial="B"), 11.0, closed=True)
+    assert len(desk.saved) == saved + 1
+    keeper.end("fault", 12.0, opened_s=12.0)
+    keeper.observe(metered(7.0, 12.9, serial="B"), 13.0, closed=False)
+    ((_, cdr),) = desk.closed
+    assert (cdr.session.energy_wh, cdr.session.meter_id) == (10.0, "A")
+    assert cdr.remark == "fault; end value last known: meter A was replaced by B: its last value"
+
+
+def test_a_start_value_that_never_came_is_said() -> None:
+    desk = Desk()
+    keeper = desk.keeper()
+    keeper.begin(TOKEN, "WHITELIST", Inputs(), 1.0)
+    keeper.end("stopped", 10.0, opened_s=10.0)
+    keeper.observe(Inputs(), 10.1 + SETTLE_S + SETTLE_GRACE_S, closed=False)
+    ((_, cdr),) = desk.closed
+    assert (cdr.end_wh, cdr.session.energy_wh, cdr.session.start, cdr.session.end) == (
+        None, 0.0, None, None,
+    )  # fmt: skip
+    assert cdr.remark == "stopped; the meter gave no start value: no energy is billed"
+
+
+def test_a_reservation_is_redeemed() -> None:
+    desk = Desk()
+    keeper = desk.keeper()
+    reserved = core.Reservation(id="R1", since_s=40.0)
+    keeper.begin(TOKEN, "COMMAND", metered(1000.0, 99.9), 100.0, reserved)
+    keeper.observe(metered(1000.0, 101.9), 102.0, closed=False)
+    keeper.end("stopped", 110.0, opened_s=100.0)
+    keeper.observe(metered(1000.0, 111.0), 111.0, closed=False)
+    ((_, cdr),) = desk.closed
+    assert (cdr.session.reservation, cdr.session.started_at) == ("R1", T0 + timedelta(seconds=40))
+    assert (cdr.reserved_s, cdr.parking_s) == (60.0, 10.0)
+    assert [p.reserved for p in cdr.session.periods] == [True, False]
+
+
+class TestCalibrationLaw:
+    """Only what the meter signed is billed; the rest ends without a bill, and says so."""
+
+    def charged(self, desk: Desk, *, signed: bool) -> SessionKeeper:
+        keeper = desk.keeper()
+        keeper.begin(TOKEN, "WHITELIST", metered(1000.0, 0.5, signed=signed), 1.0)
+        keeper.observe(metered(1000.0, 1.9), 2.0, closed=True)
+        keeper.observe(metered(1010.0, 19.9), 20.0, closed=True)
+        keeper.end("stopped", 20.0, opened_s=20.0)
+        return keeper
+
+    def test_signed(self) -> None:
+        desk = Desk(terms=LEGAL)
+        keeper = self.charged(desk, signed=True)
+        keeper.observe(metered(1011.0, 23.0, signed=True), 23.0, closed=False)
+        ((_, cdr),) = desk.closed
+        assert (cdr.session.energy_wh, cdr.session.unbilled) == (11.0, None)
+        assert cdr.session.start is not None
+        assert cdr.session.end is not None
+        assert cdr.session.start.signed is not None
+        assert cdr.session.end.signed is not None
+        assert cdr.session.end.signed.text == "OCMF|1011.0|x"
+        assert cdr.remark == "stopped"
+
+    @pytest.mark.parametrize(
+        ("signed", "reason"),
+        [
+            (False, "the meter signed no start value"),
+            (True, "the meter signed no end value"),
+        ],
+        ids=["no start", "no end"],
+    )
+    def test_not_signed(self, signed: bool, reason: str) -> None:
+        """No CDR; the session is told as invalid and written down with the reason."""
+        desk = Desk(terms=LEGAL)
+        keeper = self.charged(desk, signed=signed)
+        assert not keeper.observe(metered(1011.0, 23.0), 23.0, closed=False)
+        assert keeper.observe(metered(1011.0, 30.0), 23.1 + PATIENCE_S, closed=False)
+        assert not desk.closed
+        assert desk.saved[-1].session.unbilled == reason
+        (record,) = keeper.records()
+        assert (record.unbilled, record.energy_wh) == (reason, 11.0)
+        assert record.ended_at == T0 + timedelta(seconds=20)
+
+
+class TestAfterARestart:
+    """What another run left: it goes on, or its last value is awaited a little longer."""
+
+    def left(self, desk: Desk) -> Kept:
+        keeper = desk.keeper()
+        keeper.begin(TOKEN, "WHITELIST", metered(1000.0, 0.5), 1.0)
+        keeper.observe(metered(1000.0, 1.9), 2.0, closed=True)
+        assert keeper.running is not None
+        session = core.inherited(keeper.running.session, 100.0)
+        return Kept(
+            session=session, evse_uid="E1", token=TOKEN, auth_method="WHITELIST",
+            awaited_s=100.0, grace_s=PATIENCE_S,
+        )  # fmt: skip
+
+    def test_the_absence_is_held_back_by_the_station(self) -> None:
+        desk = Desk()
+        keeper = desk.keeper()
+        keeper.resume(self.left(desk), 60.0)
+        keeper.observe(metered(1050.0, 110.0), 110.0, closed=False)
+        keeper.observe(metered(1050.0, 120.0), 120.0, closed=True)
+        assert keeper.running is not None
+        totals = core.totals(keeper.running.session, 130.0)
+        kinds = [(p.kind.value, p.duration_s) for p in totals.periods]
+        assert kinds == [
+            ("vehicle", 1.0), ("charging", 58.0), ("station", 50.0), ("vehicle", 10.0),
+            ("charging", 10.0),
+        ]  # fmt: skip
+        assert totals.energy_wh == 50.0
+
+    def test_it_cannot_have_been_away_before_its_last_period(self) -> None:
+        desk = Desk()
+        keeper = desk.keeper()
+        keeper.resume(self.left(desk), -5.0)
+        assert keeper.running is not None
+        assert [p.start_s for p in keeper.running.session.periods] == [1.0, 2.0]
+
+    def test_one_that_does_not_go_on_waits_for_its_meter(self) -> None:
+        desk = Desk()
+        keeper = desk.keeper()
+        keeper.refuse(self.left(desk), "the agent was away", 50.0, 100.0)
+        keeper.observe(Inputs(), 101.0, closed=False)
+        late_s = 101.0 + SETTLE_S + PATIENCE_S - 1.0
+        keeper.observe(Inputs(), late_s, closed=False)
+        assert not desk.closed
+        keeper.observe(metered(1060.0, late_s), late_s, closed=False)
+        ((_, cdr),) = desk.closed
+        assert (cdr.session.energy_wh, cdr.session.ended_at) == (60.0, T0 + timedelta(seconds=50))
+        assert cdr.remark == "the agent was away; end value late: read 110 s after it was due"

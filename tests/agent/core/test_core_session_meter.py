@@ -193,9 +193,9 @@ class TestSigned:
     def test_the_same_text_read_again_is_no_second_value(self) -> None:
         case = begun(signed_wh=5000.0).see(110.0, 5000.0, signed_wh=5000.0)
         assert case.session.sealed is None
-        case.see(120.0, 5020.0, signed_wh=5020.0).see(130.0, 5020.0, signed_wh=5020.0)
-        assert case.session.sealed is not None
-        assert case.session.sealed.taken_s == 120.0
+        session = case.see(120.0, None, signed_wh=5020.0).see(130.0, None, signed_wh=5020.0).session
+        assert session.sealed is not None
+        assert session.sealed.taken_s == 120.0
 
     @pytest.mark.parametrize("text", ["", "x" * 3751], ids=["empty", "longer than a CDR takes"])
     def test_what_nobody_could_check_is_none(self, text: str) -> None:
