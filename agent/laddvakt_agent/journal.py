@@ -40,7 +40,8 @@ class Journal:
     publish_cdr: Callable[[CdrRecord], None]
     unsaved: dict[str, tuple[SessionRow, CdrRecord]] = field(default_factory=dict)
     unsaved_rows: dict[str, SessionRow] = field(default_factory=dict)
-    _known_faults: set[str] = field(default_factory=set)
+    _known_faults: dict[str, FaultRow] = field(default_factory=dict)  # as last written
+    _late_faults: dict[str, FaultRow] = field(default_factory=dict)  # of new evidence alone
 
     async def flushed(self) -> None:
         """Wait until everything noted so far is on the disk, but not for a disk that hangs."""
@@ -74,25 +75,36 @@ class Journal:
     def heartbeat(self, kept: list[Kept]) -> None:
         """A sign of life with the open sessions' meter values: one commit for all."""
         rows = tuple(self._session_row(part) for part in kept)
+        for row in self._late_faults.values():
+            self.thread.post(self.ledger.update_fault, row)
+        self._late_faults.clear()
         now_s = self.now_s()
         self.thread.once(self.ledger.heartbeat, now_s, self.wall.at(now_s), rows)
 
     def fault(self, entry: Entry) -> None:
-        """A fault was raised, changed or cleared."""
-        row = self._fault_row(entry)
+        """A fault was raised, changed or cleared.
+
+        Evidence may change with each reading: alone it waits for the next sign of life.
+        """
+        row, known = self._fault_row(entry), self._known_faults.get(entry.id)
+        if known is not None and _same_but_evidence(row, known):
+            self._late_faults[row.id] = row
+            return
+        self._late_faults.pop(row.id, None)
         if entry.cleared_at is not None:
-            self._known_faults.discard(entry.id)
-            self.thread.post(self._clear, row)
-        elif entry.id in self._known_faults:
+            self._known_faults.pop(row.id, None)
+            self.thread.post(self.ledger.update_fault, row)
+        elif known is not None:
+            self._known_faults[row.id] = row
             self.thread.post(self.ledger.update_fault, row)
         else:
-            self._known_faults.add(entry.id)
+            self._known_faults[row.id] = row
             self.thread.post(self.ledger.raise_fault, row)
 
     def standing(self, entries: Iterable[Entry], bills: Iterable[CdrRecord]) -> None:
         """The faults that stand and the unconfirmed bills, whatever the ledger has of them."""
         rows = tuple(self._fault_row(entry) for entry in entries)
-        self._known_faults.update(row.id for row in rows)
+        self._known_faults.update((row.id, row) for row in rows)
         self.thread.post(self.ledger.renewal.restore, rows, tuple(bills))
 
     def latches(self, connector: str, latches: tuple[Latch, ...]) -> None:
@@ -125,7 +137,7 @@ class Journal:
     def inherited_faults(self) -> tuple[Entry, ...]:
         """The faults that stood when the agent last stopped."""
         rows = self.ledger.open_faults()
-        self._known_faults.update(row.id for row in rows)
+        self._known_faults.update((row.id, row) for row in rows)
         return tuple(self._entry(row) for row in rows)
 
     def cleared_faults(self, limit: int) -> tuple[Entry, ...]:
@@ -151,11 +163,6 @@ class Journal:
     def _close(self, row: SessionRow, cdr: CdrRecord) -> None:
         self.ledger.close_session_with_cdr(row, cdr)
         self.unsaved.pop(cdr.id, None)
-
-    def _clear(self, row: FaultRow) -> None:
-        self.ledger.update_fault(row)
-        if row.cleared_s is not None and row.cleared_wall is not None:
-            self.ledger.clear_fault(row.id, at_s=row.cleared_s, at_wall=row.cleared_wall)
 
     def _session_row(self, kept: Kept) -> SessionRow:
         row = to_row(
@@ -240,3 +247,8 @@ class Journal:
 
 def _done() -> None:
     """Everything posted before this has been carried out."""
+
+
+def _same_but_evidence(one: FaultRow, other: FaultRow) -> bool:
+    """Whether nothing has changed but what was measured."""
+    return replace(one, evidence=other.evidence, changed_wall=other.changed_wall) == other
