@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from lab.readings import Reader, Wishes
-from laddvakt_agent.core import machine, session
+from laddvakt_agent.core import machine, resume, session
 from laddvakt_agent.core.faults.catalogue import CATALOGUE
 from laddvakt_agent.core.inputs import Inputs, Pilot, Reset
 from laddvakt_agent.core.model import (
@@ -23,13 +23,13 @@ from laddvakt_agent.core.model import (
     State,
 )
 from laddvakt_agent.core.recover.tracks import Phase
+from laddvakt_agent.core.resume import Answer, Claim
 from laddvakt_agent.core.session import Session, Terms, kind_of, terms_of
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.remedy import RESET_FOR
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-RESUME_WITHIN_S = 30.0
 SETTLE_GRACE_S = 10.0
 UNUSED_S = 120.0  # whoever was let in and did not begin must show the card again
 
@@ -61,6 +61,7 @@ class Keeper:
     in_service: bool = True
     resets: frozenset[Reset] = frozenset()
     running: Session | None = None
+    claim: Claim | None = None  # it was found at the start and is not proved yet
     ending: list[tuple[Session, float]] = field(default_factory=list)  # … and awaited since
     billed: list[Session] = field(default_factory=list)
     sessions: int = 0
@@ -77,7 +78,7 @@ class Keeper:
             authorised=self._authorised(), in_service=self.in_service, resets=self.resets
         )
         self.resets = frozenset()
-        self.inputs = self.reader.read(now_s, wishes)
+        self.inputs = self._with_proof(self.reader.read(now_s, wishes), now_s)
         self.connector, effects = machine.step(self.settings, self.connector, self.inputs, now_s)
         self.book.watch(self.settings, self.connector.life, self.inputs, now_s, wall(now_s))
         self.reader.command(now_s, machine.outputs(self.connector))
@@ -91,9 +92,13 @@ class Keeper:
 
     def due_s(self, now_s: float) -> float | None:
         """When the core wants to be asked although nothing new is read."""
-        return machine.next_deadline_s(
+        due_s = machine.next_deadline_s(
             self.settings, self.connector, self.inputs, now_s, renewed=True
         )
+        if self.claim is None:
+            return due_s
+        proof_s = resume.deadline_s(self.claim)
+        return proof_s if due_s is None else min(due_s, proof_s)
 
     def start(self, now_s: float) -> str | None:
         """Somebody shows a card; a sentence when it is refused."""
@@ -138,7 +143,8 @@ class Keeper:
         """Another run of the agent, from its latches."""
         self.settings = replace(self.settings, unclean_stop=unclean)
         self.reader.settings = self.settings
-        resumes = self.running is not None and away_s <= RESUME_WITHIN_S
+        self.claim = self._claimed(now_s, away_s)
+        resumes = self.claim is not None
         if self.running is not None and not resumes:
             ended = session.end(self.running, "the agent was away", now_s)
             self.ending.append((session.inherited(ended, now_s), now_s))
@@ -152,6 +158,34 @@ class Keeper:
         )
         for fault in machine.active_faults(self.connector):
             self.book.raised(self.settings.connector, fault, wall(now_s))
+
+    def _claimed(self, now_s: float, away_s: float) -> Claim | None:
+        """What is claimed of a session that was found open, unless it is refused at once."""
+        if self.running is None:
+            return None
+        claim = Claim(
+            started_s=now_s,
+            alive_s=now_s - away_s,
+            same_boot=True,
+            within_s=resume.WITHIN_MAX_S,
+            meter_serial=self.running.serial,
+            last_wh=self.running.last_wh,
+        )
+        verdict = resume.judge(self.settings, self.connector.life, claim, Inputs(), now_s)
+        return None if verdict.answer is Answer.REFUSED else claim
+
+    def _with_proof(self, inputs: Inputs, now_s: float) -> Inputs:
+        """As the shell does: nothing closes until a found session is proved to be the same."""
+        if self.claim is None:
+            return inputs
+        verdict = resume.judge(self.settings, self.connector.life, self.claim, inputs, now_s)
+        if verdict.answer is not Answer.OPEN:
+            self.claim = None
+        if verdict.answer is Answer.PROVED:
+            return inputs
+        refused = verdict.answer is Answer.REFUSED
+        authorised = inputs.authorised and not refused
+        return replace(inputs, session_unproved=True, authorised=authorised)
 
     def _authorised(self) -> bool:
         if not (self.wanted or (self.free and not self.stopped)):
@@ -214,7 +248,7 @@ class Keeper:
             kind=kind_of(self.connector.life.state, offered=outputs.limit_a > 0.0),
             limit_a=outputs.limit_a,
         )
-        if self.running is not None:
+        if self.running is not None and self.claim is None:
             self.running = session.observe(self.running, shown, self.terms, now_s)
         for place, (ended, since_s) in enumerate(tuple(self.ending)):
             seen = session.observe(ended, shown, self.terms, now_s)
