@@ -221,7 +221,7 @@ def _corrupt_then_deleted(play: Play) -> None:
     """Rubbish over pages that the next records go to, then no file: the session goes on."""
     with play.session():
         _break_pages(play.ledger, "faults", "sessions", "intervals")
-        play.scene.board.ask("POST", "/connectors/2/plug", {"phases": 3, "max_current_a": 16})
+        play.scene.agent.ask("POST", "/connectors/2/out", {})
         evidence = str(play.told("ledger_damaged")["evidence"])
         assert "malformed" in evidence
         play.ledger.unlink()

@@ -157,7 +157,7 @@ def _put_cdr(store: Store, cdr: CdrRecord, stamp: dict[str, SqlValue]) -> None:
 
 
 def raise_fault(store: Store, row: FaultRow) -> None:
-    """Note a new fault; the identical one again changes nothing.
+    """Note a new fault; the same again changes nothing: what is known of it may be newer.
 
     Raises:
         Conflict: another fault has this id.
@@ -166,7 +166,7 @@ def raise_fault(store: Store, row: FaultRow) -> None:
         known = _fault(store, row.id)
         if known is None:
             store.execute(_PUT_FAULT, to_columns(row) | stamp)
-        elif known != row:
+        elif (known.code, known.subject, known.since_s) != (row.code, row.subject, row.since_s):
             raise Conflict(f"fault {row.id}: it was raised before, as {known.code}")
 
 

@@ -138,7 +138,7 @@ class LedgerThread:
         if self._waiting or self._held:
             self._waiting.add(intent)
             if self._refused is not None:
-                raise self._refused
+                raise self._refused.with_traceback(None)
             return
         try:
             self._written(intent.call)
@@ -173,7 +173,7 @@ class LedgerThread:
                 self._loop.call_soon_threadsafe(self._on_error, error)
             self._waiting.done(intent)
         if self._refused is not None:
-            raise self._refused
+            raise self._refused.with_traceback(None)
         dropped = self._waiting.take_dropped()
         if dropped:
             self.note_dropped(dropped)
