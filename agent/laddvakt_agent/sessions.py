@@ -167,6 +167,8 @@ class SessionKeeper:
         kept = replace(kept, session=session)
         switched = _kinds(session) != _kinds(before)
         begun = (before.start, before.other) != (session.start, session.other)
+        if session.conducting and not before.conducting:
+            self._warn_unsigned(session)
         if switched or begun or now_s - kept.checkpoint_s >= CHECKPOINT_S:
             kept = replace(kept, checkpoint_s=now_s)
             self.save(kept)
@@ -174,6 +176,17 @@ class SessionKeeper:
         report = switched or begun or due
         self.running = self._tell(kept, now_s) if report else kept
         return report
+
+    def _warn_unsigned(self, session: core.Session) -> None:
+        signed = session.start is not None and session.start.signed is not None
+        if self.terms.signed_only and not signed:
+            log.warning(
+                "session_not_signed",
+                connector=self.connector,
+                session=session.id,
+                remedy="the meter has signed no start value: without one this session is not "
+                'billed; use a meter that signs, or calibration_law = "none" where that is lawful',
+            )
 
     def _await(self, kept: Kept, session: core.Session, now_s: float) -> None:
         kept = self._tell(replace(kept, session=session, awaited_s=now_s), now_s)

@@ -129,6 +129,7 @@ class Publisher:
             "testing": testing(guard),
             "contactor": contactor(guard),
             "session": None if session is None else session.session.id,
+            "unbilled": {r.id: r.unbilled for r in guard.keeper.recent if r.unbilled is not None},
             "session_energy_wh": None if energy_wh is None else round(energy_wh, 1),
             "current_a": glance(shown["current_a"], now_s),
             "power_w": glance(shown["power_w"], now_s),
