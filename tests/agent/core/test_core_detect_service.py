@@ -70,9 +70,9 @@ FACTS = (
          evidence="its certificate is not accepted: expired"),
     Fact(code="clock_unset", subject="station", act=Act.NONE, calm=SYNCED,
          bad={"clock": ClockState.UNSET}, unknown=({"clock": None},),
-         evidence="nothing to restore from"),
+         evidence="somebody set it after it was synchronised"),
     Fact(code="clock_unset", subject="station", act=Act.NONE, calm=SYNCED, bad=UNSYNCED,
-         unknown=({"clock": None},), evidence="restored from what was written"),
+         unknown=({"clock": None},), evidence="somebody set it after it was synchronised"),
     Fact(code="storage_full", subject="store", act=Act.FINISH, calm=_store(),
          bad=_store(full=True), close=(_store(read_only=True),), unknown=(NO_STORE,),
          evidence="no room"),
@@ -227,7 +227,8 @@ def test_the_first_setting_is_no_jump(later_s: float, *, synced_first: bool, rai
 
 def test_a_clock_may_take_a_minute_after_the_start() -> None:
     """Raised then, without a new reading; a clock that was set in time was never a fault."""
-    for state in (ClockState.UNSET, ClockState.RESTORED):
+    said = {ClockState.UNSET: "nothing to restore", ClockState.RESTORED: "restored from what"}
+    for state, evidence in said.items():
         world = World(override={"clock": state})
         world.advance(0.0)
         began_s = world.now_s
@@ -238,7 +239,17 @@ def test_a_clock_may_take_a_minute_after_the_start() -> None:
         )
         assert due_s == began_s + 60.0
         world.advance(1.0)
-        assert "clock_unset" in world.faults
+        assert evidence in world.faults["clock_unset"].evidence
+
+
+def test_a_clock_set_by_hand_after_synchronisation_jumped() -> None:
+    """It is worth no more than a restored one then, and the jump is told all the same."""
+    world = brisk(World(override={"clock": ClockState.SYNCED}), 20.0, 1.0)
+    step = Sample(value=3600.0, taken_s=world.now_s + 0.25)
+    world.override = {"clock": ClockState.RESTORED, "clock_step_s": step}
+    world.advance(0.25)
+    assert ever(world, "clock_jumped")
+    assert "clock_unset" in world.faults
 
 
 def test_an_old_jump_is_no_news() -> None:

@@ -51,7 +51,7 @@ def uplink_certificate(s: Scene) -> Finding:
 
 
 def clock_unset(s: Scene) -> Finding:
-    """Wall time was never synchronised since the controller started."""
+    """Wall time was never synchronised since the controller started, or was set since."""
     clock = s.inputs.clock
     if clock is None:
         return UNKNOWN
@@ -61,6 +61,8 @@ def clock_unset(s: Scene) -> Finding:
     until_s = None if started_s is None else started_s + _FIRST_SYNC_S
     if s.memory.gear.service.synced_s is None and until_s is not None and s.now_s < until_s:
         return UNKNOWN  # a controller that has just started asks its time sources first
+    if s.memory.gear.service.synced_s is not None:
+        return found(True, "somebody set it after it was synchronised")
     restored = clock is ClockState.RESTORED
     source = "restored from what was written" if restored else "and nothing to restore from"
     return found(True, f"never synchronised since the start, {source}")
@@ -69,10 +71,11 @@ def clock_unset(s: Scene) -> Finding:
 def clock_jumped(s: Scene) -> Finding:
     """An event: it is away as soon as it is not news any longer.
 
-    That a clock is set for the first time since the start is no jump: `clock_unset` speaks of it.
+    That a clock is set before or by its first synchronisation since the start is no jump:
+    `clock_unset` speaks of it.
     """
     clock, synced_s, sample = s.inputs.clock, s.memory.gear.service.synced_s, s.inputs.clock_step_s
-    if sample is None or clock not in (None, ClockState.SYNCED):
+    if sample is None or (clock not in (None, ClockState.SYNCED) and synced_s is None):
         return AWAY
     if synced_s is not None and sample.taken_s <= synced_s + _FIRST_SET_S:
         return AWAY
