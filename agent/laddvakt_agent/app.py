@@ -128,6 +128,7 @@ class _Agent:
             safe = await self.parts.supervisor.open_everything(timeout_s=1.0)
         else:
             safe = await self.parts.supervisor.make_safe()
+        self.parts.supervisor.notes.ended(failed=failed, safe=safe)
         await self._tell_the_end(failed=failed)
         log.info("agent_stopped", safe=safe, not_moved_since=self.watchdog.waiting_for())
         if failed:
@@ -231,6 +232,7 @@ class _Agent:
             self.reread.clear()
             wrong = await asyncio.to_thread(self.recheck)
             self.parts.supervisor.facts.configuration_error = wrong
+            self.parts.supervisor.notes.checked(wrong)
             if wrong:
                 log.error("configuration_invalid", error=wrong, effect="the old one stays in force")
             else:

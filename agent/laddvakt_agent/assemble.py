@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.ledger_watch import LedgerWatch
 from laddvakt_agent.retime import Retimer
+from laddvakt_agent.security_notes import SecurityNotes
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.station_facts import FactsKeeper
 from laddvakt_agent.statusbook import StatusBook
@@ -23,7 +25,7 @@ from laddvakt_agent.supervisor import Supervisor
 from laddvakt_agent.telemetry.build import telemetry
 from laddvakt_agent.telemetry.recorder import Telemetry
 from laddvakt_agent.telemetry.shown import storage
-from laddvakt_agent.workshop import workshop
+from laddvakt_agent.workshop import Workshop, workshop
 from laddvakt_hal.device import Device
 
 
@@ -59,6 +61,8 @@ def put_together(
     hardware = build(config, clock.now_s, lambda device: _report(late, device))
     shop.furnish(hardware)
     guards = shop.guards(hardware, ledger)
+    facts = _facts(config, clock, ledger, thread, guards)
+    notes = _notes(shop, guards, facts)
     supervisor = Supervisor(
         config=config,
         hardware=hardware,
@@ -68,25 +72,19 @@ def put_together(
         wall=shop.wall,
         clock=clock.now_s,
         alive=shop.alive,
-        facts=_facts(config, clock, ledger, thread, guards),
+        facts=facts,
+        notes=notes,
         on_change=on_change,
         on_progress=on_progress,
         started_s=clock.now_s(),
     )
     late.append(supervisor)
-    statuses = StatusBook(
-        ledger=ledger,
-        thread=thread,
-        wall=shop.wall,
-        boot_id=clock.boot_id,
-        book=shop.book,
-        guards=guards,
-    )
-    statuses.begin()
+    statuses = _statuses(shop, guards)
     publisher = shop.publisher(hardware, guards, cdrs, statuses)
     retimer = Retimer(wall=shop.wall, known=lambda: clock.seen().known)
     publisher.retime = retimer.station
     times = ClockKeeper(clock=clock, times=ledger.times, retimer=retimer, post=thread.post)
+    times.on_step = notes.clock
     watch = LedgerWatch(
         ledger=ledger,
         thread=thread,
@@ -99,7 +97,7 @@ def put_together(
     state = Path(config.agent.state_directory)
     recorder = telemetry(state, clock, ledger, thread, hardware, guards, shop.book)
     publisher.storage = lambda now_s: storage(recorder, now_s)
-    supervisor.keepers = (*supervisor.keepers, statuses.look, times.look, watch.look, recorder.look)
+    supervisor.keepers = (statuses.look, notes.look, times.look, watch.look, recorder.look)
     return Parts(
         supervisor=supervisor,
         publisher=publisher,
@@ -107,6 +105,37 @@ def put_together(
         watch=watch,
         telemetry=recorder,
     )
+
+
+def _notes(shop: Workshop, guards: Mapping[str, Guard], facts: FactsKeeper) -> SecurityNotes:
+    """The security log's, with the start and what is different since the last one written down."""
+    notes = SecurityNotes(
+        ledger=shop.journal.ledger,
+        thread=shop.journal.thread,
+        wall=shop.wall,
+        boot_id=shop.clock.boot_id,
+        now_s=shop.clock.now_s,
+        clock_state=lambda: shop.clock.state().value,
+        book=shop.book,
+        guards=guards,
+        damage=lambda: facts.now.store.damaged if facts.now.store else "",
+    )
+    notes.begin(shop.config, os.environ)
+    return notes
+
+
+def _statuses(shop: Workshop, guards: Mapping[str, Guard]) -> StatusBook:
+    """The status intervals', with one running for each EVSE."""
+    statuses = StatusBook(
+        ledger=shop.journal.ledger,
+        thread=shop.journal.thread,
+        wall=shop.wall,
+        boot_id=shop.clock.boot_id,
+        book=shop.book,
+        guards=guards,
+    )
+    statuses.begin()
+    return statuses
 
 
 def _facts(

@@ -70,11 +70,17 @@ class Commands:
         if guard is None:
             known = ", ".join(self.supervisor.guards)
             raise NotPossible(f"there is no connector {connector}", f"connectors here: {known}")
-        outcome = "refused"
+        outcome = told = "refused"
         try:
             message = self._carry_out(guard, verb, body, privileged=privileged)
-            outcome = "done"
+            outcome = told = "done"
+        except Forbidden:
+            told = "forbidden"
+            raise
         finally:
+            self.supervisor.notes.command(
+                uid=uid, verb=verb, connector=connector, by=body.get("by", ""), outcome=told
+            )
             self.journal.command(
                 who=f"uid {uid}",
                 verb=verb,

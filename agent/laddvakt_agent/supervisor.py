@@ -17,6 +17,7 @@ from laddvakt_agent.guard import Guard
 from laddvakt_agent.hardware import Hardware
 from laddvakt_agent.inputs import assemble
 from laddvakt_agent.journal import Journal
+from laddvakt_agent.security_notes import SecurityNotes
 from laddvakt_agent.station_facts import FactsKeeper
 from laddvakt_agent.wall import Wall
 from laddvakt_hal.device import Device
@@ -45,6 +46,7 @@ class Supervisor:
     clock: Callable[[], float]
     alive: AliveFile
     facts: FactsKeeper
+    notes: SecurityNotes
     on_change: Callable[[], None]  # something others should know has changed
     on_progress: Callable[[str], None]  # a line or the core has advanced
     started_s: float

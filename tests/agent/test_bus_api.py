@@ -87,6 +87,7 @@ class Station:
     devices: dict[str, Device] = field(default_factory=dict)
     desk: BusDesk = field(init=False)
     poller: Poller = field(init=False)
+    noted: list[tuple[int, str, str]] = field(default_factory=list)  # for the security log
 
     def __post_init__(self) -> None:
         for name, (unit, profile) in UNITS.items():
@@ -102,7 +103,9 @@ class Station:
             roles={},
             role_names={"1": ROLES},
         )
-        self.desk = BusDesk(hardware, self.bus.clock, lambda: None)
+        self.desk = BusDesk(
+            hardware, self.bus.clock, lambda: None, lambda *said: self.noted.append(said)
+        )
 
     async def read(
         self, unit: int, address: int = 0, count: int = 2, *, clears: bool = False, fc: int = 4
@@ -126,6 +129,7 @@ def station() -> Station:
 
 async def test_a_question_goes_out_as_the_least_urgent(station: Station) -> None:
     answer = await station.read(2)
+    assert not station.noted, "reading changes nothing"
     assert answer["words"] == [0, 1]
     assert [priority for _, priority in station.bus.asked] == [Priority.NORMAL]
 
@@ -267,6 +271,7 @@ async def test_writing_needs_root(station: Station) -> None:
     with pytest.raises(Forbidden, match="root"):
         await station.write(4, 1000, privileged=False)
     assert not station.bus.asked
+    assert station.noted == [(7, "line1, unit 4 function 16 address 1000: [5]", "forbidden")]
 
 
 @pytest.mark.parametrize(
@@ -287,6 +292,7 @@ async def test_only_writable_rows_of_devices_nothing_depends_on_are_written(
         await station.write(unit, address)
     assert "stop the agent" in refused.value.remedy
     assert not station.bus.asked
+    assert [(uid, outcome) for uid, _, outcome in station.noted] == [(7, "refused")]
 
 
 @pytest.mark.parametrize("error", [None, NoReply("silent")])
@@ -301,6 +307,9 @@ async def test_a_write_is_logged_with_who_and_what(
         7, "spare", 1000, [5]
     )  # fmt: skip
     assert (event["outcome"] == "confirmed") is (error is None)
+    ((_, what, outcome),) = station.noted
+    assert what == "line1, unit 4 function 16 address 1000: [5]"
+    assert outcome == ("confirmed" if error is None else "no_reply")
 
 
 async def test_the_lines_are_shown_with_their_devices(station: Station) -> None:

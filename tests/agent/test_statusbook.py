@@ -28,19 +28,15 @@ async def station(tmp_path: Path) -> AsyncIterator[Bench]:
 
 
 def be(station: Bench, connector: str, life: Life) -> None:
+    """In this state and without faults: those of the devices that nobody simulates included."""
     guard = station.guard(connector)
-    guard.connector = replace(guard.connector, life=life)
-
-
-def heal(station: Bench, connector: str) -> None:
-    guard = station.guard(connector)
-    guard.connector = replace(guard.connector, tracks=(), summary=Summary())
+    guard.connector = replace(guard.connector, life=life, tracks=(), summary=Summary())
 
 
 async def written(station: Bench, connector: str = "1") -> tuple[IntervalRow, ...]:
     """Oldest first."""
     ledger = station.parts.journal.ledger
-    await station.parts.journal.flushed()
+    await station.parts.journal.thread.call(lambda: None)
     assert broken(ledger._store) == ()
     return tuple(reversed(ledger.intervals(station.guard(connector).evse_uid)))
 
@@ -120,7 +116,7 @@ async def test_an_outage_that_ends_is_an_interval_of_its_own(station: Bench) -> 
     for second in (1, 2):
         station.stand("1", "board_error", phase=Phase.ACTIVE)
         statuses.look(at_s + second)
-        heal(station, "1")
+        be(station, "1", IDLE)
         statuses.look(at_s + second + 0.5)
     statuses.look(at_s + 4.0)
     assert [row.cause for row in await written(station)] == [

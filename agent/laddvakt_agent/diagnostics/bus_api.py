@@ -42,7 +42,9 @@ def bus_routes(supervisor: Supervisor) -> Sequence[web.AbstractRouteDef]:
         guards = supervisor.guards.values()
         return max((guard.connector.life.commanded_since_s for guard in guards), default=None)
 
-    desk = BusDesk(supervisor.hardware, supervisor.clock, switched_s)
+    desk = BusDesk(
+        supervisor.hardware, supervisor.clock, switched_s, supervisor.notes.bus_write
+    )
     return BusRoutes(desk).routes()
 
 

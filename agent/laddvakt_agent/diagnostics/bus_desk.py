@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from laddvakt_agent.diagnostics.answers import JsonObject, NotPossible
+from laddvakt_agent.diagnostics.answers import Forbidden, JsonObject, NotPossible
 from laddvakt_agent.diagnostics.bus_gate import (
     SHARE,
     check_length,
@@ -25,7 +25,7 @@ from laddvakt_agent.hardware import Hardware
 from laddvakt_hal.bus import Bus, Priority, Reply
 from laddvakt_hal.device import Device
 from laddvakt_hal.errors import Garbled, HalError, NoReply, Refused
-from laddvakt_hal.frame import Request
+from laddvakt_hal.frame import Request, describe
 from laddvakt_hal.poll import Poller
 from laddvakt_hal.settings import SerialSettings
 from laddvakt_hal.tap import Frame
@@ -52,9 +52,11 @@ class BusDesk:
         hardware: Hardware,
         clock: Callable[[], float],
         switched_s: Callable[[], float | None] = lambda: None,
+        note_write: Callable[[int, str, str], None] = lambda uid, what, outcome: None,
     ) -> None:
         self._hardware = hardware
         self._clock = clock
+        self._note_write = note_write
         self._turns = {name: _Turn() for name in hardware.buses}
         self._errors = {name: SwitchedErrors(switched_s) for name in hardware.buses}
         self._listeners: dict[str, list[Callable[[Frame], None]]] = {
@@ -78,7 +80,13 @@ class BusDesk:
         """
         poller = self._poller(line)
         device = self._device(line, request.unit)
-        self._check(poller, device, request, clears=clears, privileged=privileged)
+        try:
+            self._check(poller, device, request, clears=clears, privileged=privileged)
+        except (NotPossible, Forbidden) as error:
+            if not request.is_read:
+                told = "forbidden" if isinstance(error, Forbidden) else "refused"
+                self._note_write(uid, _written(line, request), told)
+            raise
         turn = self._turns[line]
         if turn.waiting >= MOST_WAITING:
             raise NotPossible(f"somebody else is asking on {line}", "wait until they are done")
@@ -159,6 +167,7 @@ class BusDesk:
             turn.not_before_s = ended_s + (ended_s - begun_s) * (1 / SHARE - 1)
         if not request.is_read:
             _log_write(bus.name, device, request, uid, answer)
+            self._note_write(uid, _written(bus.name, request), _outcome(answer))
         return answer
 
     def _tap(self, name: str, bus: Bus) -> None:
@@ -243,6 +252,16 @@ def _failed(request: Request, error: HalError) -> JsonObject:
         case _:
             pass
     return {"failed": {"kind": kind, "detail": spoken(request, error), **more}}
+
+
+def _written(line: str, request: Request) -> str:
+    return f"{line}, {describe(request)}: {list(request.values)}"
+
+
+def _outcome(answer: JsonObject) -> str:
+    """How a write ended, in one word."""
+    failed = answer.get("failed")
+    return str(failed.get("kind")) if isinstance(failed, dict) else "confirmed"
 
 
 def _log_write(

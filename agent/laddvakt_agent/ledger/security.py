@@ -21,6 +21,7 @@ from datetime import timedelta
 import msgspec
 
 from laddvakt_agent.ledger.ages import Oldness, oldness
+from laddvakt_agent.ledger.fingerprints import Fingerprints
 from laddvakt_agent.ledger.rows import SecurityRow, SqlValue, columns, to_columns
 from laddvakt_agent.ledger.store import STAMP, Store
 
@@ -83,11 +84,14 @@ class SecurityLog:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.fingerprints = Fingerprints(store)
 
-    def add(self, row: SecurityRow) -> int:
-        """Add an event at the end; its number. Whatever `row` says of the chain is replaced."""
+    def add(self, *rows: SecurityRow) -> int:
+        """Add events at the end in one commit; how many. What they say of the chain is replaced."""
         with self._store.write() as stamp:
-            return _append(self._store, to_columns(row) | stamp).number
+            for row in rows:
+                _append(self._store, to_columns(row) | stamp)
+        return len(rows)
 
     def rows(self, limit: int = 100, *, since: int = 0) -> tuple[SecurityEntry, ...]:
         """The newest `limit` events after number `since`, newest first."""

@@ -157,7 +157,7 @@ def test_an_end_cut_off_stays_visible_when_the_log_goes_on(
     ledger: Ledger, tmp_path: Path, time: FakeTime
 ) -> None:
     tamper(tmp_path, "DELETE FROM security WHERE number > 3")
-    assert ledger.security.add(event(time)) == 6
+    ledger.security.add(event(time))
     (found,) = ledger.security.verify().breaks
     assert (found.number, found.why) == (6, "rows 4 to 5 are missing")
 
@@ -232,7 +232,8 @@ def test_a_log_set_aside_goes_on_in_a_new_ledger(
         tamper(tmp_path, f"DELETE FROM security WHERE number = {number}")
     new = open_ledger(tmp_path / "new", time)
     assert take_over(tmp_path, new) == 5 - len(lost)
-    assert new.security.add(event(time)) == 6
+    new.security.add(event(time))
+    assert new.security.rows(1)[0].number == 6
     assert [part.number for part in new.security.verify().breaks] == [3 for _ in lost]
     assert take_over(tmp_path, new) == 0, "what is there is not taken again"
     new.close()
