@@ -139,17 +139,19 @@ class Store:
 
     def _note_alive(self, moment: Moment) -> None:
         self.execute(
-            "UPDATE runs SET last_s = :at_s, last_wall = :at_wall WHERE run = :run",
+            "UPDATE runs SET last_s = :at_s, last_wall = :at_wall"
+            " WHERE run = :run AND last_s <= :at_s",
             {"at_s": moment.at_s, "at_wall": wall_text(moment), "run": self.run},
         )
         if moment.clock_state is ClockState.SYNCED and not self._sync_noted:
+            self._note_sync(self.moment())
+
+    def _note_sync(self, now: Moment) -> None:
+        """The first synchronisation of this boot: read anew, what is written may be older."""
+        if now.clock_state is ClockState.SYNCED:
             self.execute(
                 "INSERT INTO syncs VALUES (:boot_id, :at_s, :at_wall) ON CONFLICT DO NOTHING",
-                {
-                    "boot_id": self.boot.boot_id,
-                    "at_s": moment.at_s,
-                    "at_wall": wall_text(moment),
-                },
+                {"boot_id": self.boot.boot_id, "at_s": now.at_s, "at_wall": wall_text(now)},
             )
 
 
