@@ -9,6 +9,7 @@ loop, runs until everything is delivered, and tells its verdict through a pipe.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import select
@@ -20,20 +21,25 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
+from structlog.typing import EventDict
 
 from crash.backend import MemoryClient
 from crash.day import Day
 from crash.death import Verdict, die, run
 from crash.promise import Connection
 from crash.vfs import Shim
+from laddvakt_agent import hardware
 from laddvakt_agent.uplink import sync
+from laddvakt_hal.profile import load_profile
 
 CHILD_S = 100  # of real time; what takes longer hangs
 AT_ONCE = 2
+_WRITE = os.write  # not the followed one
 
 
 @dataclass(slots=True)
@@ -89,7 +95,7 @@ def _say(pipe: int, verdict: Verdict) -> None:
 def _send(pipe: int, text: str) -> None:
     data = text.encode()
     while data:
-        data = data[os.write(pipe, data) :]
+        data = data[_WRITE(pipe, data) :]
 
 
 def played(
@@ -134,7 +140,7 @@ def play(name: str, seed: int, chosen: Callable[[int], bool], base: Path) -> lis
     day.on_tick = on_tick
     whole = Verdict(story=name, seed=seed, point=0, at="", how="none")
     try:
-        run(day.live())
+        run(day)
     except Exception:  # noqa: BLE001 - told as the verdict
         whole.wrong.append(traceback.format_exc())
     while children.alive:
@@ -144,11 +150,22 @@ def play(name: str, seed: int, chosen: Callable[[int], bool], base: Path) -> lis
     return [*children.verdicts, whole]
 
 
+def _heed(day: Day, _logger: object, _method: str, event: EventDict) -> NoReturn:
+    """A defect that the agent survives is one all the same; nothing else of the log counts."""
+    if event.get("exc_info"):
+        day.wrong.append(f"{event['event']}: {traceback.format_exc()}")
+    raise structlog.DropEvent
+
+
 def _take_over(day: Day) -> None:
     """Put the models beneath the product, for the rest of this process."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        processors=[partial(_heed, day)],
+    )
     MemoryClient.backend = day.backend
     vars(sync)["Client"] = MemoryClient
+    vars(hardware)["load_profile"] = cache(load_profile)  # each start reads the same files
     Connection.promise = day.promise
     sqlite3.connect = partial(sqlite3.connect, factory=Connection)  # type: ignore[assignment]
     dice = random.Random(f"ids {day.name} {day.seed}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 
 from crash import oracle, stories
@@ -13,10 +14,9 @@ from crash.life import Life
 from crash.oracle import Latches, Memory
 from crash.promise import Promise
 from crash.record import Record
-from crash.world import World
+from crash.world import START_S, World
 from laddvakt_sim.charger import Charger
 
-START_S = 1000.0
 LASTS_S = 1500.0  # no day is longer, however late everything is delivered
 Asking = Callable[[str, Latches], None]
 
@@ -57,8 +57,9 @@ class Day:
         run = [path for path in (self.folder / "run").iterdir() if path.is_file()]
         self.left = self.record.disk.after_kill(), {path.name: path.read_bytes() for path in run}
 
-    async def live(self, *, judge: bool = True) -> bool:
+    async def live(self) -> bool:
         """Start the agent and run until all is delivered; whether that came about."""
+        self.memory.lives += 1
         self.promise.path = self.folder / "state" / "ledger.db"
         seed = f"{self.name} {self.seed} {self.folder.name}"
         self.life = life = Life(self.world, self.folder, self.story.connectors, seed)
@@ -68,8 +69,7 @@ class Day:
         if not await life.until_quiet(LASTS_S):
             self.wrong.append(f"not delivered: {life.pending()}")
             return False
-        if judge:
-            self.wrong += oracle.agree(life, self.world, self.backend)
+        self.wrong += oracle.agree(life, self.world, self.backend, self.memory)
         await life.end()
         return True
 
@@ -83,6 +83,7 @@ class Day:
         memory, save = self.memory, life.ledger.save_latches
         state = self.folder / "state"
 
+        @wraps(save)
         def saving(connector: str, latches: Latches, now_s: float) -> None:
             memory.under_way = (connector, latches)
             save(connector, latches, now_s)

@@ -7,7 +7,7 @@ import gc
 import os
 import random
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -48,10 +48,11 @@ def die(day: Day, at: str, verdict: Verdict, say: Callable[[Verdict], None]) -> 
             _die_again(day, verdict, dice.randint(1, 250), say)
         else:
             day.on_tick = lambda at: None
-        run(day.live())
+        run(day)
     except BaseException:  # noqa: BLE001 - told as the verdict; this process ends either way
         verdict.wrong.append(traceback.format_exc())
     verdict.wrong += day.wrong
+    verdict.resumed = day.memory.resumed
     verdict.windows_s = day.world.windows_s
     say(verdict)
     os._exit(0)
@@ -123,14 +124,13 @@ def _forget_loop() -> None:
     old = LOOPS[-1]  # asyncio itself does not know it any more once the process was forked
     task = asyncio.current_task(old)
     if task is not None:
-        asyncio.tasks._leave_task(old, task)  # type: ignore[attr-defined]
+        asyncio.tasks._leave_task(old, task)
     asyncio._set_running_loop(None)
 
 
-def run(work: Coroutine[object, object, object]) -> None:
-    """Run on a virtual loop that goes on where the world is."""
+def run(day: Day) -> None:
+    """Let the agent live on a virtual loop that goes on where the world is."""
     loop = VirtualLoop()
     LOOPS.append(loop)
-    frame = work.cr_frame  # type: ignore[attr-defined]
-    loop._leap.now_s = frame.f_locals["self"].world.now_s
-    loop.run_until_complete(work)
+    loop._leap.now_s = day.world.now_s
+    loop.run_until_complete(day.live())

@@ -24,7 +24,7 @@ from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.uplink_link import UplinkLink
 
-ROUND_S = 0.5  # between two readings of everything
+ROUND_S = 1.0  # between two readings of everything
 PERSON_S = 2.0
 QUIET_S = 8.0  # nothing due for so long: the day is over
 TOKEN = "04A1B2C3D4E5F6"
@@ -55,6 +55,8 @@ class Life:
             on_change=self._changed.set,
             on_progress=lambda part: None,
         )
+        self.parts.telemetry.executor = VirtualDisk(loop, random.Random(f"telemetry {seed}"))
+        self.parts.watch.set_durable()
         self.guards = self.parts.supervisor.guards
         self._eyes = Eyes(world, Wires(world.charger, 1))
         self.uplink: UplinkLink | None = None
@@ -105,13 +107,16 @@ class Life:
 
     async def end(self) -> None:
         """Stop in good order, as at SIGTERM."""
-        await self.parts.supervisor.make_safe()
+        safe = await self.parts.supervisor.make_safe()
+        self.parts.supervisor.notes.ended(failed=False, safe=safe)
+        self.parts.publisher.statuses.flush(self.clock.now_s())
         if self.uplink is not None:
             self.uplink.offer(self.parts.publisher.station())
             await self.uplink.settle(20.0)
             await self.uplink.close()
         await cancelled(self._tasks)
         await self.parts.supervisor.close()
+        await self.parts.telemetry.close()
         await self.thread.close()
         self.ledger.close()
 
@@ -147,6 +152,7 @@ class Life:
             self.config, settings, self.ledger, self.thread, self.clock
         )
         self.parts.supervisor.facts.uplink_told = self.uplink.health
+        self.parts.watch.came_home = self.uplink.remember
 
     async def _rounds(self) -> None:
         """What arriving readings do."""

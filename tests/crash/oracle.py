@@ -7,13 +7,14 @@ import sqlite3
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
 from crash.backend import Backend
 from crash.life import Life
 from crash.promise import Content, Promise, content
-from crash.world import BOUNCE_S, HOLD_S, World
+from crash.world import BOUNCE_S, EPOCH, HOLD_S, START_S, World
 from laddvakt_agent.core.model import Latch
 from laddvakt_agent.ledger import latches as latch_files
 from laddvakt_agent.ledger.rows import IntervalRow
@@ -22,6 +23,11 @@ from laddvakt_agent.uplink import objects
 from laddvakt_agent.uplink_link import settings_from
 
 RESOLUTION_WH = 1.0
+APPROXIMATE = "times approximate"
+SLACK_S = 3.0  # between two looks at the plant
+_TIMES = frozenset(
+    {"last_updated", "start_date_time", "end_date_time", "charging_periods"}
+)  # the backend has them corrected
 RAMP_S = 10.0  # an ended session's current may take so long to fall
 ALREADY = "is already here"  # the first one's answer was lost; what lies there is compared
 Latches = tuple[Latch, ...]
@@ -37,6 +43,10 @@ class Memory:
     under_way: tuple[str, Latches] | None = None
     files: dict[str, int] = field(default_factory=dict)  # latch file → sequence promised
     vehicle_of: dict[str, int] = field(default_factory=dict)  # session → which vehicle it is of
+    lives: int = 0
+    begun_in: dict[str, int] = field(default_factory=dict)  # session → the life it closed in first
+    resumed: bool = False
+    closed_s: dict[str, float] = field(default_factory=dict)  # session → its first closing
 
 
 def found_content(directory: Path) -> tuple[Content | None, list[str]]:
@@ -110,6 +120,8 @@ def may_close(life: Life, memory: Memory, promise: Promise, name: str) -> list[s
         ramps = bool(ended) and world.boot_s() <= max(ended) + RAMP_S
         return [] if ramps and not closing else [f"connector {name}: closed without a session"]
     wrong = []
+    memory.closed_s.setdefault(session, world.now_s)
+    memory.resumed |= memory.begun_in.setdefault(session, memory.lives) != memory.lives
     if memory.vehicle_of.setdefault(session, world.vehicles[name]) != world.vehicles[name]:
         wrong.append(f"connector {name}: session {session} went on with another vehicle")
     if closing:
@@ -129,10 +141,11 @@ def may_post(promise: Promise, body: dict[str, object]) -> list[str]:
     return [] if known else [f"CDR {body.get('id')} sent before it was kept"]
 
 
-def agree(life: Life, world: World, backend: Backend) -> list[str]:
+def agree(life: Life, world: World, backend: Backend, memory: Memory) -> list[str]:
     """Plant, ledger and backend, once everything is delivered."""
     cdrs = life.ledger.cdrs()
     wrong = [*world.wrongs, *_energy(cdrs, world), *_billed(life, cdrs, backend)]
+    wrong += _times(backend, memory)
     wrong += [
         f"connector closed for {window_s:.2f} s after a kill"
         for window_s in world.windows_s
@@ -142,6 +155,8 @@ def agree(life: Life, world: World, backend: Backend) -> list[str]:
         rows = life.ledger.intervals(guard.evse_uid)
         wrong += _contiguous(guard.evse_uid, tuple(reversed(rows)))
     wrong += _faults(life, backend) + _statuses(life, backend)
+    chain = life.ledger.security.verify()
+    wrong += [] if chain.whole else [f"security log: {chain}"]
     refusals = [text for text in backend.refusals if ALREADY not in text]
     return wrong + [f"refused by the backend: {text}" for text in refusals] + life.errors
 
@@ -176,14 +191,32 @@ def _billed(life: Life, cdrs: tuple[CdrRecord, ...], backend: Backend) -> list[s
         told = next((c for c in there.values() if c["session_id"] == session_id), {})
         wrong += [
             f"CDR {session_id}: {name} is {cdr[name]} here, {told.get(name)} there"
-            for name in cdr
-            if name != "last_updated" and cdr[name] != told.get(name)
+            for name in cdr.keys() - _TIMES
+            if cdr[name] != told.get(name) and name != "remark"
         ]
         session = sessions.get(session_id, {})
         if session.get("status") != "COMPLETED" or session.get("kwh") != cdr["total_energy"]:
             wrong.append(f"session {session_id} at the backend: {session}")
     wrong += [f"session {name} only at the backend" for name in sessions.keys() - here.keys()]
     return wrong
+
+
+def _times(backend: Backend, memory: Memory) -> list[str]:
+    """Every CDR at the backend lies where its session truly was, whatever the clock said then."""
+    wrong = []
+    for cdr in backend.objects("cdrs").values():
+        start_s, end_s = _true_s(cdr["start_date_time"]), _true_s(cdr["end_date_time"])
+        closed = memory.closed_s.get(str(cdr["session_id"]))
+        early = closed is not None and start_s > closed + SLACK_S
+        unknown = APPROXIMATE in str(cdr.get("remark"))  # no clock was ever right in that boot
+        if end_s < start_s or early or (start_s < START_S - SLACK_S and not unknown):
+            wrong.append(f"CDR {cdr['id']}: from {start_s:.1f} to {end_s:.1f} s, truly {closed}")
+    return wrong
+
+
+def _true_s(told: object) -> float:
+    """A time at the backend in the world's seconds."""
+    return (datetime.fromisoformat(str(told)) - EPOCH).total_seconds()
 
 
 def _contiguous(evse_uid: str, rows: tuple[IntervalRow, ...]) -> list[str]:

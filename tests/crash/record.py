@@ -37,7 +37,7 @@ class Record:
     tick: Callable[[str], None]
     _real: dict[str, Callable[..., Any]] = field(default_factory=dict)
     _open: Callable[..., Any] = io.open
-    _descriptors: dict[int, str | None] = field(default_factory=dict)  # None: the folder itself
+    _open_files: dict[int, tuple[int, File | None]] = field(default_factory=dict)  # by descriptor
 
     def watched(self, path: str) -> str | None:
         """The name within the folder, `None` for what lies elsewhere."""
@@ -100,8 +100,8 @@ class Record:
 
     def _refusing(self, name: str) -> Callable[..., Any]:
         def refused(path: object, *arguments: object, **options: object) -> object:
-            where = self._descriptors.get(path) if isinstance(path, int) else self._name(path)
-            if where is not None:
+            where = self._behind(path) if isinstance(path, int) else self._name(path)
+            if where:
                 raise NotFollowed(f"os.{name} of {where}: teach tests/crash/record.py about it")
             return self._real[name](path, *arguments, **options)
 
@@ -124,56 +124,62 @@ class Record:
         if name is not None and flags & (os.O_CREAT | os.O_TRUNC):
             self.tick("create")
         descriptor: int = self._real["open"](path, flags, *arguments, **options)
-        self._descriptors.pop(descriptor, None)
         if name is not None:
-            self._descriptors[descriptor] = name
             self._begun(name, flags, there=there)
+            self._open_files[descriptor] = (os.fstat(descriptor).st_ino, self.disk.names[name])
         elif str(path) == str(self.disk.root):
-            self._descriptors[descriptor] = None
+            self._open_files[descriptor] = (os.fstat(descriptor).st_ino, None)
         return descriptor
 
     def _begun(self, name: str, flags: int, *, there: bool) -> None:
-        if flags & os.O_CREAT and not there:
+        if not there:
             self.disk.names[name] = File()
             self.disk.moves.append(Named(name, self.disk.names[name]))
         elif flags & os.O_TRUNC:
             self.disk.names[name].unsynced.append(Sized(0))
 
+    def _behind(self, descriptor: int) -> tuple[File | None] | None:
+        """What is open there: a file, the folder itself (None within), or nothing of ours."""
+        inode, file = self._open_files.get(descriptor, (None, None))
+        if inode is None:
+            return None
+        if os.fstat(descriptor).st_ino != inode:  # closed elsewhere, and the number used again
+            del self._open_files[descriptor]
+            return None
+        return (file,)
+
     def _os_close(self, descriptor: int) -> None:
-        self._descriptors.pop(descriptor, None)
+        self._open_files.pop(descriptor, None)
         self._real["close"](descriptor)
 
     def _os_write(self, descriptor: int, data: bytes) -> int:
-        name = self._descriptors.get(descriptor)
-        if name is None:
-            return int(self._real["write"](descriptor, data))
-        return self._os_pwrite(descriptor, data, os.lseek(descriptor, 0, os.SEEK_CUR), at=False)
-
-    def _os_pwrite(self, descriptor: int, data: bytes, offset: int, *, at: bool = True) -> int:
-        name = self._descriptors.get(descriptor)
-        if name is not None:
-            self.tick("write")
-            self.disk.names[name].unsynced.append(Written(offset, bytes(data)))
-        if at:
-            return int(self._real["pwrite"](descriptor, data, offset))
+        file = (self._behind(descriptor) or (None,))[0]
+        if file is not None:
+            self.writes(file, os.lseek(descriptor, 0, os.SEEK_CUR), bytes(data))
         return int(self._real["write"](descriptor, data))
 
+    def _os_pwrite(self, descriptor: int, data: bytes, offset: int) -> int:
+        file = (self._behind(descriptor) or (None,))[0]
+        if file is not None:
+            self.writes(file, offset, bytes(data))
+        return int(self._real["pwrite"](descriptor, data, offset))
+
     def _os_ftruncate(self, descriptor: int, size: int) -> None:
-        name = self._descriptors.get(descriptor)
-        if name is not None:
-            self.sizes(self.disk.names[name], size)
+        file = (self._behind(descriptor) or (None,))[0]
+        if file is not None:
+            self.sizes(file, size)
         self._real["ftruncate"](descriptor, size)
 
     def _os_fsync(self, descriptor: int) -> None:
-        if descriptor not in self._descriptors:
+        behind = self._behind(descriptor)
+        if behind is None:
             self._real["fsync"](descriptor)
             return
-        name = self._descriptors[descriptor]
         self.tick("sync")
-        if name is None:
+        if behind[0] is None:
             self.disk.folder_synced()
         else:
-            self.disk.names[name].synced()
+            behind[0].synced()
         self.tick("synced")
 
     _os_fdatasync = _os_fsync

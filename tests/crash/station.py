@@ -15,10 +15,13 @@ import random
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import Any, ParamSpec, TypeVar
+
+from msgspec.structs import replace as replaced
 
 from crash.world import World
 from lab.readings import Reader
@@ -51,11 +54,22 @@ _FACTS = ("uplink", "store", "clock", "clock_step_s", "round_late_s", "configura
 
 def configuration(directory: Path, connectors: int) -> Config:
     """The station's configuration with its folders below `directory`."""
+    config = _parsed(connectors)
+    agent = replaced(
+        config.agent,
+        state_directory=str(directory / "state"),
+        api_socket=str(directory / "run" / "api.sock"),
+    )
+    assert config.uplink is not None
+    uplink = replaced(config.uplink, token_file=str(directory / "token"))
+    return replaced(config, agent=agent, uplink=uplink)
+
+
+@cache
+def _parsed(connectors: int) -> Config:
     text = (resources.files("crash") / "station.toml").read_text("utf-8")
     second = SECOND if connectors == 2 else ""
-    return parse(
-        Template(text).substitute(dir=str(directory), second=second), "station.toml", profile
-    )
+    return parse(Template(text).substitute(second=second), "station.toml", profile)
 
 
 class VirtualDisk(Executor):

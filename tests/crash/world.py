@@ -15,6 +15,7 @@ from laddvakt_sim.charger import Charger
 from laddvakt_sim.plant.words import VehicleSpec
 
 EPOCH = datetime(2027, 3, 1, 8, tzinfo=UTC)
+START_S = 1000.0  # of a day, in the world's seconds
 UNSET = datetime(1970, 1, 1, tzinfo=UTC)
 HOLD_S = 2.0  # an output that nobody renews falls open
 BOUNCE_S = 0.5  # from a dead coil to open poles
