@@ -41,7 +41,7 @@ install_system() {
     [ -e "$root/etc/debian_version" ] && return
     say "Debian into $root"
     debootstrap --variant=minbase \
-        --include=systemd,systemd-sysv,dbus,udev,python3,python3-venv bookworm "$root"
+        --include=systemd,systemd-sysv,dbus,udev,procps,python3,python3-venv bookworm "$root"
 }
 
 collect() {
@@ -54,8 +54,9 @@ collect() {
 
 boot() {
     say "booting"
+    # CAP_SYS_TIME: without it timedated in there may not ask about the clock either.
     systemd-nspawn -q -D "$root" --register=no --keep-unit --boot --console=pipe \
-        </dev/null >"$root.log" 2>&1 &
+        --capability=CAP_SYS_TIME </dev/null >"$root.log" 2>&1 &
     container=$!
     trap 'kill "$container" 2>/dev/null; wait "$container" 2>/dev/null || true' EXIT
     within 30 started || { cat "$root.log"; exit 1; }
@@ -68,6 +69,7 @@ started() {
 }
 
 install_laddvakt() {
+    local said
     say "installing as in systemd/README.md"
     inside sh -euc 'cd /root
         python3 -m venv --clear /opt/laddvakt
@@ -81,8 +83,8 @@ install_laddvakt() {
         systemd-tmpfiles --create laddvakt.conf'
     configure "$root/etc/laddvakt/laddvakt.toml"
     check "the configuration is accepted" inside /opt/laddvakt/bin/laddvakt run --check
-    check "systemd has nothing to say" \
-        [ -z "$(inside systemd-analyze verify --man=no laddvakt.service 2>&1)" ]
+    said=$(inside systemd-analyze verify --man=no laddvakt.service 2>&1) || true
+    check "systemd has nothing to say${said:+: $said}" [ -z "$said" ]
     check "udev reads the rules" udev_reads_them
     inside systemd-run -q --unit=board \
         /opt/laddvakt/bin/laddvakt-sim board --dir /run/board --tcp-port 1502
@@ -139,11 +141,57 @@ profile = "phoenix-charx-sec"
 [[connector]]
 id = "1"
 evse_uid = "BOOT-1"
+evse_id = "SE*LAD*EBOOT1"
 board = "charx1"
 meter = "charx1"
 residual_monitor = "rcm1"
 max_current_a = 16
 TOML
+}
+
+# The kernel's clock is the container's too. Its error bound is what an NTP client keeps small.
+kernel_says() { # synchronised | not
+    python3 - "$1" <<'PY'
+import ctypes, sys
+synced = sys.argv[1] == "synchronised"
+timex = (ctypes.c_long * 40)()
+timex[0] = 0x0004 | 0x0010  # modes: ADJ_MAXERROR, ADJ_STATUS
+timex[3] = 1000 if synced else 16_000_000  # maxerror, microseconds
+timex[5] = 0 if synced else 0x0040  # status: STA_UNSYNC
+sys.exit(ctypes.CDLL(None).adjtimex(timex) == -1)
+PY
+}
+syncs() { # how often the agent has noted that the clock was synchronised
+    inside python3 -c 'import sqlite3; print(sqlite3.connect("/var/lib/laddvakt/ledger.db")
+        .execute("SELECT count(*) FROM clock_steps WHERE clock_state = ?", ("synced",))
+        .fetchone()[0])'
+}
+synced() { [ "$(syncs)" -gt 0 ]; }
+forget() { # a new ledger and a new start
+    inside sh -euc 'systemctl stop laddvakt; rm -f /var/lib/laddvakt/ledger.db*
+        systemctl start laddvakt'
+}
+
+watch_the_clock() {
+    local flag=/run/systemd/timesync/synchronized
+    kernel_says not
+    trap 'kernel_says not; kill "$container" 2>/dev/null; wait "$container" 2>/dev/null || true' EXIT
+    within 15 is ActiveState active
+    sleep 3
+    check "nobody synchronises: the agent does not think so" not synced
+    check "asked over the bus" inside systemctl is-active -q systemd-timedated
+    kernel_says synchronised
+    check "the kernel is disciplined, by whomever: synchronised" within 20 synced
+    kernel_says not
+
+    inside systemctl mask -q --now systemd-timedated
+    forget
+    sleep 3
+    check "nobody to ask and no flag: not synchronised" not synced
+    inside sh -c "mkdir -p ${flag%/*}; touch $flag"
+    check "nobody to ask, timesyncd's flag: synchronised" within 10 synced
+    inside sh -c "rm $flag; systemctl unmask -q systemd-timedated"
+    forget
 }
 
 watch_it() {
@@ -182,6 +230,7 @@ install_system
 collect
 boot
 install_laddvakt
+watch_the_clock
 watch_it
 say "journal in $root.journal"
 [ "$failures" -eq 0 ]
