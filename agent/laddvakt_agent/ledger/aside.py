@@ -36,7 +36,13 @@ def set_ledger_aside(path: Path, wall: datetime) -> Path:
 
 def set_strays_aside(path: Path, wall: datetime) -> None:
     """A log whose ledger is gone must not be taken for a new one's: it would be played into it."""
-    if path.exists() or not path.with_name(path.name + COMPANIONS[0]).exists():
+    if not path.exists():
+        set_log_aside(path, wall)
+
+
+def set_log_aside(path: Path, wall: datetime) -> None:
+    """The log alone: the ledger beside it is not the one it belongs to."""
+    if not path.with_name(path.name + COMPANIONS[0]).exists():
         return
     _move_companions(path, _free_name(path, wall))
     sync_directory(path.parent)

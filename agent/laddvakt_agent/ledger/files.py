@@ -63,14 +63,13 @@ def lock(directory: Path) -> int:
 
 
 def holds(descriptor: int, directory: Path) -> bool:
-    """Whether this is the lock that lies in the folder now, and can be written."""
+    """Whether this is the lock that lies in the folder now."""
     held = os.fstat(descriptor)
     try:
         found = (directory / _LOCK).stat()
     except OSError:
         return False
-    writable = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
-    return writable and (held.st_dev, held.st_ino) == (found.st_dev, found.st_ino)
+    return (held.st_dev, held.st_ino) == (found.st_dev, found.st_ino)
 
 
 def lock_without_writing(directory: Path) -> int | None:

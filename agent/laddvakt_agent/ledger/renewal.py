@@ -11,6 +11,7 @@ import os
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from laddvakt_agent import __version__
@@ -80,8 +81,7 @@ class Renewal:
         """
         new = self._prepared(damaged=damaged)
         with files.os_errors(self._store.path):
-            if self._store.path.exists():
-                aside.set_ledger_aside(self._store.path, self._store.moment().at_wall)
+            self._clear_name(self._store.moment().at_wall)
         self._move_to(new)
         salvaged = take_over_due(self._store)
         with self._store.write() as stamp:
@@ -146,6 +146,16 @@ class Renewal:
         if damaged:
             return files.create(self._directory)
         return files.create_copy(self._directory, self._store.connection)
+
+    def _clear_name(self, wall: datetime) -> None:
+        """Put aside what bears the ledger's name; our log must not be read with another's file."""
+        path, found = self._store.path, self._found()
+        if not path.exists():
+            return
+        log = path.with_name(path.name + "-wal")
+        if found.get(log) == self._known.get(log) and found.get(path) != self._known.get(path):
+            aside.set_log_aside(path, wall)
+        aside.set_ledger_aside(path, wall)
 
     def _move_to(self, new: Path) -> None:
         """The old file is closed first: closing it removes the log that bears its name."""

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from laddvakt_agent.ledger import aside, security
+from laddvakt_agent.ledger import aside, intervals, security
 from laddvakt_agent.ledger.errors import LedgerError
 from laddvakt_agent.ledger.latches import decode
 from laddvakt_agent.ledger.rows import (
@@ -39,7 +39,7 @@ from laddvakt_agent.ledger.rows import (
 from laddvakt_agent.ledger.store import Store
 from laddvakt_agent.published import CdrRecord
 
-_OWN = frozenset({"meta"})  # speaks of the file it is in
+_OWN = frozenset({"schema", "security_head", "security_prune"})  # in `meta`: of the file itself
 _FIRST = ("runs", "syncs", "sessions", "cdrs")  # a bill needs its session
 _META = ("name", "value")
 _NUMBER = "number"
@@ -88,8 +88,10 @@ def salvage(damaged: Path, store: Store) -> int | None:
         copy = _copied(damaged, Path(scratch))
         if copy is None:
             return None
-        with closing(sqlite3.connect(copy)) as connection, store.write():
-            return merge(connection, store)
+        with closing(sqlite3.connect(copy)) as connection, store.write() as stamp:
+            count = merge(connection, store)
+            intervals.mend(store, stamp)
+            return count
 
 
 def merge(
@@ -105,7 +107,7 @@ def merge(
     """
     source.row_factory = sqlite3.Row
     source.text_factory = _text
-    tables = [name for name in _tables(store) if name not in without | _OWN]
+    tables = [name for name in _tables(store) if name not in without]
     return sum(_merge_table(source, store, name, anew) for name in tables)
 
 
@@ -122,8 +124,7 @@ def _merge_table(
 ) -> int:
     names = _shared_columns(source, store, table)
     if table == "security" and names:
-        records = _records(source, names, table)
-        return security.take_over(store, (row for row in records if _whole(table, row)))
+        return _merge_security(source, store, names, anew)
     own = tuple(name for name in names if name not in _NOT_ITS_OWN)
     known = _known(store, table, own) if _NUMBER in names else None
     count = 0
@@ -144,12 +145,12 @@ def _merge_security(
     source: sqlite3.Connection, store: Store, names: tuple[str, ...], anew: Mapping[str, SqlValue]
 ) -> int:
     """Its rows are a chain: what is missing in it, also at its end, must be seen for ever."""
-    bound_anew = anew if store.read("SELECT 1 FROM security LIMIT 1") else {}
+    begun = bool(store.read("SELECT 1 FROM security LIMIT 1"))  # then these are bound anew
     found = (row for row in _records(source, names, "security") if _whole("security", row))
-    rows = ({**row, **bound_anew} for row in found)
-    count = security.take_over(store, rows)
-    meta = {str(row["name"]): str(row["value"]) for row in _records(source, _META, "meta")}
-    security.keep_lost_end(store, meta)
+    count = security.take_over(store, ({**row, **anew} if begun else row for row in found))
+    if not begun:
+        meta = {str(row["name"]): str(row["value"]) for row in _records(source, _META, "meta")}
+        security.keep_lost_end(store, meta)
     return count
 
 
@@ -223,6 +224,8 @@ def _readable(record: sqlite3.Row, names: tuple[str, ...]) -> Iterator[Record]:
 def _whole(table: str, row: Record) -> bool:
     """Whether a row says something of its type, and no rubbish in its place."""
     try:
+        if table == "meta":
+            return row["name"] not in _OWN
         if table == "cdrs":
             cdr = msgspec.json.decode(str(row["body"]), type=CdrRecord)
             return (cdr.id, cdr.session.id) == (row["id"], row["session_id"])
