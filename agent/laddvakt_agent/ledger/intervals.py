@@ -74,6 +74,25 @@ def begin_evses(store: Store, configured: Mapping[str, str]) -> None:
             _change(store, _removed(evse_uid, started), stamp)
 
 
+def mend(store: Store, stamp: Mapping[str, SqlValue]) -> None:
+    """Where rows of a damaged file could not be read, say so in their place; inside a `write`.
+
+    A row that is gone has left its number free, so the order of the others stays.
+    """
+    rows = everything(store)
+    taken = {row.number for row in rows}
+    for _, group in groupby(rows, key=lambda row: row.evse_uid):
+        for one, other in pairwise(group):
+            at, beginning = ended(one), begun(other)
+            free = next((n for n in range(one.number + 1, other.number) if n not in taken), None)
+            if at is None or free is None or not _parted(one, other):
+                continue
+            if at.boot_id != beginning.boot_id or at.at_s < beginning.at_s:
+                hole = unknown(one.evse_uid, one.connector, at, NOT_RECORDED)
+                put(store, free, until(hole, beginning), stamp)
+                taken.add(free)
+
+
 def intervals(store: Store, evse_uid: str) -> tuple[IntervalRow, ...]:
     """Every interval of an EVSE, newest first."""
     newest_first = (

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from agent.ledger.samples import WALL, open_ledger
 from laddvakt_agent.clock import FakeTime
 from laddvakt_agent.ledger import IntervalRow, Ledger
+from laddvakt_agent.ledger.aside import set_ledger_aside
 from laddvakt_agent.ledger.intervals import broken
 
 FIRST_BOOT = "00000000-0000-4000-8000-000000000001"
@@ -279,6 +280,37 @@ def test_boots_in_the_wrong_order_are_found(tmp_path: Path, time: FakeTime) -> N
     with tampered(tmp_path) as connection:
         connection.execute("UPDATE runs SET run = run + 10 WHERE boot_id = ?", (FIRST_BOOT,))
     assert any("it ends before it begins" in line for line in broken(ledger._store))
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("lost", "expected"),
+    [
+        ("number IN (4, 5)", ["nothing read yet", "free", "not_recorded", "free"]),
+        ("number = 3", ["nothing read yet", "not_recorded", "meter_lost", "free"]),
+        ("number = 6", ["nothing read yet", "free", "meter_lost", "not_recorded"]),
+    ],
+    ids=["two rows", "one row", "the last one"],
+)
+def test_what_a_damaged_file_lost_is_said_in_its_place(
+    tmp_path: Path, time: FakeTime, lost: str, expected: list[str]
+) -> None:
+    """Rows 1 and 2 are the starts of both EVSEs, 3, 4 and 6 are of the first one."""
+    old = open_ledger(tmp_path, time)
+    old.begin_evses({"e1": "1", "e2": "2"})
+    for evse_uid, said in (("e1", UP), ("e1", LOST), ("e2", UP), ("e1", UP)):
+        time.advance(10.0)
+        old.change_status((row(time, evse_uid, **said),))
+    old.close()
+    with tampered(tmp_path) as connection:
+        connection.execute(f"DELETE FROM intervals WHERE {lost}")
+    set_ledger_aside(tmp_path / "ledger.db", time.wall())
+    time.advance(5.0)
+    ledger = open_ledger(tmp_path, time)
+    ledger.begin_evses({"e1": "1", "e2": "2"})
+    causes = [part.cause for part in reversed(ledger.intervals("e1"))]
+    assert causes[: len(expected)] == expected
+    assert broken(ledger._store) == ()
     ledger.close()
 
 
