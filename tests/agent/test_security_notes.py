@@ -140,7 +140,8 @@ async def test_a_changed_credential_shows_and_is_not_shown(tmp_path: Path) -> No
 async def test_a_disk_that_refuses_half_way_doubles_nothing(station: Bench) -> None:
     notes, security = notes_of(station), station.parts.journal.ledger.security
     await settled(station)
-    keep, refused = security.fingerprints.keep, []
+    refused: list[str] = []
+    keep = security.fingerprints.keep
 
     def refuse_once(name: str, values: dict[str, str]) -> None:
         if not refused:
