@@ -1,7 +1,9 @@
 """How much of the disk Laddvakt may take, and what has to be given back. Pure.
 
-Telemetry gives first and returns its pages to the file system. The ledger gives when nothing else
-is left; its file keeps its size, and the pages freed in it take what comes next.
+Telemetry gives first and returns its pages to the file system, down to its share of the quota;
+then the ledger gives what is settled and confirmed. Its file keeps its size, and the pages freed
+in it take what comes next. Where others fill the disk, telemetry gives all it has: the ledger
+could give nothing back, it only makes sure that it need not grow.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ MOST_BYTES = 64 * MB
 MOST_SHARE = 0.1  # … or this of the partition, whichever is less
 HEADROOM_BYTES = 32 * MB  # stays free for others; below a quarter of it charging is told to end
 RELIEF_BYTES = 2 * MB  # once something must go, so much more goes: seldom and in one sweep
+TELEMETRY_PARTS = 4  # a quarter of the quota is telemetry's share
 LEDGER_RESERVE_BYTES = MB  # free pages that let the ledger go on for weeks without growing
 
 
@@ -43,17 +46,31 @@ class Use:
         return min(HEADROOM_BYTES, self.disk // 2)
 
     @property
-    def excess(self) -> int:
-        """Bytes to give back; negative: so many may still be taken."""
-        return max(self.total - self.quota, self.headroom - self.disk_free)
+    def over(self) -> int:
+        """Bytes beyond the quota; negative: so many may still be taken."""
+        return self.total - self.quota
+
+    @property
+    def short(self) -> int:
+        """Bytes that the file system lacks of the headroom; negative: so many are to spare."""
+        return self.headroom - self.disk_free
+
+    @property
+    def telemetry_share(self) -> int:
+        """What the ledger leaves to telemetry, however much it would like to keep."""
+        return self.quota // TELEMETRY_PARTS
 
 
 def telemetry_gives(use: Use, *, giving: bool) -> bool:
     """Whether telemetry must give; `giving`: it has begun, and goes on until there is relief."""
-    relief = min(RELIEF_BYTES, use.quota // 8)
-    return use.excess > (-relief if giving else 0)
+    least = -min(RELIEF_BYTES, use.quota // 8) if giving else 0
+    return use.short > least or (use.over > least and use.telemetry > use.telemetry_share)
 
 
 def ledger_gives(use: Use, *, telemetry_empty: bool) -> bool:
     """Whether the ledger must drop what it may, so that it need not grow."""
-    return use.excess > 0 and telemetry_empty and use.ledger_free < LEDGER_RESERVE_BYTES
+    if use.ledger_free >= LEDGER_RESERVE_BYTES:
+        return False
+    return (use.short > 0 and telemetry_empty) or (
+        use.over > 0 and use.telemetry <= use.telemetry_share
+    )

@@ -45,8 +45,9 @@ class Keeping:
 
     def note(self, counts: Mapping[str, int]) -> None:
         """Have what was dropped elsewhere counted in the ledger."""
-        if any(counts.values()):
-            self.thread.post(self.retention.note, dict(counts))
+        told = {name: rows for name, rows in counts.items() if rows}
+        if told:
+            self.thread.post(self.retention.note, told)
             self._room_s = 0.0
 
     def _ask(self, *, need: bool | None) -> None:

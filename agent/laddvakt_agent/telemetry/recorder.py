@@ -136,7 +136,7 @@ class Telemetry:
     def _begin_batch(self, executor: Executor) -> None:
         batch = self.waiting.take()
         self._dropped["not_written"] += self.waiting.take_dropped()
-        if self._empty and self.use is not None and self.use.excess > 0:
+        if self._empty and self.use is not None and self.use.short > 0:
             self._dropped["not_written"] += len(batch)  # no room, and none to be made
         elif len(batch):
             self._writing = batch

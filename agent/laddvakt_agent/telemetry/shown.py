@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from laddvakt_agent.ledger.quota import RELIEF_BYTES
 from laddvakt_agent.telemetry.figures import written_bytes
 from laddvakt_agent.telemetry.recorder import Telemetry
 
@@ -32,6 +33,6 @@ def storage(telemetry: Telemetry, now_s: float) -> JsonObject:
         "quota_bytes": use.quota,
         "free_bytes": use.disk_free,
         "headroom_bytes": use.headroom,
-        "over_quota": use.total > use.quota,
-        "short_of_headroom": use.disk_free < use.headroom,
+        "over_quota": use.over > RELIEF_BYTES,  # by more than the next sweep makes good
+        "short_of_headroom": use.short > 0,
     }

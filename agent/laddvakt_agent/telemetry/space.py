@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from laddvakt_agent.ledger import aside
@@ -48,13 +48,18 @@ class Space:
         """
         dropped = self._drop_aside()
         use = self.measure(ledger_free)
-        self._giving = telemetry_gives(use, giving=self._giving)
-        if self._giving:
-            self._empty = not self._give(dropped)
+        if not telemetry_gives(use, giving=self._giving):
+            self._giving = self._empty = False
+            return Looked(use=use, giving=False, empty=False, dropped=dropped)
+        self._empty = not self._give(dropped)
+        # What the file will be once the log is folded into it, which is done once, at the end.
+        coming = replace(use, telemetry=self.store.pages()[0])
+        spared = use.telemetry - coming.telemetry
+        coming = replace(coming, disk_free=use.disk_free + spared)
+        self._giving = telemetry_gives(coming, giving=True) and not self._empty
+        if not self._giving:
+            self.store.fold()
             use = self.measure(ledger_free)
-            self._giving = telemetry_gives(use, giving=True) and not self._empty
-        else:
-            self._empty = False
         return Looked(use=use, giving=self._giving, empty=self._empty, dropped=dropped)
 
     def measure(self, ledger_free: int) -> Use:
@@ -87,7 +92,6 @@ class Space:
         _, free = self.store.pages()
         if free:
             self.store.give_back(_PAGES)
-            self.store.fold()
         return bool(rows or free)
 
     def _drop_aside(self) -> Counter[str]:
