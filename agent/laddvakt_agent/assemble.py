@@ -83,7 +83,9 @@ def put_together(
     publisher = shop.publisher(hardware, guards, cdrs, statuses)
     retimer = Retimer(wall=shop.wall, known=lambda: clock.seen().known)
     publisher.retime = retimer.station
-    times = ClockKeeper(clock=clock, times=ledger.times, retimer=retimer, post=thread.post)
+    times = ClockKeeper(
+        clock=clock, times=ledger.times, retimer=retimer, post=thread.post, book=shop.book
+    )
     times.on_step = notes.clock
     watch = LedgerWatch(
         ledger=ledger,

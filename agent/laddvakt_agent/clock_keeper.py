@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import structlog
 
 from laddvakt_agent.clock import Clock, ClockState, Seen
+from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.kernel_time import STEP_S
 from laddvakt_agent.ledger.clock_book import BootTime, ClockBook, Exactness
 from laddvakt_agent.ledger.rows import ClockStepRow
@@ -28,11 +29,15 @@ class ClockKeeper:
     times: ClockBook
     retimer: Retimer
     post: Callable[[Callable[[ClockStepRow], None], ClockStepRow], None]  # to the ledger's thread
+    book: FaultBook | None = None  # whose faults have times too
     on_step: Callable[[ClockStepRow], None] = lambda row: None  # others want to know too
     _before: Seen | None = None
+    _zero: datetime = field(init=False)
+    _boots: Mapping[str, BootTime] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.retimer.boots = _by_id(self.times)
+        self._boots = self.retimer.boots = _by_id(self.times)
+        self._zero = self.retimer.wall.zero
         steps = self.times.steps(STEPS_READ)
         if any(step.boot_id == self.clock.boot_id and _is_sync(step) for step in steps):
             self._before = self.clock.seen()
@@ -46,6 +51,15 @@ class ClockKeeper:
             self.post(self._note, row)
             self.on_step(row)
         self._before = seen
+        self._restamp(now_s)
+
+    def _restamp(self, now_s: float) -> None:
+        """The faults' times follow what is known of this boot, and of the ones before."""
+        zero, boots = self.retimer.wall.zero, self.retimer.boots
+        if self.book is not None and (zero != self._zero or boots is not self._boots):
+            at = self.retimer.wall.at(now_s)
+            self.book.restamp(zero - self._zero, self.retimer.when, at)
+        self._zero, self._boots = zero, boots
 
     def _rows(self, seen: Seen, now_s: float) -> Iterator[ClockStepRow]:
         before, now = self._before, timedelta(seconds=now_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from laddvakt_agent.core.diagnose.causes import Cause, diagnose
 from laddvakt_agent.core.diagnose.picture import Beside, Past, Picture, follow
@@ -19,6 +19,7 @@ from laddvakt_agent.published import FaultReport
 Identity = tuple[str, str]  # (code, subject)
 LOOK_AGAIN_S = 5.0  # what time alone changes in a diagnosis is seen after so long at the latest
 PAST_KEPT = 50
+SAME_START = timedelta(seconds=60)  # a fault is told so long after it began, at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,8 @@ class Entry:
     because: str = ""  # why its cause explains it; empty where it is the cause itself
     suspected: str = ""  # what its diagnosis is not sure of
     cleared_at: datetime | None = None
+    origin: tuple[str, float] | None = None  # an earlier boot and its second when it began
+    kept: tuple[datetime | None, ...] = ()  # those of its times that an earlier boot gave it
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,6 +108,14 @@ class FaultBook:
         """End what was inherited and has not been seen again since the start."""
         for entry in [entry for entry in self.entries.values() if not entry.connectors]:
             self._end(entry, at)
+
+    def restamp(
+        self, moved: timedelta, when: Callable[[str, float], datetime | None], at: datetime
+    ) -> None:
+        """More is known of the clock: the times of this boot move, those before are looked up."""
+        for identity, entry in self.entries.items():
+            self.entries[identity] = restamped(entry, moved, when, at)
+        self.recent = [restamped(entry, moved, when, at) for entry in self.recent]
 
     def of(self, connector: str) -> tuple[Entry, ...]:
         """The standing faults this connector sees, oldest first."""
@@ -203,3 +214,27 @@ class FaultBook:
             return subject if subject in self.evse_uids else None
         owners = self.owners.get(subject, frozenset())
         return next(iter(owners)) if len(owners) == 1 else None
+
+
+def restamped(
+    entry: Entry, moved: timedelta, when: Callable[[str, float], datetime | None], at: datetime
+) -> Entry:
+    """The entry with its times as they are known now; none gets before its beginning.
+
+    `moved`: by how much the times of this boot move; `when`: the wall time of a second of any boot.
+    """
+
+    def corrected(time: datetime) -> datetime:
+        return time if time in entry.kept else time + moved
+
+    began = None if entry.origin is None else when(*entry.origin)
+    started_at = corrected(entry.started_at)
+    if began is not None and abs(began - started_at) > SAME_START:
+        started_at = began
+    cleared_at = None if entry.cleared_at is None else max(corrected(entry.cleared_at), started_at)
+    moves = (started_at, cleared_at) != (entry.started_at, entry.cleared_at)
+    changed_at = max(at if moves else corrected(entry.changed_at), started_at)
+    kept = (started_at if entry.started_at in entry.kept else None, *entry.kept[1:])
+    return replace(
+        entry, started_at=started_at, cleared_at=cleared_at, changed_at=changed_at, kept=kept
+    )

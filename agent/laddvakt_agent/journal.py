@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 import structlog
 
 from laddvakt_agent.core import session as core
 from laddvakt_agent.core.faults.catalogue import Act, FaultRule, rule_for
 from laddvakt_agent.core.model import ActiveFault, Latch
-from laddvakt_agent.faultbook import Entry
+from laddvakt_agent.faultbook import Entry, restamped
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.rows import CommandRow, FaultRow, SessionRow
 from laddvakt_agent.ledger.thread import LedgerThread
@@ -184,9 +185,7 @@ class Journal:
             session = core.inherited(session, now_s)
         else:
             session = core.inherited(session, None)
-            by_s = shift_s(
-                self.ledger.times, self.wall, row.boot_id, row.begun_s, row.begun_wall
-            )
+            by_s = shift_s(self.ledger.times, self.wall, row.boot_id, row.begun_s, row.begun_wall)
             moved = moved_on(moved, row.boot_id, by_s)
             session = core.not_after(core.shift(session, by_s), now_s)
         return Kept(
@@ -203,6 +202,7 @@ class Journal:
 
     def _fault_row(self, entry: Entry) -> FaultRow:
         rule, fault = rule_for(self.rules, entry.fault.code), entry.fault
+        boot_id, since_s = entry.origin or (self.boot_id, fault.since_s)
         return FaultRow(
             id=entry.id,
             code=fault.code,
@@ -216,8 +216,8 @@ class Journal:
             locked_out=fault.locked_out,
             mrec=rule.mrec,
             ocpp16=rule.ocpp16,
-            boot_id=self.boot_id,
-            since_s=fault.since_s,
+            boot_id=boot_id,
+            since_s=since_s,
             since_wall=entry.started_at,
             cleared_s=None if entry.cleared_at is None else self.now_s(),
             cleared_wall=entry.cleared_at,
@@ -233,7 +233,9 @@ class Journal:
             locked_out=row.locked_out,
             evidence=row.evidence,
         )
-        return Entry(
+        here = row.boot_id == self.boot_id
+        times = (row.since_wall, row.changed_wall, row.cleared_wall)
+        entry = Entry(
             id=row.id,
             fault=fault,
             connectors=frozenset(),
@@ -242,7 +244,17 @@ class Journal:
             cause=row.cause,
             symptoms=row.symptoms,
             cleared_at=row.cleared_wall,
+            origin=(row.boot_id, row.since_s),
+            kept=times,
         )
+        entry = restamped(entry, timedelta(), self._when, row.changed_wall)
+        return replace(entry, origin=None, kept=()) if here else entry
+
+    def _when(self, boot_id: str, boot_s: float) -> datetime | None:
+        if boot_id == self.boot_id:
+            return self.wall.at(boot_s)
+        boot = self.ledger.times.boot(boot_id)
+        return None if boot is None else boot.at(boot_s)
 
 
 def _done() -> None:

@@ -67,6 +67,11 @@ class Retimer:
             remark = "; ".join(part for part in (remark, INEXACT) if part)
         return replace(record, session=session, created_at=created_at, remark=remark)
 
+    def when(self, boot_id: str, boot_s: float) -> datetime | None:
+        """The wall time of a second of any boot, `None` where nothing is known of it."""
+        zero = self._zero(boot_id)
+        return None if zero is None else to_ms(zero + timedelta(seconds=boot_s))
+
     def _inexact(self, boot_id: str) -> bool:
         if boot_id == self.wall.boot_id:
             return not self.known()
