@@ -74,6 +74,7 @@ def _installed(config: Config, part: ConnectorConfig, rules: Mapping[str, FaultR
         state_d_allowed=part.state_d_allowed,
         unattended_current_a=part.unattended_current_a,
         meter_behind_contactor=part.meter_behind_contactor,
+        billed=config.station.authorisation != "free",
         signed_only=config.station.calibration_law == "eichrecht",
         meter_max_age_s=max(MIN_METER_AGE_S, METER_MISSES * config.agent.energy_period_s),
         spread=_spread(config),

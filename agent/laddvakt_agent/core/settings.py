@@ -68,6 +68,7 @@ class Settings:
     session_hold_grid_s: float = 3600.0
     meter_max_age_s: float = 3.0  # older meter values are not judged; `meter_lost` follows
     site_max_age_s: float = 10.0  # older values of the site's own meter are not judged
+    billed: bool = True  # somebody pays: what cannot be written down is not begun
     unclean_stop: bool = False  # the last run did not end in good order: the supply may have gone
     slow_max_age_s: float = 30.0  # temperatures and board counters: read seldom, change slowly
     reclose_min_s: float = 2.0  # no closing sooner after an opening

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from agent.core.core_detect import brisk, charging, ever
-from agent.core.core_world import START_S, World
+from agent.core.core_world import ONE, START_S, World
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.faults.catalogue import CATALOGUE
 from laddvakt_agent.core.faults.rules import Act
@@ -108,6 +108,18 @@ def _raised(fact: Fact) -> World:
         assert not _standing(world, fact)
     world.advance(0.25)
     return world
+
+
+def test_where_nobody_pays_a_full_disk_stops_no_charging() -> None:
+    """It is told all the same, and a disk that cannot be read or written is another matter."""
+    world = World(settings=replace(ONE, billed=False))
+    brisk(world, 6.0, 0.5)
+    world.override = _store(full=True)
+    world.advance(0.25)
+    assert world.faults["storage_full"].act is Act.NONE
+    world.override = _store(read_only=True)
+    world.advance(0.25)
+    assert world.faults["storage_read_only"].act is Act.FINISH
 
 
 def _reset(world: World) -> None:

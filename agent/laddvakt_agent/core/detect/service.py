@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from laddvakt_agent.core.detect.words import since, values
 from laddvakt_agent.core.faults.rules import Act
@@ -92,8 +93,9 @@ def authorization_timeout(s: Scene) -> Finding:
 
 
 def storage_full(s: Scene) -> Finding:
-    """No room for the ledger."""
-    return _store(s, lambda store: "no room left for the ledger" if store.full else "")
+    """No room for the ledger; where nobody pays, charging goes on all the same."""
+    said = _store(s, lambda store: "no room left for the ledger" if store.full else "")
+    return replace(said, act=Act.NONE) if said.present and not s.settings.billed else said
 
 
 def storage_read_only(s: Scene) -> Finding:
