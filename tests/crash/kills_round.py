@@ -20,11 +20,11 @@ from laddvakt_agent.demo.stage import JsonObject, RefusedError, StageError, now_
 
 KILLS_MAX = 4  # in one round
 BACKEND_MODES = ("lost_reply", "http_500_kept", "http_500", "silent", "html")
-# Where a kill is hung up, and how long after that it comes at most.
-ANCHORS: dict[str, float] = {
-    "idle": 1.0, "plugged": 1.0, "started": 1.0, "asked": 4.0, "charging": 3.0, "fault": 1.0,
-    "cleared": 3.0, "stopping": 0.5, "stopped": 6.0, "unplugging": 0.3, "unplugged": 6.0,
-    "billed": 0.4,
+# Where a kill is hung up, how long after that it comes at most, and how often that is chosen.
+ANCHORS: dict[str, tuple[float, int]] = {
+    "idle": (1.0, 1), "plugged": (1.0, 1), "started": (1.0, 2), "asked": (4.0, 3),
+    "charging": (3.0, 4), "fault": (1.0, 2), "cleared": (3.0, 2), "stopping": (0.5, 3),
+    "stopped": (6.0, 3), "unplugging": (0.3, 2), "unplugged": (6.0, 2), "billed": (0.4, 2),
 }  # fmt: skip
 
 
@@ -56,7 +56,8 @@ class Round(Hands):
         Raises:
             StageError: something did not come about in time that must.
         """
-        self.anchor = self.dice.choice(tuple(ANCHORS))
+        often = [often for _, often in ANCHORS.values()]
+        (self.anchor,) = self.dice.choices(tuple(ANCHORS), often)
         self.step(f"kill at {self.anchor}")
         self._survive(self._story)
         self._survive(self._settle)
@@ -85,7 +86,10 @@ class Round(Hands):
 
     def _story(self) -> None:
         connectors = self.dice.choice((("1",), ("2",), ("1", "2"), ("1", "2")))
-        trouble = self.dice.choice(("", "", "", "residual_current_dc", "emergency_stop", "meter"))
+        troubles: tuple[str, ...] = ("residual_current_dc", "emergency_stop", "meter")
+        if self.anchor not in ("fault", "cleared"):
+            troubles = ("", "", "", *troubles)
+        trouble = self.dice.choice(troubles)
         self._reach("idle")
         self._misbehave("sessions")
         for name in connectors:
@@ -123,7 +127,7 @@ class Round(Hands):
 
     def _leave(self, connectors: tuple[str, ...]) -> None:
         for name in connectors:
-            if self.dice.random() < 0.6:
+            if self.dice.random() < 0.6 or self.anchor == "stopping":
                 self._reach("stopping")
                 self._stop(name)
         self._reach("stopped")
@@ -149,6 +153,7 @@ class Round(Hands):
         self.wait("billed", 40, self.billed)
         while self._killer is not None and not self._killer.finished.is_set():
             self.pause(0.05)  # the kill that is still to come
+        self.check()
 
     # What is done
 
@@ -192,7 +197,7 @@ class Round(Hands):
     def _reach(self, place: str) -> None:
         self.step(place)
         if place == self.anchor and self._killer is None:
-            self._arm(place, ANCHORS[place])
+            self._arm(place, ANCHORS[place][0])
         self.check()
 
     def _arm(self, anchor: str, within_s: float) -> None:
@@ -221,7 +226,7 @@ class Round(Hands):
         dead_s = self.dice.choice((0.0, 0.0, 0.5, 3.0))
         self.step(f"dead for {dead_s:g} s")
         time.sleep(dead_s)
-        again = len(self.kills) < KILLS_MAX - 1 and self.dice.random() < 0.35
+        again = len(self.kills) < KILLS_MAX - 1 and self.dice.random() < 0.25
         kill = Kill(at_s=killed_s, anchor=self.anchor, before=before, spawned_s=now_s())
         self.kills.append(kill)
         try:
