@@ -118,6 +118,7 @@ class Publisher:
             "status": self.evses[guard.evse_uid].status.value,
             "status_history": self.history[guard.evse_uid],
             "status_since_s": self.since_s[guard.evse_uid],
+            "status_cause": self.statuses.told(guard.evse_uid),
             "state": guard.connector.life.state.value,
             "reason": guard.reasons[-1][1] if guard.reasons else "starting",
             "deciding_fault": guard.connector.summary.code or None,

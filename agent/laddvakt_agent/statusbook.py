@@ -80,6 +80,19 @@ class StatusBook:
         self._write_due(now_s)
         return said
 
+    def told(self, evse_uid: str) -> dict[str, str]:
+        """Why an EVSE has its status, for people; empty before it was followed."""
+        evse = self._evses.get(evse_uid)
+        if evse is None:
+            return {}
+        said = evse.account
+        return {
+            "cause": said.cause,
+            "class": said.blame.value,
+            "evidence": said.evidence,
+            "would_have_worked": said.would_have_worked.value,
+        }
+
     def flush(self, now_s: float) -> None:
         """Write what waits: the agent stops."""
         self._write(self._waiting, now_s)

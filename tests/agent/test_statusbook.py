@@ -138,6 +138,35 @@ async def test_failed_supervision_is_no_orderly_stop(tmp_path: Path) -> None:
         assert (gap.cause, gap.cause_class) == ("agent_not_running", "unknown")
 
 
+async def test_a_stop_in_a_maintenance_is_a_planned_absence(tmp_path: Path) -> None:
+    async with bench(tmp_path) as station:
+        be(station, "1", IDLE)
+        station.ask("1", "maintenance")
+        be(station, "1", IDLE)
+        statuses, at_s = station.parts.publisher.statuses, station.clock.now_s()
+        statuses.look(at_s)
+        station.guard("1").shutting_down = True
+        be(station, "1", SHUT)
+        statuses.look(at_s + 0.5)
+        statuses.flush(at_s + 0.5)
+        last = (await written(station))[-1]
+        assert (last.cause, last.cause_class) == ("agent stops", "planned")
+    async with bench(tmp_path) as station:
+        gap = (await written(station))[-2]
+        assert (gap.cause, gap.cause_class) == ("agent_stopped", "planned")
+        assert "a maintenance had begun " in (gap.evidence or "")
+
+
+async def test_people_are_told_why(station: Bench) -> None:
+    station.stand("1", "tilted")
+    connectors = station.commands.status()["connectors"]
+    assert isinstance(connectors, list)
+    assert connectors[0]["status_cause"] == {
+        "cause": "tilted", "class": "vandalism", "evidence": "5.0 A > 1.0 A",
+        "would_have_worked": "yes",
+    }  # fmt: skip
+
+
 async def test_a_ledger_that_lost_what_runs_is_told_again(station: Bench) -> None:
     station.parts.publisher.station()
     await written(station)

@@ -116,7 +116,7 @@ def account(connector: Connector, around: Around, before: Account | None, now_s:
     """
     row, status = why(connector, now_s)
     felt = _felt(connector, row)
-    reasons = _reasons(felt, around) or [_plain(row, connector, around)]
+    reasons = _reasons(felt, around) or [_plain(row, connector, around, now_s)]
     reason = _named(row, felt, reasons)
     worked = status in UP or _worked(reason, before)
     seen = connector.life.read_once and not any(t.rule.code in SILENT_CODES for t in felt)
@@ -220,20 +220,25 @@ def _caused(cause: Cause, covers: frozenset[Identity], track: Track, around: Aro
     )
 
 
-def _plain(row: str, connector: Connector, around: Around) -> _Reason:
+def _plain(row: str, connector: Connector, around: Around, now_s: float) -> _Reason:
     """What gives the status where no fault does."""
     if row != "closed":
         unread = row == "nothing read yet"
         return _Reason(name=row, blame=Blame.UNKNOWN if unread else Blame.OWN)
-    if around.leaving:
-        return _Reason(name=LEAVING)
     if not around.in_service:
-        if not _planned(around, around.closed_s):
-            return _Reason(name=CLOSED)
-        return _Reason(name=CLOSED, blame=Blame.PLANNED, evidence=_since(around, around.closed_s))
+        return _meant(CLOSED, around, around.closed_s)
+    if around.leaving:
+        return _meant(LEAVING, around, now_s)
     if not around.durable:
         return _Reason(name=NOT_WRITABLE)
     return _Reason(name=NOT_READY, evidence=connector.life.reason)
+
+
+def _meant(name: str, around: Around, since_s: float) -> _Reason:
+    """Somebody's own doing: planned if a maintenance had begun before."""
+    if not _planned(around, since_s):
+        return _Reason(name=name)
+    return _Reason(name=name, blame=Blame.PLANNED, evidence=_since(around, since_s))
 
 
 def _named(row: str, felt: Sequence[Track], reasons: Sequence[_Reason]) -> _Reason:

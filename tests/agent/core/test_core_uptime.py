@@ -85,12 +85,16 @@ def told(connector: Connector, around: Around = CALM, before: Account | None = F
          ("INOPERATIVE", "closed by command", "own", "", "yes")),
         (SHUT, Around(durable=False),
          ("INOPERATIVE", "ledger cannot be written", "own", "", "yes")),
-        (SHUT, Around(in_service=False, leaving=True),
-         ("INOPERATIVE", "agent stops", "own", "", "yes")),
+        (SHUT, Around(leaving=True), ("INOPERATIVE", "agent stops", "own", "", "yes")),
+        (SHUT, Around(leaving=True, maintenance_s=NOW_S - 5.0),
+         ("INOPERATIVE", "agent stops", "planned", "a maintenance had begun 5 s before", "yes")),
+        (SHUT, Around(in_service=False, closed_s=1.0, maintenance_s=2.0, leaving=True),
+         ("INOPERATIVE", "closed by command", "own", "", "yes")),
         (SHUT, CALM, ("INOPERATIVE", "not ready", "own", "closed", "yes")),
     ],
     ids=["unread", "free", "session", "reserved", "closed", "closed in a maintenance",
-         "maintenance begun later", "no ledger", "leaving", "not ready"],
+         "maintenance begun later", "no ledger", "leaving", "leaving in a maintenance",
+         "leaving while closed", "not ready"],
 )  # fmt: skip
 def test_without_a_fault_the_reason_is_plain(
     life: Life, around: Around, expected: tuple[str, ...]
