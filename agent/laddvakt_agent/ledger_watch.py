@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+import msgspec
 import structlog
 
 from laddvakt_agent.faultbook import Entry
@@ -36,11 +37,11 @@ log = structlog.get_logger()
 class _Found:
     """What a ledger that was not there at the start knows."""
 
-    sessions: Mapping[str, tuple[Kept, ...]]
-    faults: tuple[Entry, ...]
-    out_of_service: frozenset[str]
-    cdrs: tuple[CdrRecord, ...]
-    acks: tuple[AckRow, ...]
+    sessions: Mapping[str, tuple[Kept, ...]] = field(default_factory=dict)
+    faults: tuple[Entry, ...] = ()
+    out_of_service: frozenset[str] = frozenset()
+    cdrs: tuple[CdrRecord, ...] = ()
+    acks: tuple[AckRow, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,10 +111,14 @@ class LedgerWatch:
             return
         try:
             renewed = self.ledger.renewal.come_home()
-            found = self._found()
         except LedgerError:  # that the ledger stands nowhere is told already
             self._again_s = now_s + AGAIN_S
             return
+        try:
+            found = self._found()
+        except (LedgerError, msgspec.DecodeError) as error:
+            log.error("ledger_not_understood", error=str(error), effect="what it holds stays there")
+            found = _Found()
         self._tell(self._home, renewed, found)
 
     def _found(self) -> _Found:
@@ -148,8 +153,7 @@ class LedgerWatch:
 
     def _write_again(self) -> None:
         for guard in self.guards.values():
-            running = [guard.keeper.running] if guard.keeper.running is not None else []
-            for kept in (*running, *guard.keeper.ending):
+            for kept in _unbilled(guard):
                 self.journal.session(kept)
             if not guard.in_service:
                 self.journal.command(
@@ -170,7 +174,7 @@ class LedgerWatch:
         self._inherit_faults(found.faults)
         for name, guard in self.guards.items():
             guard.in_service = guard.in_service and name not in found.out_of_service
-            for kept in found.sessions[name]:
+            for kept in found.sessions.get(name, ()):
                 _inherit_session(guard, kept, self.now_s())
         self.came_home(found.acks)
         known = {cdr.id for cdr in self.publisher.cdrs}
@@ -191,6 +195,12 @@ class LedgerWatch:
         """Sessions begin only where the ledger stands on a disk."""
         for guard in self.guards.values():
             guard.durable = self.ledger.renewal.on_disk
+
+
+def _unbilled(guard: Guard) -> tuple[Kept, ...]:
+    """The running session, the one found and not yet proved, and those that settle."""
+    kept = (guard.keeper.running, guard.found.kept if guard.found is not None else None)
+    return (*(one for one in kept if one is not None), *guard.keeper.ending)
 
 
 def _inherit_session(guard: Guard, kept: Kept, now_s: float) -> None:
