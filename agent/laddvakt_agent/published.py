@@ -158,3 +158,4 @@ class Station:
     sessions: tuple[SessionRecord, ...]
     faults: tuple[FaultReport, ...]
     cdrs: tuple[CdrRecord, ...]
+    zero: datetime | None = None  # second 0 of this boot, as its times were made

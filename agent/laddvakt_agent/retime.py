@@ -34,6 +34,7 @@ class Retimer:
             station,
             sessions=tuple(self.session(record) for record in station.sessions),
             cdrs=tuple(self.cdr(record) for record in station.cdrs),
+            zero=self.wall.zero,
         )
 
     def session(self, record: SessionRecord) -> SessionRecord:

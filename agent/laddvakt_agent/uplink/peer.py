@@ -25,6 +25,7 @@ import structlog
 from laddvakt_agent.clock import BUILT, ClockState
 from laddvakt_agent.uplink.errors import UplinkError
 from laddvakt_agent.uplink.text import from_date_time
+from laddvakt_agent.wall import CORRECTION_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,6 +89,12 @@ class PeerTime:
         if seen.state is ClockState.SYNCED or seen.known:
             return False
         return seen.state is ClockState.UNSET or not self._asked
+
+    def outdated(self, zero: datetime | None) -> bool:
+        """Whether more is known of the clock than when times with this second 0 were made."""
+        if zero is None:
+            return False
+        return abs((self._clock.seen().best - zero).total_seconds()) > CORRECTION_S
 
     @property
     def unset(self) -> bool:

@@ -178,7 +178,14 @@ class Synchroniser:
         )
 
     def _held(self) -> bool:
-        return self._peer is not None and self._peer.held
+        """Nothing is told while the clock is wrong, nor what was made before it was set right.
+
+        The times follow within a second; a CDR told in between would be wrong for ever.
+        """
+        if self._peer is None:
+            return False
+        zero = None if self._offered is None else self._offered.zero
+        return self._peer.held or self._peer.outdated(zero)
 
     def _link(self, url: str) -> Link:
         parts = urlsplit(url)
