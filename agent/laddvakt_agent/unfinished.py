@@ -19,6 +19,7 @@ def restore(journal: Journal, book: FaultBook, keepers: Iterable[SessionKeeper])
     """Put sessions and faults whose end is not acknowledged back among the recent ones."""
     acks = journal.ledger.acks()
     sessions = {ack.object_id for ack in acks if _is(ack, Kind.SESSION) and not _completed(ack)}
+    sessions |= _never_told(journal, acks)
     faults = {ack.object_id for ack in acks if _is(ack, Kind.FAULT) and not _cleared(ack)}
     by_connector = {keeper.connector: keeper for keeper in keepers}
     for cdr in journal.ledger.cdrs() if sessions else ():
@@ -33,6 +34,17 @@ def restore(journal: Journal, book: FaultBook, keepers: Iterable[SessionKeeper])
     for entry in journal.cleared_faults(MOST_FAULTS) if faults else ():
         if entry.id in faults:
             book.recent.append(entry)
+
+
+def _never_told(journal: Journal, acks: tuple[AckRow, ...]) -> set[str]:
+    """Sessions that were billed before the backend had heard of them at all.
+
+    Only those whose CDR it does not have either: what is known of a session may be forgotten once
+    it is old.
+    """
+    told = {ack.object_id for ack in acks if _is(ack, Kind.SESSION)}
+    untold = journal.ledger.cdrs(unacknowledged_only=True)
+    return {cdr.session.id for cdr in untold} - told
 
 
 def _is(ack: AckRow, kind: Kind) -> bool:
