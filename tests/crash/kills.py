@@ -33,6 +33,8 @@ class Campaign:
     seed: int
     directory: Path
     first: int = 0  # round to begin with
+    anchor: str = ""  # where each round's first kill is hung up, if that is not drawn
+    eager: bool = False  # as many kills in a round as may be
     rounds: int = 0
     kills: int = 0
     anchors: dict[str, int] = field(default_factory=dict)
@@ -83,7 +85,13 @@ class Campaign:
         """Rounds on one stage, until one is stuck: what it left would blame the next."""
         while self.kills < kills:
             number = self.first + self.rounds
-            played = Round(stage=scene, plant=plant, dice=Random(f"{self.seed} {number}"))
+            played = Round(
+                stage=scene,
+                plant=plant,
+                dice=Random(f"{self.seed} {number}"),
+                anchor=self.anchor,
+                eager=self.eager,
+            )
             was = before(played)
             try:
                 self._play(played, was)

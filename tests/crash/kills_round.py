@@ -18,7 +18,7 @@ from crash.kills_truth import Snapshot
 from laddvakt_agent.demo.play import TOKEN_UID, template
 from laddvakt_agent.demo.stage import JsonObject, RefusedError, StageError, now_s
 
-KILLS_MAX = 4  # in one round
+KILLS_MAX = 5  # in one round
 BACKEND_MODES = ("lost_reply", "http_500_kept", "http_500", "silent", "html")
 # Where a kill is hung up, how long after that it comes at most, and how often that is chosen.
 ANCHORS: dict[str, tuple[float, int]] = {
@@ -46,7 +46,8 @@ class Round(Hands):
     kills: list[Kill] = field(default_factory=list)
     allowed: list[tuple[str, float, float]] = field(default_factory=list)  # connector, from, to
     forgotten: list[str] = field(default_factory=list)  # what a start did not know any longer
-    anchor: str = ""
+    anchor: str = ""  # where the first kill is hung up; drawn unless it is given
+    eager: bool = False  # each start is followed by another kill, as long as there may be one
     _killer: threading.Timer | None = None
     _since_s: dict[str, float] = field(default_factory=dict)
 
@@ -57,7 +58,8 @@ class Round(Hands):
             StageError: something did not come about in time that must.
         """
         often = [often for _, often in ANCHORS.values()]
-        (self.anchor,) = self.dice.choices(tuple(ANCHORS), often)
+        (drawn,) = self.dice.choices(tuple(ANCHORS), often)
+        self.anchor = self.anchor or drawn
         self.step(f"kill at {self.anchor}")
         self._survive(self._story)
         self._survive(self._settle)
@@ -226,7 +228,8 @@ class Round(Hands):
         dead_s = self.dice.choice((0.0, 0.0, 0.5, 3.0))
         self.step(f"dead for {dead_s:g} s")
         time.sleep(dead_s)
-        again = len(self.kills) < KILLS_MAX - 1 and self.dice.random() < 0.25
+        more = len(self.kills) < KILLS_MAX - 1
+        again = more and self.dice.random() < 0.25
         kill = Kill(at_s=killed_s, anchor=self.anchor, before=before, spawned_s=now_s())
         self.kills.append(kill)
         try:
@@ -235,8 +238,8 @@ class Round(Hands):
         except Killed:
             self._revive()
             return
-        if not again and len(self.kills) < KILLS_MAX and self.dice.random() < 0.3:
-            self._arm("resuming", 10.0)
+        if more and not again and (self.eager or self.dice.random() < 0.3):
+            self._arm("resuming", 3.0 if self.eager else 10.0)
 
     def _spawn(self, kill_within_s: float | None) -> None:
         self.killed_s, self._killer = 0.0, None

@@ -99,13 +99,10 @@ def test_how_long_a_contactor_outlives_its_agent(
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_five_kills(tmp_path: Path) -> None:
-    campaign = Campaign(seed=CI_SEED, directory=tmp_path)
+    campaign = Campaign(seed=1, directory=tmp_path, anchor="charging", eager=True)
     campaign.run(5)
     assert campaign.violations == []
     assert campaign.kills >= 5
     assert [row for row in campaign.results() if not row.ok] == []
-
-
-CI_SEED = 2
