@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import core_states, crowd, cycles, line_timing, peers, reaction, service, wire
+from bench import core_states, crowd, cycles, line_timing, peers, reaction, service, wear, wire
 from bench.rows import Row
 
 BENCHES: dict[str, Callable[[Path], list[Row]]] = {
@@ -26,10 +26,12 @@ BENCHES: dict[str, Callable[[Path], list[Row]]] = {
     "reaction": reaction.run,
     "dead_device": crowd.run,
     "service": service.run,
+    "wear": wear.run,
 }
 LONG: dict[str, Callable[[Path], list[Row]]] = {
     "reaction_1000": reaction.run_long,
     "many": crowd.run_long,
+    "wear_long": wear.run_long,
 }
 
 

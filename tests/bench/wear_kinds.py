@@ -17,7 +17,7 @@ from laddvakt_agent.ledger import AckRow, CommandRow, FaultRow, IntervalRow, Led
 from laddvakt_agent.ledger.rows import ContactorRow
 from laddvakt_agent.published import CdrRecord, PeriodRecord, SessionRecord, TokenRef
 from laddvakt_agent.telemetry.channels import CHANNELS
-from laddvakt_agent.telemetry.means import Minute
+from laddvakt_agent.telemetry.means import Minute, Record
 from laddvakt_agent.telemetry.store import Row, TelemetryStore
 
 WALL = datetime(2027, 6, 1, 8, 0, tzinfo=UTC)
@@ -198,11 +198,11 @@ class Desk:
             told = (*volts, *amps, 10_900 + rng.gauss(0, 30), 1e6 + 180 * number)
             rest = (0.0004, 0.0, 41.0, 38.0, 16.0, 4.0, 2.0, 1.0, 1.0)
             minute.add((*told, *rest[: len(CHANNELS) - len(told)]))
-        record = {"connector": connector, **minute.record(), "seconds": 60}
+        record: Record = {"connector": connector, **minute.record(), "seconds": 60}
         return Row(table="minutes", moment=self._moment(60.0 * number), record=record)
 
     def _counts(self, number: int, place: int) -> Row:
-        record = {
+        record: Record = {
             "line": "line1", "device": f"device{place}", "requests": 9000, "no_reply": 1, "crc": 2,
             "short": 0, "wrong": 0, "exception": 0, "port_gone": 0, "p50_us": 21_000,
             "p95_us": 24_000,
