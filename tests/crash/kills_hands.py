@@ -72,14 +72,16 @@ class Hands:
         cdrs = self.stage.backend.ask("GET", "/objects")["cdrs"]
         return isinstance(cdrs, list) and len(cdrs) >= len(billed)
 
-    def wait(self, what: str, timeout_s: float, ready: Callable[[], bool]) -> None:
+    def wait(
+        self, what: str, timeout_s: float, ready: Callable[[], bool], every_s: float = 0.1
+    ) -> None:
         self.step(f"wait: {what}")
         until_s = now_s() + timeout_s
         while not ready():
             self.check()
             if now_s() > until_s:
                 raise StageError(f"waited {timeout_s:g} s in vain for: {what}")
-            time.sleep(0.1)
+            time.sleep(every_s)
         self.check()
 
     def pause(self, seconds: float) -> None:
