@@ -111,8 +111,9 @@ def test_what_a_round_shows() -> None:
         (STATIONS, 3.0),
         (replace(STATIONS, has_feedback=False, voltage_load_side=True), 3.0),
         (replace(STATIONS, has_feedback=False), 9.0),
+        (replace(STATIONS, meter_update_s=5.0, meter_latency_s=0.5), 5.5),
     ],
-    ids=["mirror", "voltage behind it", "current only"],
+    ids=["mirror", "voltage behind it", "current only", "a slow meter"],
 )
 def test_the_register_is_final_after_a_weld_would_show(station: Settings, settle_s: float) -> None:
     assert sessions.terms_of(station).settle_s == settle_s

@@ -32,17 +32,21 @@ def test_the_start_value(wh: float | None, taken_s: float, start_wh: float | Non
     assert sessions.totals(session).energy_wh == 0.0
 
 
-@pytest.mark.parametrize(
-    ("at_s", "quality", "reason"),
-    [(103.0, Quality.GOOD, ""), (105.0, Quality.LATE, "read 5 s after the session began")],
-)
-def test_a_start_value_that_came_late_says_so(at_s: float, quality: Quality, reason: str) -> None:
-    """And fills the first period: what flowed before it was read is not billed."""
-    case = begun(None).see(at_s, 7000.0, CHARGING).see(115.0, 7005.0, CHARGING)
+def test_a_start_value_read_while_nothing_flows_is_as_good_as_one_of_the_start() -> None:
+    case = begun(None).see(140.0, 7000.0, CHARGING).see(150.0, 7005.0, CHARGING)
     start = case.session.start
     assert start is not None
-    assert (start.wh, start.quality, start.reason) == (7000.0, quality, reason)
-    totals = sessions.totals(case.session, 120.0)
+    assert (start.wh, start.quality, start.reason) == (7000.0, Quality.GOOD, "")
+
+
+def test_a_start_value_that_came_late_says_so() -> None:
+    """And fills the first periods: what flowed before it was read is not billed."""
+    case = begun(None).see(103.0, None, CHARGING).see(108.0, 7000.0, CHARGING)
+    start = case.session.start
+    assert start is not None
+    assert (start.wh, start.quality) == (7000.0, Quality.LATE)
+    assert start.reason == "read 5 s after charging had begun: nothing before it is billed"
+    totals = sessions.totals(case.see(115.0, 7005.0, CHARGING).session, 120.0)
     assert [p.energy_wh for p in totals.periods] == [0.0, 5.0]
 
 
@@ -106,6 +110,12 @@ def test_nothing_flows_through_an_open_contactor() -> None:
     case = begun().see(110.0, 5000.0, CHARGING).see(120.0, 5030.0)
     assert case.see(4000.0, 5100.0).session.last_wh == 5030.0
     assert case.see(4001.0, 5031.0).session.last_wh == 5031.0, "what lagged counts"
+
+
+def test_a_register_of_32_bits_moves_in_its_own_steps() -> None:
+    """At 800 MWh a float of 32 bits knows no less than 95 Wh."""
+    case = begun(8e8).see(110.0, 8e8, CHARGING).see(111.0, 8e8 + 96.0)
+    assert case.session.last_wh == 8e8 + 96.0
 
 
 def test_without_a_fuse_of_its_own_every_rise_counts() -> None:

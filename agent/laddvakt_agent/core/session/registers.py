@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from laddvakt_agent.core.freshness import AHEAD_MAX_S, number
 from laddvakt_agent.core.inputs import Sample, Signed
+from laddvakt_agent.core.memory.contactor import FLOAT32_STEP
 from laddvakt_agent.core.rollover import rolled_over
 from laddvakt_agent.core.session.model import Kind, MeterValue, Quality, Session
 from laddvakt_agent.core.session.terms import Shown, Terms
@@ -58,13 +59,14 @@ def _started(session: Session, value_wh: float, taken_s: float, now_s: float) ->
     entered_s = next(
         (p.start_s for p in session.periods if p.kind is not Kind.RESERVED), session.begun_s
     )
-    late_s = taken_s - entered_s
-    if late_s < -START_MAX_AGE_S:
+    if taken_s < entered_s - START_MAX_AGE_S:
         return session
     value = MeterValue(wh=value_wh, taken_s=taken_s)
     start = session.start or value  # a signed one stands before the register was read
-    if start is value and late_s > START_MAX_AGE_S:
-        told = f"read {late_s:.0f} s after the session began"
+    charged_s = (p.start_s for p in session.periods if p.kind is Kind.CHARGING)
+    late_s = taken_s - next(charged_s, taken_s)
+    if start is value and late_s > 0.0:
+        told = f"read {late_s:.0f} s after charging had begun: nothing before it is billed"
         start = replace(value, quality=Quality.LATE, reason=told)
     return _taken(replace(session, start=start), value, now_s)
 
@@ -93,7 +95,8 @@ def _most_wh(session: Session, terms: Terms) -> float:
     """What the fuse lets through while the contactor was closed since the register moved."""
     if terms.most_w is None or session.flowed_s is None:
         return float("inf")
-    return terms.most_w * (session.flowed_s + terms.lag_s) / 3600.0 + 2.0 * terms.step_wh
+    step_wh = max(terms.step_wh, session.last_wh * FLOAT32_STEP if session.last_wh else 0.0)
+    return terms.most_w * (session.flowed_s + terms.lag_s) / 3600.0 + 2.0 * step_wh
 
 
 def _sealed(session: Session, signed: Sample[Signed] | None, terms: Terms, now_s: float) -> Session:

@@ -63,9 +63,13 @@ def terms_of(settings: Settings) -> Terms:
 
 
 def settle_after_s(settings: Settings) -> float:
-    """How long after opening the register is final: late enough that a weld would have shown."""
+    """How long after opening the register is final.
+
+    The meter has renewed it since, and a weld would have shown.
+    """
     if settings.has_feedback or settings.voltage_load_side:
-        return settings.meter_settle_s
+        renewed_s = settings.meter_update_s + settings.meter_latency_s
+        return max(settings.meter_settle_s, renewed_s)
     return weld_wait_s(settings) + 4.0 * settings.meter_update_s
 
 
