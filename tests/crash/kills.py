@@ -41,6 +41,7 @@ class Campaign:
     sessions: int = 0
     resumed: int = 0
     stuck: int = 0
+    given_up: int = 0
     open_after_s: dict[str, list[float]] = field(default_factory=lambda: {"1": [], "2": []})
     violations: list[dict[str, object]] = field(default_factory=list)
     begun_s: float = field(default_factory=now_s)
@@ -66,6 +67,7 @@ class Campaign:
         rows = [
             Row(name="kills", value=self.kills, unit="SIGKILLs"),
             Row(name="kill_rounds", value=self.rounds, unit="rounds"),
+            Row(name="kill_rounds_given_up", value=self.given_up, unit="rounds"),
             Row(name="kill_sessions", value=self.sessions, unit="sessions"),
             Row(name="kill_sessions_resumed", value=self.resumed, unit="times"),
             Row(name="kill_violations", value=len(self.violations), unit="violations", bound=0.0),
@@ -102,6 +104,7 @@ class Campaign:
             finally:
                 self.rounds += 1
                 self.kills += len(played.kills)
+                self.given_up += bool(played.given_up)
                 self._time(plant, played)
 
     def _play(self, played: Round, was: Before) -> None:
