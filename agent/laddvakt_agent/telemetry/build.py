@@ -38,7 +38,12 @@ def telemetry(
         hardware=hardware,
         store=store,
         space=Space(directory=directory, store=store),
-        keeping=Keeping(retention=ledger.retention, thread=thread, started_s=started_s),
+        keeping=Keeping(
+            retention=ledger.retention,
+            thread=thread,
+            started_s=started_s,
+            prune_security=ledger.security.prune,
+        ),
         moment=clock.moment,
         started_s=started_s,
         executor=executor,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from laddvakt_agent.ledger.quota import Use, ledger_gives
@@ -11,6 +11,7 @@ from laddvakt_agent.ledger.thread import LedgerThread
 
 FIRST_SWEEP_S = 600.0  # after the start: everything else has settled by then
 SWEEP_EVERY_S = 6 * 3600.0
+NEED_EVERY_S = 600.0  # between sweeps that were needed: what may go has gone with the first
 ROOM_EVERY_S = 60.0
 
 
@@ -21,10 +22,12 @@ class Keeping:
     retention: Retention
     thread: LedgerThread
     started_s: float
+    prune_security: Callable[[], int] = lambda: 0  # the security log has its own measure
     ledger_free: int = 0  # bytes of free pages in its file, as last seen
     dropped: dict[str, int] = field(default_factory=dict)  # by class, since the ledger began
     _sweep_s: float = field(init=False)
     _room_s: float = field(init=False)
+    _need_s: float = 0.0  # the next sweep in need begins no sooner
     _asked: bool = False  # a step is on its way
 
     def __post_init__(self) -> None:
@@ -36,9 +39,14 @@ class Keeping:
         if self._asked:
             return
         need = use is not None and ledger_gives(use, telemetry_empty=telemetry_empty)
-        if need or self.retention.sweeping or now_s >= self._sweep_s:
-            self._sweep_s = now_s + SWEEP_EVERY_S
+        if self.retention.sweeping:
             self._ask(need=need)
+        elif need and now_s >= self._need_s:
+            self._need_s = now_s + NEED_EVERY_S
+            self._ask(need=True)
+        elif now_s >= self._sweep_s:
+            self._sweep_s = now_s + SWEEP_EVERY_S
+            self._ask(need=False)
         elif now_s >= self._room_s:
             self._room_s = now_s + ROOM_EVERY_S
             self._ask(need=None)
@@ -57,8 +65,8 @@ class Keeping:
     def _step(self, need: bool | None) -> None:
         """On the ledger's thread. `need` None: only look."""
         try:
-            if need is not None:
-                self.retention.step(need=need)
+            if need is not None and not self.retention.step(need=need):
+                self.retention.note({"security": self.prune_security()})
             _, self.ledger_free = self.retention.room()
             self.dropped = self.retention.dropped()
         finally:
