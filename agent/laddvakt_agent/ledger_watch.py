@@ -27,7 +27,8 @@ from laddvakt_agent.sessions import Kept
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.station_facts import FactsKeeper
 
-AGAIN_S = 10.0  # between two renewals: each may copy the whole ledger
+AGAIN_S = 10.0  # after a renewal that failed: each try may copy the whole ledger
+APART_S = 3.0  # between two that succeeded
 OWN_FILE_S = 30.0  # one of the latches' files refuses: each try wears the others
 
 log = structlog.get_logger()
@@ -96,10 +97,11 @@ class LedgerWatch:
     def _renew(self, why: str, *, damaged: bool) -> bool:
         if self.now_s() < self._again_s:
             return False
-        self._again_s = self.now_s() + AGAIN_S
+        self._again_s = self.now_s() + APART_S
         try:
             renewed = self.ledger.renewal.renew(why, damaged=damaged)
         except LedgerError as error:
+            self._again_s = self.now_s() + AGAIN_S
             self._tell(self._not_renewed, why, error)
             return False
         self.thread.hold()
