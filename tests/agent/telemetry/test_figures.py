@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import random
 from array import array
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -13,10 +16,13 @@ from hypothesis import strategies as st
 from laddvakt_agent.core.inputs import Inputs, Pilot, Sample
 from laddvakt_agent.core.model import Outputs, State
 from laddvakt_agent.core.settings import Settings
+from laddvakt_agent.hardware import Hardware
 from laddvakt_agent.telemetry.channels import CHANNELS, PILOTS, STATES, values
+from laddvakt_agent.telemetry.figures import LineFigures, OwnFigures, resident_kb
 from laddvakt_agent.telemetry.frozen import decoded, encoded, thinned
 from laddvakt_agent.telemetry.means import FIGURES, Minute, merged
 from laddvakt_agent.telemetry.ring import MOST_BYTES, SECONDS, Ring, Window
+from laddvakt_hal.stats import DeviceStats
 
 NAMES = [f"{connector}/{channel}" for connector in "12" for channel in CHANNELS]
 
@@ -151,3 +157,66 @@ def test_nothing_recorded_yet_is_an_empty_snapshot() -> None:
 def test_bytes_that_are_no_snapshot_are_refused() -> None:
     with pytest.raises(ValueError, match="not a snapshot"):
         decoded(b"nonsense")
+
+
+@dataclass
+class Lines:
+    """One line with one device, counted by hand."""
+
+    stats: DeviceStats
+
+    def hardware(self) -> Hardware:
+        bus = SimpleNamespace(stats={7: self.stats})
+        device = SimpleNamespace(unit=7)
+        silent = SimpleNamespace(unit=8)
+        found = SimpleNamespace(
+            devices={"meter1": device, "never asked": silent},
+            line_of={"meter1": "line1", "never asked": "line1"},
+            buses={"line1": bus},
+        )
+        return cast("Hardware", found)
+
+
+def test_a_line_tells_what_was_new_in_its_quarter() -> None:
+    stats = DeviceStats(requests=100, ok=90, crc=4, wrong_unit=1, wrong_reply=2, echo=3)
+    stats.latencies_s.extend((0.020, 0.021, 0.040))
+    lines, hardware = LineFigures(), Lines(stats).hardware()
+    (first,) = lines.records(hardware)
+    assert first == {
+        "line": "line1", "device": "meter1", "requests": 100, "no_reply": 0, "crc": 4, "short": 0,
+        "exception": 0, "port_gone": 0, "wrong": 6, "p50_us": 21_000, "p95_us": 40_000,
+    }  # fmt: skip
+    assert lines.records(hardware) == []  # nobody was asked
+    stats.requests, stats.no_reply = 150, 2
+    (second,) = lines.records(hardware)
+    assert (second["requests"], second["no_reply"], second["crc"]) == (50, 2, 0)
+
+
+def test_the_agent_tells_its_worst_delay_and_what_it_wrote(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = iter([1000, 4000, 9000])
+    monkeypatch.setattr("laddvakt_agent.telemetry.figures.written_bytes", lambda: next(written))
+    own = OwnFigures()
+    for now_s in (0.0, 1.0, 2.25, 3.2):
+        own.look(now_s)
+    told = own.record(900.0)
+    assert (told["late_max_ms"], told["written_bytes"]) == (250, 3000)
+    assert told["rss_kb"] == pytest.approx(resident_kb() or 0, rel=0.2)
+    assert own.record(1800.0)["late_max_ms"] == 0
+
+
+def test_a_day_is_told_by_the_last_day_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour after the start by that hour; after weeks not by the weeks before."""
+    total = 0
+    monkeypatch.setattr("laddvakt_agent.telemetry.figures.written_bytes", lambda: total)
+    own = OwnFigures()
+    own.look(0.0)
+    for quarter in range(1, 4 * 24 * 3):
+        total += 100_000 if quarter <= 96 else 1000
+        own.record(900.0 * quarter)
+        if quarter == 3:
+            assert own.written_per_day(900.0 * quarter) is None
+        if quarter == 4:
+            assert own.written_per_day(900.0 * quarter) == 96 * 100_000
+    assert own.written_per_day(900.0 * quarter) == 96 * 1000
