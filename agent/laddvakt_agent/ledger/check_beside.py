@@ -154,7 +154,7 @@ def _sizes(path: Path) -> Point:
         f"{use.aside / MB:.1f} MB of at most {use.quota / MB:.0f} MB; "
         f"{use.disk_free / MB:.0f} MB of the disk are free"
     )
-    if use.excess <= 0:
+    if max(use.over, use.short) <= 0:
         return ok("room", said, str(path.parent))
     return note("room", said, str(path.parent), "free space on this file system")
 
