@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -126,13 +126,7 @@ def create(directory: Path) -> Path:
     Raises:
         StorageError: the disk does not take it.
     """
-    new = _new_file(directory)
-    try:
-        with closing(connect(new)) as connection:
-            migrate(connection)
-    except sqlite3.Error as error:
-        raise from_sqlite(error, new) from error
-    return new
+    return _made(directory, lambda connection: None)
 
 
 def create_copy(directory: Path, source: sqlite3.Connection) -> Path:
@@ -141,15 +135,7 @@ def create_copy(directory: Path, source: sqlite3.Connection) -> Path:
     Raises:
         StorageError: it cannot be read any more, or the disk does not take it.
     """
-    new = _new_file(directory)
-    try:
-        with closing(connect(new)) as connection:
-            source.backup(connection)
-            migrate(connection)
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.Error as error:
-        raise from_sqlite(error, new) from error
-    return new
+    return _made(directory, source.backup)
 
 
 def put_in_place(directory: Path, new: Path) -> None:
@@ -243,6 +229,30 @@ def _close_to_others(path: Path) -> None:
         found = file.stat()
         if found.st_uid == os.geteuid() and found.st_mode & 0o777 & ~_MODE:
             file.chmod(found.st_mode & _MODE)
+
+
+def _made(directory: Path, fill: Callable[[sqlite3.Connection], None]) -> Path:
+    """Synced once, at its end: until it gets its name nobody reads it, and a slow disk is slow."""
+    new = _new_file(directory)
+    try:
+        with closing(connect(new)) as connection:
+            connection.execute("PRAGMA synchronous = OFF")
+            fill(connection)
+            migrate(connection)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error as error:
+        raise from_sqlite(error, new) from error
+    with os_errors(new):
+        _sync(new)
+    return new
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _new_file(directory: Path) -> Path:
