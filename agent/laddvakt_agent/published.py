@@ -36,7 +36,7 @@ class TokenRef:
 class TimeBasis:
     """What wall times of a record were made with, so that they can be corrected later.
 
-    Those before `until`; in the last of several: all others.
+    Those up to `until`; in the last of several: all others.
     """
 
     boot_id: str

@@ -96,7 +96,7 @@ class Retimer:
 
     def _moved(self, bases: tuple[TimeBasis, ...]) -> _Move:
         def move(moment: datetime) -> datetime:
-            basis = next(b for b in bases if b.until is None or moment < b.until)
+            basis = next(b for b in bases if b.until is None or moment <= b.until)
             return to_ms(moment + self._step(basis))
 
         return move if bases and bases[-1].until is None else lambda moment: moment
