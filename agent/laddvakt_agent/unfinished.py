@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -13,6 +14,8 @@ from laddvakt_agent.sessions import SessionKeeper
 from laddvakt_agent.uplink.book import Kind
 
 MOST_FAULTS = 1000  # looked through, newest first
+UNTOLD_FOR = timedelta(days=30)  # before that it was told, and that it was is forgotten
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def restore(journal: Journal, book: FaultBook, keepers: Iterable[SessionKeeper]) -> None:
@@ -31,8 +34,12 @@ def restore(journal: Journal, book: FaultBook, keepers: Iterable[SessionKeeper])
         if keeper is not None:
             ended_s = kept.session.ended_s or kept.session.begun_s
             keeper.recent.append(keeper.record(kept, keeper.wall_at(ended_s)))
-    for entry in journal.cleared_faults(MOST_FAULTS) if faults else ():
-        if entry.id in faults:
+    told = {ack.object_id for ack in acks if _is(ack, Kind.FAULT)}
+    over = journal.cleared_faults(MOST_FAULTS) if acks else ()
+    recent_from = max((entry.changed_at for entry in over), default=_NEVER) - UNTOLD_FOR
+    for entry in over:
+        untold = entry.id not in told and entry.changed_at >= recent_from
+        if entry.id in faults or untold:
             book.recent.append(entry)
 
 
