@@ -21,6 +21,7 @@ from bench.rows import Row, percentile
 from crash import stories
 from crash.campaign import played
 from crash.death import Verdict
+from crash.mutants import MUTANTS
 from crash.vfs import Unavailable, library
 from crash.world import BOUNCE_S, HOLD_S
 
@@ -38,10 +39,11 @@ def main() -> int:
         return 2
     started_s = time.monotonic()
     names = given.story or list(stories.names())
+    break_it = MUTANTS[given.mutant] if given.mutant else _leave_whole
     if given.point is not None:
-        verdicts = played(names[0], given.seed, lambda ticks: ticks == given.point)
+        verdicts = played(names[0], given.seed, lambda ticks: ticks == given.point, break_it)
     else:
-        verdicts = list(_campaign(names, given.points, given.seed))
+        verdicts = list(campaign(names, given.points, given.seed, break_it))
     rows = report(verdicts, time.monotonic() - started_s)
     wrong = [asdict(verdict) for verdict in verdicts if verdict.wrong]
     results = [row.as_dict() for row in rows]
@@ -79,7 +81,9 @@ def report(verdicts: list[Verdict], seconds: float) -> list[Row]:
     return [*rows, Row(name="crash.duration", value=seconds, unit="s")]
 
 
-def _campaign(names: list[str], points: int, seed: int) -> Iterator[Verdict]:
+def campaign(
+    names: list[str], points: int, seed: int, break_it: Callable[[], None]
+) -> Iterator[Verdict]:
     """Story after story, with ever new seeds, until there were enough points."""
     told, rounds = 0, 0
     while told < points:
@@ -87,7 +91,7 @@ def _campaign(names: list[str], points: int, seed: int) -> Iterator[Verdict]:
         stride = max(11, TICKS // min(quota, 45))
         for name in names:
             dice = random.Random(f"points {name} {seed + rounds}")
-            verdicts = played(name, seed + rounds, _chosen(dice, stride, min(quota, 45)))
+            verdicts = played(name, seed + rounds, _chosen(dice, stride, min(quota, 45)), break_it)
             told += len(verdicts) - 1
             wrong = sum(bool(verdict.wrong) for verdict in verdicts)
             sys.stderr.write(
@@ -113,12 +117,17 @@ def _chosen(dice: random.Random, stride: int, most: int) -> Callable[[int], bool
     return chosen
 
 
+def _leave_whole() -> None:
+    """The product as it is."""
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="crash", description=__doc__)
     parser.add_argument("--points", type=int, default=int(os.environ.get("POINTS") or 2000))
     parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED") or 1))
     parser.add_argument("--story", action="append", choices=stories.names())
     parser.add_argument("--point", type=int, help="replay this one point of the story")
+    parser.add_argument("--mutant", choices=MUTANTS, help="break the product this way first")
     given = parser.parse_args()
     if given.point is not None and len(given.story or ()) != 1:
         parser.error("--point needs the one --story it is of")

@@ -26,7 +26,7 @@ from laddvakt_agent.uplink_link import UplinkLink
 
 ROUND_S = 1.0  # between two readings of everything
 PERSON_S = 2.0
-QUIET_S = 8.0  # nothing due for so long: the day is over
+QUIET_S = 5.0  # nothing due for so long: the day is over
 TOKEN = "04A1B2C3D4E5F6"
 
 

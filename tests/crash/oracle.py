@@ -209,7 +209,8 @@ def _times(backend: Backend, memory: Memory) -> list[str]:
         closed = memory.closed_s.get(str(cdr["session_id"]))
         early = closed is not None and start_s > closed + SLACK_S
         unknown = APPROXIMATE in str(cdr.get("remark"))  # no clock was ever right in that boot
-        if end_s < start_s or early or (start_s < START_S - SLACK_S and not unknown):
+        odd = early or start_s < START_S - SLACK_S
+        if end_s < start_s or (odd and not unknown):
             wrong.append(f"CDR {cdr['id']}: from {start_s:.1f} to {end_s:.1f} s, truly {closed}")
     return wrong
 

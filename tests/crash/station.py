@@ -91,7 +91,7 @@ class VirtualDisk(Executor):
 
     def _next(self) -> None:
         slow = self._dice.random() < 0.02
-        pause_s = self._dice.uniform(0.2, 0.6) if slow else self._dice.uniform(0.0005, 0.01)
+        pause_s = self._dice.uniform(0.1, 0.3) if slow else self._dice.uniform(0.002, 0.06)
         self._loop.call_later(pause_s, self._carry_out)
 
     def _carry_out(self) -> None:
