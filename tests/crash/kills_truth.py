@@ -28,6 +28,7 @@ class Plant(Watch):
     stage: Stage
     closed_at_s: dict[str, list[float]] = field(default_factory=dict)
     opened_at_s: dict[str, list[float]] = field(default_factory=dict)
+    stalls: list[tuple[float, float]] = field(default_factory=list)  # of this machine
 
     def look(self) -> None:
         """One look; the board answers all the time, also while it is busy."""
@@ -52,6 +53,10 @@ class Plant(Watch):
                 if isinstance(at_s, float) and at_s not in known:
                     known.append(at_s)
         return parts
+
+    def stalled_s(self, from_s: float, to_s: float) -> float:
+        """How long the machine stood still in between, simulator included."""
+        return sum(max(min(b, to_s) - max(a, from_s), 0.0) for a, b in tuple(self.stalls))
 
     def opened_after(self, connector: str, at_s: float) -> float | None:
         """The first opening after that time."""
