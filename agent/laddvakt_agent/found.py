@@ -9,6 +9,7 @@ from laddvakt_agent.alive import AliveFile
 from laddvakt_agent.clock import Clock, ClockState
 from laddvakt_agent.config import Config, ConnectorConfig
 from laddvakt_agent.core import resume
+from laddvakt_agent.core import session as core_session
 from laddvakt_agent.core.inputs import Inputs
 from laddvakt_agent.core.life.state import Life
 from laddvakt_agent.core.resume import Answer, Claim, Verdict
@@ -66,7 +67,9 @@ class Found:
             return
         if self.clock.state() is ClockState.SYNCED:
             away_s = (self.clock.wall_at(now_s) - self.sign.at_wall).total_seconds()
-            self.claim = replace(self.claim, alive_s=now_s - away_s)
+            alive_s = now_s - max(away_s, now_s)  # in no case after the machine started
+            self.claim = replace(self.claim, alive_s=alive_s)
+            self.kept = _placed(self.kept, self.sign, alive_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +142,15 @@ class Finder:
         if kept.auth_method == "WHITELIST" and kept.token.uid.casefold() not in known:
             return "its token may not charge here any longer"
         return ""
+
+
+def _placed(kept: Kept, sign: LastSign, alive_s: float) -> Kept:
+    """The session with its last sign of life at `alive_s`: its seconds were a guess until now."""
+    if not kept.moved or kept.moved[-1].boot_id != sign.boot_id:
+        return kept
+    by_s = alive_s - sign.at_s - kept.moved[-1].shift_s
+    moved = tuple(replace(one, shift_s=one.shift_s + by_s) for one in kept.moved)
+    return replace(kept, session=core_session.shift(kept.session, by_s), moved=moved)
 
 
 def last_read_s(kept: Kept) -> float:

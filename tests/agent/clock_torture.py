@@ -17,14 +17,16 @@ from laddvakt_agent.core import session as core
 from laddvakt_agent.core.faults.catalogue import Act, with_overrides
 from laddvakt_agent.core.inputs import Inputs, Sample
 from laddvakt_agent.core.model import ActiveFault
+from laddvakt_agent.core.resume import Claim
 from laddvakt_agent.faultbook import FaultBook
+from laddvakt_agent.found import Found, last_read_s
 from laddvakt_agent.journal import Journal
 from laddvakt_agent.ledger import AckRow, Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.moved import bases
 from laddvakt_agent.published import CdrRecord, EvseState, EvseStatus, Station
 from laddvakt_agent.retime import Retimer
-from laddvakt_agent.sessions import SessionKeeper
+from laddvakt_agent.sessions import Kept, SessionKeeper
 from laddvakt_agent.uplink.book import Kind
 from laddvakt_agent.uplink.errors import UplinkError
 from laddvakt_agent.uplink.pushes import Pushes
@@ -114,6 +116,7 @@ class Run:
             save=self.journal.session, save_closed=self.journal.session_closed,
             standing=frozenset, report_s=60.0,
         )  # fmt: skip
+        self.found: Found | None = None
         self.evse = (EvseStatus.AVAILABLE, self.clock.now_s())
         place = settings(URLS)
         told = _ToldTime(self.clock)
@@ -127,6 +130,32 @@ class Run:
         """What happens once a second."""
         self.wall.follow()
         self.times.look(self.clock.now_s())
+        if self.found is not None:
+            self._prove(self.found)
+
+    def hold(self, kept: Kept) -> None:
+        """A session of an earlier boot: whether it goes on shows when the clock is right."""
+        now_s = self.clock.now_s()
+        sign = self.ledger.found.last_sign(kept.session.id)
+        claim = Claim(started_s=now_s, alive_s=None, same_boot=False, within_s=900.0)
+        self.found = Found(kept=kept, claim=claim, sign=sign, clock=self.clock)
+
+    def refuse(self) -> Kept | None:
+        """It does not go on: it ended when its meter was last read."""
+        found, self.found = self.found, None
+        if found is None:
+            return None
+        now_s = self.clock.now_s()
+        self.keeper.refuse(found.kept, "power was away", last_read_s(found.kept), now_s)
+        return found.kept
+
+    def _prove(self, found: Found) -> None:
+        now_s = self.clock.now_s()
+        found._learn(now_s)
+        alive_s = found.claim.alive_s
+        if alive_s is not None and now_s - alive_s <= found.claim.within_s:
+            self.keeper.resume(found.kept, found.away_s)
+            self.found = None
 
     def station(self) -> Station:
         status, since_s = self.evse

@@ -16,6 +16,7 @@ from agent.clock_receiver import Receiver
 from agent.clock_torture import RATE_W, SETTLE_S, Run
 from agent.uplink.uplink_kit import DRIVER
 from laddvakt_agent.clock import Clock, FakeTime
+from laddvakt_agent.found import last_read_s
 from laddvakt_agent.ledger import Ledger
 from laddvakt_agent.ledger.clock_book import BootTime, Exactness
 from laddvakt_agent.published import EvseStatus
@@ -101,6 +102,7 @@ class World:
     def session(self) -> None:
         """Begin one, or end the one that runs."""
         keeper, now_s, boot = self.run.keeper, self.run.clock.now_s(), self.run.clock.boot_id
+        self._refuse()
         running = keeper.running
         if running is None:
             keeper.begin(DRIVER, "WHITELIST", self.run.energy(now_s, self.register_wh), now_s)
@@ -210,6 +212,10 @@ class World:
         assert truth.ended is not None
         self._judge_time(start, truth.begun, truth.begun_boot)
         self._judge_time(end, truth.ended, truth.ended_boot)
+        boots = [self.run.ledger.times.boot(b) for b in (truth.begun_boot, truth.ended_boot)]
+        if all(boot is not None and boot.exactness is Exactness.SYNCED for boot in boots):
+            told_s = (end - start).total_seconds()
+            assert abs(cast("float", bill["total_time"]) * 3600.0 - told_s) < EXACT_S + 0.4
 
     def _judge_time(
         self, told: datetime, truth: datetime, boot_id: str, *, beside_s: float = 0.0
@@ -249,13 +255,16 @@ class World:
             elif not kept.moved and truth.begun_boot == clock.boot_id:
                 self.run.keeper.resume(kept, now_s)
             else:
-                taken_s = kept.session.last_taken_s  # may be second 0
-                read_s = kept.session.begun_s if taken_s is None else taken_s
-                last = kept.moved[-1]  # the boot in which its meter was last read
-                then_s = read_s - last.shift_s
-                truth.ended = self.zeros[last.boot_id] + timedelta(seconds=then_s)
-                truth.ended_boot = last.boot_id
-                self.run.keeper.refuse(kept, "power was away", read_s, now_s)
+                self.run.hold(kept)
+
+    def _refuse(self) -> None:
+        """A session found after a reboot does not go on."""
+        kept = self.run.refuse()
+        if kept is not None:
+            truth, last = self.sessions[kept.session.id], kept.moved[-1]
+            then_s = last_read_s(kept) - last.shift_s
+            truth.ended = self.zeros[last.boot_id] + timedelta(seconds=then_s)
+            truth.ended_boot = last.boot_id
 
     def _stop(self, *, clean: bool) -> None:
         """In good order, or as when the power goes."""
@@ -273,6 +282,7 @@ class World:
 def settled(world: World) -> None:
     """The clock is set right, what runs ends, and everything is told."""
     world.sync()
+    world._refuse()
     if world.run.keeper.running is not None:
         world.session()
     for _ in range(3):
