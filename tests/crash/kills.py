@@ -17,10 +17,10 @@ from pathlib import Path
 from random import Random
 
 from bench.rows import Row
+from crash.kills_hands import Hands
 from crash.kills_judge import WINDOW_S, Before, before, dead_man_s, violations
 from crash.kills_round import Round
 from crash.kills_truth import Plant
-from laddvakt_agent.demo.play import template
 from laddvakt_agent.demo.stage import Stage, StageError, now_s, stage
 from laddvakt_agent.demo.watch import StallWatch
 
@@ -54,8 +54,8 @@ class Campaign:
             with stage(self.directory / f"from-{number}") as scene:
                 scene.start_board()
                 scene.start_backend()
-                scene.start_agent(template())
                 plant = Plant(stage=scene)
+                Hands(stage=scene, plant=plant).start()
                 stalls = StallWatch(stalls=plant.stalls)
                 plant.start()
                 stalls.start()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from crash.kills_truth import Plant, Snapshot, snapshot
+from laddvakt_agent.demo.play import template
 from laddvakt_agent.demo.stage import Json, JsonObject, RefusedError, Stage, StageError, now_s
 
 
@@ -28,13 +29,34 @@ class Hands:
         return snapshot(self.stage.directory / "state" / "ledger.db")
 
     def check(self) -> None:
-        """Notice a death."""
+        """Notice a death.
+
+        Raises:
+            Killed: it was killed.
+            StageError: it has ended by itself.
+        """
         process = self.stage.processes.get("agent")
-        if process is None or process.poll() is not None:
-            if not self.killed_s or (process is not None and process.poll() != -9):
-                code = None if process is None else process.poll()
-                raise StageError(f"the agent ended by itself with {code}")
+        if self.killed_s:
+            if process is not None:
+                process.wait(timeout=30)
             raise Killed
+        if process is None or process.poll() is not None:
+            code = None if process is None else process.poll()
+            raise StageError(f"the agent ended by itself with {code}")
+
+    def start(self) -> None:
+        """The agent; a busy machine may take longer than the demo grants.
+
+        Raises:
+            Killed: it was killed on the way.
+            StageError: it does not come up.
+        """
+        try:
+            self.stage.start_agent(template())
+        except StageError:
+            self.check()
+            self.wait("ready", 60, lambda: self.ask("/status", None).get("ready") is True)
+        self.check()
 
     def ask(self, target: str, body: JsonObject | None) -> JsonObject:
         """Ask the agent; one on a busy machine is asked three times."""

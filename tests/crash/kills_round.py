@@ -15,7 +15,7 @@ from random import Random
 
 from crash.kills_hands import Hands, Killed
 from crash.kills_truth import Snapshot
-from laddvakt_agent.demo.play import TOKEN_UID, template
+from laddvakt_agent.demo.play import TOKEN_UID
 from laddvakt_agent.demo.stage import JsonObject, RefusedError, StageError, now_s
 
 NEWS = ("session_recovered", "clock_unset")  # faults that hold nothing up
@@ -252,13 +252,7 @@ class Round(Hands):
         self.killed_s, self._killer = 0.0, None
         if kill_within_s is not None:
             self._arm("starting", kill_within_s)
-        try:
-            self.stage.start_agent(template())
-        except StageError:
-            self.check()
-            # Only slow: a busy machine may take longer than the demo grants.
-            self.wait("ready", 60, lambda: self.ask("/status", None).get("ready") is True)
-        self.check()
+        self.start()
 
     def _compare(self, before: Snapshot) -> None:
         """What the dead agent had written down as locked out, or spent, the new one must know."""
