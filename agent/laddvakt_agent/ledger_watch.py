@@ -29,7 +29,7 @@ from laddvakt_agent.station_facts import FactsKeeper
 
 AGAIN_S = 10.0  # after a renewal that failed: each try may copy the whole ledger
 APART_S = 3.0  # between two that succeeded
-OWN_FILE_S = 30.0  # one of the latches' files refuses: each try wears the others
+OWN_FILE_S = 10.0  # one of the latches' files refuses: each try wears the others
 
 log = structlog.get_logger()
 
@@ -74,7 +74,7 @@ class LedgerWatch:
             self._retried_s = now_s
             self.thread.retry()
         if self.thread.worked != self._worked and not self.thread.waiting:
-            self.facts.write_worked(now_s)
+            self.facts.write_worked()
         self._worked = self.thread.worked
         if not self._looking:
             self._looking = True
@@ -170,6 +170,7 @@ class LedgerWatch:
 
     def _home(self, renewed: Renewed, found: _Found) -> None:
         """What the ledger on the disk knows counts from now on."""
+        self._retried_s = 0.0  # the latches' files may be writable too
         log.info("ledger_on_disk", salvaged=renewed.salvaged)
         if renewed.why:
             self.facts.damage_seen(renewed.why, self.now_s())

@@ -62,6 +62,7 @@ class FactsKeeper:
     _disk: _Disk | None = None  # as last seen; one that hangs is seen no more
     _looking: bool = False
     _failed: tuple[StorageKind, str, float] | None = None  # the last write that failed
+    _taken: bool = False  # a later one was not refused
     _damaged: tuple[str, float] | None = None  # when it was last seen
 
     def look(self, now_s: float, *, step_s: float = 0.0, due_s: float | None = None) -> None:
@@ -85,12 +86,11 @@ class FactsKeeper:
     def write_failed(self, error: BaseException, now_s: float) -> None:
         """The ledger did not take something; mistakes of a caller say nothing about the disk."""
         if isinstance(error, StorageError):
-            self._failed = (error.kind, str(error), now_s)
+            self._failed, self._taken = (error.kind, str(error), now_s), False
 
-    def write_worked(self, now_s: float) -> None:
-        """All that was refused is on the disk now."""
-        if self._failed is not None and now_s >= self._failed[2] + SHOWN_FOR_S:
-            self._failed = None
+    def write_worked(self) -> None:
+        """All that was refused is on the disk now: the last failure need only be seen."""
+        self._taken = True
 
     def damage_seen(self, why: str, now_s: float) -> None:
         """The ledger had to be replaced under way; it stands again."""
@@ -98,7 +98,8 @@ class FactsKeeper:
 
     def failing(self, now_s: float) -> bool:
         """Whether a write has failed a moment ago."""
-        return self._failed is not None and now_s < self._failed[2] + FAILED_FOR_S
+        for_s = SHOWN_FOR_S if self._taken else FAILED_FOR_S
+        return self._failed is not None and now_s < self._failed[2] + for_s
 
     def _uplink(self, now_s: float) -> UplinkHealth | None:
         told = self.uplink_told()

@@ -226,10 +226,11 @@ def test_a_disk_that_takes_everything_again_is_well(tmp_path: Path) -> None:
     """Sooner than a failure is forgotten, but not within the moment it was told."""
     facts = keeper(tmp_path)
     facts.write_failed(StorageError(StorageKind.FULL, tmp_path / "ledger.db", "no"), 10.0)
-    facts.write_worked(12.0)
-    assert facts.failing(12.0)
-    facts.write_worked(13.0)
-    assert not facts.failing(13.0)
+    facts.write_worked()
+    assert facts.failing(12.9)
+    assert not facts.failing(13.1)
+    facts.write_failed(StorageError(StorageKind.FULL, tmp_path / "ledger.db", "no"), 20.0)
+    assert facts.failing(49.0)
 
 
 async def test_what_is_known_of_the_station_reaches_the_core(tmp_path: Path) -> None:
