@@ -132,6 +132,10 @@ class TestWelded:
         assert case.session.estimated
         assert sessions.totals(case.session).energy_wh == 60.0
 
+    def test_an_end_that_follows_the_opening_later_moves_nothing(self) -> None:
+        case = begun().see(110.0, 5000.0, CHARGING).see(130.0, 5060.0).see(132.0, 5063.0)
+        assert value(case.end(135.0, 130.0), 136.0, standing=WELDED).wh == 5060.0
+
     def test_one_that_never_charged(self) -> None:
         assert value(begun().end(110.0), 111.0, standing=WELDED).wh == 5000.0
 
