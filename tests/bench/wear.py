@@ -1,18 +1,20 @@
 """How many bytes reach the disk in a day of charging, by the sectors of a device of its own.
 
 Each kind of commit is repeated on a fresh ext4 image with the product's own ledger and telemetry.
-After each one the file system is made to write everything it has: what it would do by itself
-within 36 s, and commits lie minutes apart. The logs have been written over once before, as they
-are on any day but the first. A kind's figure so holds its share of journal, inodes and
-checkpoints; an idle image is told beside it. The day is the sum over all kinds, as often as a day
-of charging with troubles has them (`wear_day`).
+The logs have been written over once before, as they are on any day but the first. *Alone*: after
+each commit the file system is made to write all it has, what it would do by itself within 36 s.
+*In a row*: after ten of them, as events come: a fault, a status, what the backend confirms.
+A figure so holds its share of journal, inodes and checkpoints; an idle image is told beside it.
 
+The day: signs of life and telemetry alone, events in a row, and for each burst of events once what
+being alone costs more. How often each happens is counted in virtual time, see `wear_day`.
 `run_service` measures without any of this: the agent itself charges on an image.
 """
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import statistics
 import sys
@@ -22,7 +24,7 @@ from pathlib import Path
 
 from bench.loop_image import LoopImage, loop_image, mountable
 from bench.rows import Row
-from bench.wear_day import day
+from bench.wear_day import BURSTS, day
 from bench.wear_kinds import KINDS, Desk
 
 BUDGET_MB = 20.0  # a day, design §8
@@ -33,11 +35,13 @@ IDLE_S = 10.0
 SERVICE_S = float(os.environ.get("LADDVAKT_BENCH_WEAR_S", "2700"))
 DAY_S = 86_400.0
 
-# As counted by `wear_day.day()`; the bench counts anew when asked for the long form.
+# As `wear_day.day()` counts it; the long form counts anew.
 COUNTED = {
     "heartbeat": 288,
     "telemetry": 96,
 }
+_numbers = itertools.count(WARM)  # of commits: no row is written twice
+ALONE = ("heartbeat", "telemetry", "five_minutes")
 
 
 def run(directory: Path) -> list[Row]:
@@ -79,17 +83,34 @@ def _measured(directory: Path, counts: dict[str, int]) -> list[Row]:
         desk = Desk.at(image.root / "state")
         for number in range(WARM):
             desk.five_minutes(number)
-        costs = {name: _cost(image, desk, name) for name in KINDS}
+        alone = {name: _cost(image, desk, name, together=1) for name in KINDS}
+        rows = [name for name in KINDS if name not in ALONE]
+        in_a_row = {name: _cost(image, desk, name, together=10) for name in rows}
         desk.close()
-    rows = [Row(name="wear_idle", value=idle * DAY_S / 1e6, unit="MB/day")]
-    rows += [
-        Row(name=f"wear_{name}", value=cost / 1e3, unit="kB/commit") for name, cost in costs.items()
+    return [
+        Row(name="wear_idle", value=idle * DAY_S / 1e6, unit="MB/day"),
+        *(Row(name=f"wear_{n}", value=cost / 1e3, unit="kB/commit") for n, cost in alone.items()),
+        *(
+            Row(name=f"wear_{n}_in_a_row", value=cost / 1e3, unit="kB/commit")
+            for n, cost in in_a_row.items()
+        ),
+        *(Row(name=f"wear_{n}_count", value=count, unit="1/day") for n, count in counts.items()),
+        *_whole_day(alone, in_a_row, counts),
     ]
-    rows += [Row(name=f"wear_{name}_count", value=n, unit="1/day") for name, n in counts.items()]
-    total = sum(costs[name] * count for name, count in counts.items()) / 1e6
-    rows.append(Row(name="wear_day", value=total, unit="MB/day", bound=BUDGET_MB))
-    rows.append(Row(name="wear_day_of_budget", value=total / BUDGET_MB, unit="ratio", bound=1.0))
-    return rows
+
+
+def _whole_day(
+    alone: dict[str, float], in_a_row: dict[str, float], counts: dict[str, int]
+) -> list[Row]:
+    steady = sum(alone[name] * counts[name] for name in ("heartbeat", "telemetry"))
+    events = sum(cost * counts[name] for name, cost in in_a_row.items())
+    more = statistics.median(alone[name] - cost for name, cost in in_a_row.items())
+    total = (steady + events + more * counts[BURSTS]) / 1e6
+    return [
+        Row(name="wear_day_steady", value=steady / 1e6, unit="MB/day"),
+        Row(name="wear_day", value=total, unit="MB/day", bound=BUDGET_MB),
+        Row(name="wear_day_of_budget", value=total / BUDGET_MB, unit="ratio", bound=1.0),
+    ]
 
 
 def _cannot() -> bool:
@@ -99,16 +120,17 @@ def _cannot() -> bool:
     return bool(why)
 
 
-def _cost(image: LoopImage, desk: Desk, name: str) -> float:
-    """Bytes of one commit of this kind, the median of a few series."""
+def _cost(image: LoopImage, desk: Desk, name: str, *, together: int) -> float:
+    """Bytes of one commit of this kind, so many between two writings: the median series."""
     found: list[float] = []
     commit: Callable[[Desk, int], None] = KINDS[name]
-    for series in range(REPEATS):
+    for _ in range(REPEATS):
         _write_all(image)
         before = image.written_bytes()
         for number in range(EACH):
-            commit(desk, WARM + series * EACH + number)
-            _write_all(image)
+            commit(desk, next(_numbers))
+            if number % together == together - 1:
+                _write_all(image)
         found.append((image.written_bytes() - before) / EACH)
     return statistics.median(found)
 

@@ -32,11 +32,14 @@ from laddvakt_sim.scenario import Observed, loads, play
 from laddvakt_sim.scenario.model import Action
 
 DAY_S = 86_400
+BURSTS = "bursts"  # of events: stretches of half a minute in which there were any
+BURST_S = 30.0  # the kernel writes what is dirty so often
 SESSIONS = 8
 ACKS_OF_STATUS = 2  # in doubt before it is sent, confirmed after
 ACKS_OF_SESSION = 2  # its first report and its last
 ACKS_OF_CDR = 2
-ACKS_OF_FAULT = 2
+ACKS_OF_FAULT = 2  # raised, and cleared
+REPAIR_S = 300.0  # until somebody has come and resets
 SAVES_OF_SESSION = 3  # begun, its start value read, ended
 
 # (hour, connector or the station, what happens, seconds until it is over)
@@ -48,6 +51,9 @@ TROUBLES = (
     (13.3, "1", '{ name = "extra_heat", watts = 240.0 }', 5400),
     (19.7, "2", '{ name = "meter_lost" }', 20),
 )
+
+
+_WRITTEN = (ContactorCommanded, LatchesChanged, SelfTestEnded, SessionBegun, SessionEnded)
 
 
 class _Counted:
@@ -63,12 +69,15 @@ class _Counted:
 
 @dataclass(slots=True)
 class _Thread:
-    """Counts what is asked of the ledger."""
+    """Counts what is asked of the ledger, and when beside the signs of life."""
 
+    now_s: Callable[[], float]
     asked: Counter[str] = field(default_factory=Counter)
+    times_s: list[float] = field(default_factory=list)
 
     def post(self, fn: Callable[..., object], *_args: object) -> None:
         self.asked[fn.__name__] += 1
+        self.times_s.append(self.now_s())
 
     def once(self, fn: Callable[..., object], *_args: object) -> None:
         self.asked[fn.__name__] += 1
@@ -77,7 +86,8 @@ class _Thread:
 def day(hours: float = 24.0) -> dict[str, int]:
     """How many commits of each kind of `wear_kinds` such a day has."""
     scenario = loads(_text(hours), source="a day of charging", codes=CATALOGUE)
-    lab, thread = Lab.of(scenario), _Thread()
+    lab = Lab.of(scenario)
+    thread = _Thread(lambda: lab.now_s)
     wall = Wall(wall_at=lambda boot_s: EPOCH + timedelta(seconds=boot_s))
     journal = Journal(
         ledger=cast("Ledger", _Counted()),
@@ -93,7 +103,7 @@ def day(hours: float = 24.0) -> dict[str, int]:
         keeper.tells = []
     driver = _Beating(lab=lab, journal=journal)
     play(scenario, driver)
-    return _kinds(lab, thread.asked, driver.changes, hours)
+    return _kinds(lab, thread, driver.changes, hours)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,13 +140,17 @@ class _Beating:
         return self.lab.observed()
 
 
-def _kinds(lab: Lab, asked: Counter[str], changes: int, hours: float) -> dict[str, int]:
-    effects = Counter(
-        type(effect)
+def _kinds(lab: Lab, thread: _Thread, changes: int, hours: float) -> dict[str, int]:
+    asked = thread.asked
+    told = [
+        (at_s, type(effect))
         for keeper in lab.keepers.values()
-        for _, effect in keeper.tells or ()
-        if not (isinstance(effect, ContactorCommanded) and effect.closed)
-    )
+        for at_s, effect in keeper.tells or ()
+        if isinstance(effect, _WRITTEN)
+        and not (isinstance(effect, ContactorCommanded) and effect.closed)
+    ]
+    effects = Counter(kind for _, kind in told)
+    bursts = {int(at_s // BURST_S) for at_s in (*thread.times_s, *(at_s for at_s, _ in told))}
     billed = [session for keeper in lab.keepers.values() for session in keeper.billed]
     periods = sum(len(session.periods) for session in billed)
     sessions, faults = effects[SessionBegun], asked["raise_fault"] + asked["update_fault"]
@@ -148,12 +162,13 @@ def _kinds(lab: Lab, asked: Counter[str], changes: int, hours: float) -> dict[st
         "acknowledgement": ACKS_OF_STATUS * changes
         + ACKS_OF_SESSION * sessions
         + ACKS_OF_CDR * len(billed)
-        + ACKS_OF_FAULT * faults,
+        + ACKS_OF_FAULT * asked["raise_fault"],
         "fault": faults,
         "status": changes,
         "latches": effects[LatchesChanged],
         "command": sessions + effects[SessionEnded],
         "contactor": effects[ContactorCommanded] + effects[SelfTestEnded],
+        BURSTS: len(bursts),
     }
 
 
@@ -178,6 +193,8 @@ def _text(hours: float) -> str:
         fault = body.replace("{ ", of, 1)
         cleared = body.split(",")[0].rstrip(" }").replace("{ ", of, 1) + " }"
         acts += [(hour * 3600, f"inject = {fault}"), (hour * 3600 + lasts_s, f"clear = {cleared}")]
+        resets = [f'reset = {{ connector = "{n}", by = "service" }}' for n in name or "12"]
+        acts += [(hour * 3600 + lasts_s + REPAIR_S, reset) for reset in resets]
     for at_s, act in sorted(acts):
         if at_s < hours * 3600:
             told.append(f"[[do]]\nat_s = {at_s:.1f}\n{act}")

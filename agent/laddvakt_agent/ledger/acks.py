@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.rows import AckRow
-from laddvakt_agent.ledger.tables import SESSION_KIND
+from laddvakt_agent.ledger.tables import FAULT_KIND, SESSION_KIND
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.uplink.store import Acked
 
-# OCPI SessionStatus of one that will not change any more, as msgspec writes it.
-_FINAL = ('"status":"COMPLETED"', '"status":"INVALID"')
+# What an object's body has that will not change any more, as msgspec writes it.
+_FINAL = {
+    SESSION_KIND: ('"status":"COMPLETED"', '"status":"INVALID"'),  # OCPI SessionStatus
+    FAULT_KIND: ('"cleared_at":',),
+}
 
 
 class LedgerAcks:
@@ -45,8 +48,9 @@ class LedgerAcks:
     async def save(self, kind: str, object_id: str, acked: Acked) -> None:
         """Replace what is kept of one object; on the disk when it returns.
 
-        A running session is reported over and over. The disk has it "in doubt" from its first
-        report to its last and need not know each: after a crash the backend is told all of it.
+        A running session is reported over and over, a standing fault with each change. The disk
+        has them "in doubt" from the first report to the last and need not know each: after a
+        restart the backend is told all of it.
 
         Raises:
             StorageError: the disk does not take it yet; `load` has it all the same.
@@ -54,7 +58,7 @@ class LedgerAcks:
         self._known[kind, object_id] = acked
         written = self._written.get((kind, object_id))
         in_doubt = written is not None and not written.acknowledged
-        if kind == SESSION_KIND and in_doubt and not _final(acked):
+        if kind in _FINAL and in_doubt and not _final(kind, acked):
             return
         self._written[kind, object_id] = acked
         row = AckRow(
@@ -68,9 +72,9 @@ class LedgerAcks:
         await self._thread.persist(self._ledger.save_ack, row)
 
 
-def _final(acked: Acked) -> bool:
-    """Whether the backend has confirmed a session that will not change any more."""
-    return acked.acknowledged and any(status in acked.body for status in _FINAL)
+def _final(kind: str, acked: Acked) -> bool:
+    """Whether the backend has confirmed an object that will not change any more."""
+    return acked.acknowledged and any(word in acked.body for word in _FINAL[kind])
 
 
 def _acked(row: AckRow) -> Acked:

@@ -22,7 +22,7 @@ from laddvakt_agent.ledger.store import STAMP, Store
 KEPT = timedelta(days=400)
 ACK_KEPT = timedelta(days=90)  # no receiver asks for what was settled that long ago
 NEWEST_KEPT = 100  # rows of each class that stay whatever the need
-_LOOKED_AT = 100  # rows of one step
+_LOOKED_AT = 50  # rows of one step: some milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
