@@ -2,57 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-import pytest
-
+from agent.session_desk import SETTLE_S, T0, TOKEN, Desk, metered
 from laddvakt_agent.core import session as core
-from laddvakt_agent.core.inputs import DeviceHealth, Inputs, Role, Sample, Signed
-from laddvakt_agent.published import CdrRecord, TokenRef
-from laddvakt_agent.sessions import CHECKPOINT_S, PATIENCE_S, SETTLE_GRACE_S, Kept, SessionKeeper
-
-T0 = datetime(2027, 1, 1, tzinfo=UTC)
-TOKEN = TokenRef(uid="A", type="RFID", contract_id="C", country_code="SE", party_id="LAD")
-SETTLE_S = 3.0
-TERMS = core.Terms(meter="meter1", settle_s=SETTLE_S)
-LEGAL = core.Terms(meter="meter1", settle_s=SETTLE_S, signed_only=True)
-
-
-@dataclass(slots=True)
-class Desk:
-    """A keeper, what it wrote down, and a meter."""
-
-    saved: list[Kept] = field(default_factory=list)
-    closed: list[tuple[Kept, CdrRecord]] = field(default_factory=list)
-    standing: set[str] = field(default_factory=set)
-    terms: core.Terms = TERMS
-
-    def keeper(self) -> SessionKeeper:
-        return SessionKeeper(
-            connector="1",
-            evse_uid="E1",
-            meter_id="meter1",
-            terms=self.terms,
-            wall_at=lambda s: T0 + timedelta(seconds=s),
-            save=self.saved.append,
-            save_closed=lambda kept, cdr: self.closed.append((kept, cdr)),
-            standing=lambda: self.standing,
-            report_s=60.0,
-        )
-
-
-def metered(
-    wh: float, taken_s: float, *, serial: str | None = None, signed: bool = False
-) -> Inputs:
-    seal = Signed(wh=wh, text=f"OCMF|{wh}|x") if signed else None
-    return Inputs(
-        energy_wh=Sample(value=wh, taken_s=taken_s),
-        signed=None if seal is None else Sample(value=seal, taken_s=taken_s),
-        devices=(
-            DeviceHealth(name="meter1", role=Role.METER, line="l", heard_s=taken_s, serial=serial),
-        ),
-    )
+from laddvakt_agent.core.inputs import Inputs
+from laddvakt_agent.sessions import CHECKPOINT_S, SETTLE_GRACE_S, SessionKeeper
 
 
 def charged(desk: Desk) -> SessionKeeper:
@@ -230,98 +185,3 @@ def test_a_reservation_is_redeemed() -> None:
     assert (cdr.session.reservation, cdr.session.started_at) == ("R1", T0 + timedelta(seconds=40))
     assert (cdr.reserved_s, cdr.parking_s) == (60.0, 10.0)
     assert [p.reserved for p in cdr.session.periods] == [True, False]
-
-
-class TestCalibrationLaw:
-    """Only what the meter signed is billed; the rest ends without a bill, and says so."""
-
-    def charged(self, desk: Desk, *, signed: bool) -> SessionKeeper:
-        keeper = desk.keeper()
-        keeper.begin(TOKEN, "WHITELIST", metered(1000.0, 0.5, signed=signed), 1.0)
-        keeper.observe(metered(1000.0, 1.9), 2.0, closed=True)
-        keeper.observe(metered(1010.0, 19.9), 20.0, closed=True)
-        keeper.end("stopped", 20.0, opened_s=20.0)
-        return keeper
-
-    def test_signed(self) -> None:
-        desk = Desk(terms=LEGAL)
-        keeper = self.charged(desk, signed=True)
-        keeper.observe(metered(1011.0, 23.0, signed=True), 23.0, closed=False)
-        ((_, cdr),) = desk.closed
-        assert (cdr.session.energy_wh, cdr.session.unbilled) == (11.0, None)
-        assert cdr.session.start is not None
-        assert cdr.session.end is not None
-        assert cdr.session.start.signed is not None
-        assert cdr.session.end.signed is not None
-        assert cdr.session.end.signed.text == "OCMF|1011.0|x"
-        assert cdr.remark == "stopped"
-
-    @pytest.mark.parametrize(
-        ("signed", "reason"),
-        [
-            (False, "the meter signed no start value"),
-            (True, "the meter signed no end value"),
-        ],
-        ids=["no start", "no end"],
-    )
-    def test_not_signed(self, signed: bool, reason: str) -> None:
-        """No CDR; the session is told as invalid and written down with the reason."""
-        desk = Desk(terms=LEGAL)
-        keeper = self.charged(desk, signed=signed)
-        assert not keeper.observe(metered(1011.0, 23.0), 23.0, closed=False)
-        assert keeper.observe(metered(1011.0, 30.0), 23.1 + PATIENCE_S, closed=False)
-        assert not desk.closed
-        assert desk.saved[-1].session.unbilled == reason
-        (record,) = keeper.records()
-        assert (record.unbilled, record.energy_wh) == (reason, 11.0)
-        assert record.ended_at == T0 + timedelta(seconds=20)
-
-
-class TestAfterARestart:
-    """What another run left: it goes on, or its last value is awaited a little longer."""
-
-    def left(self, desk: Desk) -> Kept:
-        keeper = desk.keeper()
-        keeper.begin(TOKEN, "WHITELIST", metered(1000.0, 0.5), 1.0)
-        keeper.observe(metered(1000.0, 1.9), 2.0, closed=True)
-        assert keeper.running is not None
-        session = core.inherited(keeper.running.session, 100.0)
-        return Kept(
-            session=session, evse_uid="E1", token=TOKEN, auth_method="WHITELIST",
-            awaited_s=100.0, grace_s=PATIENCE_S,
-        )  # fmt: skip
-
-    def test_the_absence_is_held_back_by_the_station(self) -> None:
-        desk = Desk()
-        keeper = desk.keeper()
-        keeper.resume(self.left(desk), 60.0)
-        keeper.observe(metered(1050.0, 110.0), 110.0, closed=False)
-        keeper.observe(metered(1050.0, 120.0), 120.0, closed=True)
-        assert keeper.running is not None
-        totals = core.totals(keeper.running.session, 130.0)
-        kinds = [(p.kind.value, p.duration_s) for p in totals.periods]
-        assert kinds == [
-            ("vehicle", 1.0), ("charging", 58.0), ("station", 50.0), ("vehicle", 10.0),
-            ("charging", 10.0),
-        ]  # fmt: skip
-        assert totals.energy_wh == 50.0
-
-    def test_it_cannot_have_been_away_before_its_last_period(self) -> None:
-        desk = Desk()
-        keeper = desk.keeper()
-        keeper.resume(self.left(desk), -5.0)
-        assert keeper.running is not None
-        assert [p.start_s for p in keeper.running.session.periods] == [1.0, 2.0]
-
-    def test_one_that_does_not_go_on_waits_for_its_meter(self) -> None:
-        desk = Desk()
-        keeper = desk.keeper()
-        keeper.refuse(self.left(desk), "the agent was away", 50.0, 100.0)
-        keeper.observe(Inputs(), 101.0, closed=False)
-        late_s = 101.0 + SETTLE_S + PATIENCE_S - 1.0
-        keeper.observe(Inputs(), late_s, closed=False)
-        assert not desk.closed
-        keeper.observe(metered(1060.0, late_s), late_s, closed=False)
-        ((_, cdr),) = desk.closed
-        assert (cdr.session.energy_wh, cdr.session.ended_at) == (60.0, T0 + timedelta(seconds=50))
-        assert cdr.remark == "the agent was away; end value late: read 110 s after it was due"
