@@ -59,6 +59,8 @@ class LedgerAcks:
         written = self._written.get((kind, object_id))
         in_doubt = written is not None and not written.acknowledged
         if kind in _FINAL and in_doubt and not _final(kind, acked):
+            # What it is about must be on the disk all the same: an end is told only once billed.
+            await self._thread.call(_nothing)
             return
         self._written[kind, object_id] = acked
         row = AckRow(
@@ -70,6 +72,14 @@ class LedgerAcks:
             location_url=acked.location_url,
         )
         await self._thread.persist(self._ledger.save_ack, row)
+
+
+def _nothing() -> None:
+    """Everything asked for before this has been done."""
+
+
+def _nothing() -> None:
+    """Everything asked for before this has been done."""
 
 
 def _final(kind: str, acked: Acked) -> bool:
