@@ -33,7 +33,7 @@ class Backend:
 
     dice: random.Random
     tick: Callable[[str], None] = lambda point: None
-    posting: Callable[[dict[str, object]], None] = lambda body: None  # a CDR is about to be sent
+    sending: Callable[[str, dict[str, object]], None] = lambda url, body: None
     reachable: bool = True
     lost_share: float = 0.0  # of requests or answers that get lost on the way
     refusals: list[str] = field(default_factory=list)
@@ -107,8 +107,8 @@ class MemoryClient:
     ) -> real.Answer:
         del correlation_id
         backend, what = self.backend, f"{method} {url}"
-        if method == "POST" and body is not None:
-            backend.posting(dict(body))
+        if body is not None:
+            backend.sending(url, dict(body))
         backend.tick(f"send {method}")
         await asyncio.sleep(LATENCY_S)
         if not backend.reachable:

@@ -45,7 +45,7 @@ class Day:
         self.life: Life | None = None
         self.left: tuple[dict[str, bytes], dict[str, bytes]] = ({}, {})
         self.backend.tick = self.promise.tick = self.tick
-        self.backend.posting = lambda body: self.wrong.extend(oracle.may_post(self.promise, body))
+        self.backend.sending = self._sends
 
     def tick(self, at: str) -> None:
         """A point at which the supply may be cut."""
@@ -72,6 +72,9 @@ class Day:
         self.wrong += oracle.agree(life, self.world, self.backend, self.memory)
         await life.end()
         return True
+
+    def _sends(self, url: str, body: dict[str, object]) -> None:
+        self.wrong += oracle.may_tell(self.promise, url, body)
 
     def _closes(self, name: str) -> None:
         assert self.life is not None

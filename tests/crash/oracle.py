@@ -134,11 +134,16 @@ def may_close(life: Life, memory: Memory, promise: Promise, name: str) -> list[s
     return wrong
 
 
-def may_post(promise: Promise, body: dict[str, object]) -> list[str]:
-    """Whether this CDR may be sent: only what the ledger has is told."""
+def may_tell(promise: Promise, url: str, body: dict[str, object]) -> list[str]:
+    """Whether this may be sent: a CDR, or that a session is over, only once the ledger has it."""
+    session = url.rsplit("/", 1)[-1] if body.get("status") == "COMPLETED" else None
+    bills = "session_id" in body and "total_energy" in body
     rows = (promise.kept or {}).get("cdrs", {}).values()
-    known = any(row[0] == body.get("id") for row in rows)
-    return [] if known else [f"CDR {body.get('id')} sent before it was kept"]
+    if bills and not any(row[0] == body.get("id") for row in rows):
+        return [f"CDR {body.get('id')} sent before it was kept"]
+    if session and not any(row[1] == session for row in rows):
+        return [f"end of session {session} told before its bill was kept"]
+    return []
 
 
 def agree(life: Life, world: World, backend: Backend, memory: Memory) -> list[str]:
