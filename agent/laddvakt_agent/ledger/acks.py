@@ -78,10 +78,6 @@ def _nothing() -> None:
     """Everything asked for before this has been done."""
 
 
-def _nothing() -> None:
-    """Everything asked for before this has been done."""
-
-
 def _final(kind: str, acked: Acked) -> bool:
     """Whether the backend has confirmed an object that will not change any more."""
     return acked.acknowledged and any(word in acked.body for word in _FINAL[kind])
