@@ -128,7 +128,7 @@ class World:
             fault_id = self.run.raise_fault()
             self.faults[fault_id] = (self.now, self.run.clock.boot_id)
 
-    def push(self, lost: int, *, asked: bool) -> None:
+    def push(self, lost: int, asked: bool) -> None:
         """The backend is there; so many of its answers are lost."""
         assert self.run.sync._peer is not None
         self.run.sync._peer._asked |= asked
@@ -143,7 +143,7 @@ class World:
             self._judge(bill)
         self.judged = len(self.receiver.bills)
 
-    def restart(self, *, clean: bool, step_s: float) -> None:
+    def restart(self, clean: bool, step_s: float) -> None:
         """The agent alone starts anew; somebody may set the clock meanwhile."""
         self._stop(clean=clean)
         if step_s:
@@ -152,7 +152,7 @@ class World:
         self._pass(5.0)
         self._start()
 
-    def reboot(self, off_s: float, clock: str, *, clean: bool) -> None:
+    def reboot(self, off_s: float, clock: str, clean: bool) -> None:
         """Power was away; `clock`: what the wall clock starts with."""
         self._stop(clean=clean)
         before = self.time.wall()
@@ -164,6 +164,12 @@ class World:
             start = before if clock == "saved" else EPOCH
             self.time.step_wall(start + timedelta(seconds=10.0))
         self._start()
+
+    def brief(self, off_s: float, clock: str) -> None:
+        """… between two synchronisations."""
+        self.sync()
+        self.reboot(off_s, clock, False)
+        self.sync()
 
     # What must be true
 
@@ -287,6 +293,6 @@ def settled(world: World) -> None:
         world.session()
     for _ in range(3):
         world.wait(SETTLE_S + 40.0)
-    world.push(0, asked=True)
-    world.push(0, asked=True)
+    world.push(0, True)
+    world.push(0, True)
     assert {bill["session_id"] for bill in world.receiver.bills} == set(world.sessions)
