@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 
 from laddvakt_agent.core import session as core
@@ -179,7 +180,7 @@ class Journal:
 
     def _kept(self, row: SessionRow) -> Kept:
         """A session from the ledger; of another boot, moved by what is known of the clocks."""
-        now_s, session = self.now_s(), to_session(row)
+        now_s, session = self.now_s(), _session_of(row)
         moved = from_text(row.moved, row.boot_id)
         if row.boot_id == self.boot_id:
             session = core.inherited(session, now_s)
@@ -255,6 +256,15 @@ class Journal:
             return self.wall.at(boot_s)
         boot = self.ledger.times.boot(boot_id)
         return None if boot is None else boot.at(boot_s)
+
+
+def _session_of(row: SessionRow) -> core.Session:
+    """Rubbish in one row keeps no agent from starting: the registers still give the energy."""
+    try:
+        return to_session(row)
+    except msgspec.DecodeError as error:
+        log.error("session_half_readable", session=row.id, error=str(error), effect="no periods")
+        return to_session(replace(row, periods="[]", core=None))
 
 
 def _done() -> None:

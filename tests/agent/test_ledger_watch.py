@@ -169,6 +169,8 @@ async def test_a_ledger_with_a_row_of_rubbish_comes_home_all_the_same(
         station.parts.watch.set_durable()
         await turn(station)
         assert all(guard.durable for guard in station.parts.watch.guards.values())
+        (kept,) = station.guard("1").keeper.ending
+        assert (kept.session.id, kept.session.start_wh) == ("rubbish", session_row().start_wh)
 
 
 async def test_a_folder_that_stays_away_changes_nothing(
