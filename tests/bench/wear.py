@@ -39,6 +39,15 @@ DAY_S = 86_400.0
 COUNTED = {
     "heartbeat": 288,
     "telemetry": 96,
+    "session": 89,
+    "bill": 16,
+    "acknowledgement": 198,
+    "fault": 26,
+    "status": 41,
+    "latches": 15,
+    "command": 32,
+    "contactor": 25,
+    BURSTS: 41,
 }
 _numbers = itertools.count(WARM)  # of commits: no row is written twice
 ALONE = ("heartbeat", "telemetry", "five_minutes")
