@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -43,7 +44,10 @@ def main() -> int:
     if given.point is not None:
         verdicts = played(names[0], given.seed, lambda ticks: ticks == given.point, break_it)
     else:
-        verdicts = list(campaign(names, given.points, given.seed, break_it))
+        verdicts = []
+        with contextlib.suppress(KeyboardInterrupt):  # told is what there is by then
+            for verdict in campaign(names, given.points, given.seed, break_it):
+                verdicts.append(verdict)
     rows = report(verdicts, time.monotonic() - started_s)
     wrong = [asdict(verdict) for verdict in verdicts if verdict.wrong]
     results = [row.as_dict() for row in rows]

@@ -117,9 +117,14 @@ def played(
         _send(writing, json.dumps([asdict(verdict) for verdict in verdicts]))
         os._exit(0)
     os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read()
-    os.waitpid(pid, 0)
+    try:
+        with os.fdopen(reading, "rb") as pipe:
+            said = pipe.read()
+    except KeyboardInterrupt:
+        os.kill(pid, signal.SIGTERM)
+        raise
+    finally:
+        os.waitpid(pid, 0)
     return [Verdict(**verdict) for verdict in json.loads(said)]
 
 
