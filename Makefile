@@ -5,9 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.laddvakt-ready
 YEARS ?= 1000
 SCENARIOS ?= tests/scenarios
+POINTS ?= 2000
+KILLS ?= 0
+SEED ?= 1
 EXPLORE := tests/agent/core/test_core_exploration.py
 
-.PHONY: demo test check bench bench-long bench-healing bench-diagnosis clean fuzz
+.PHONY: demo test check bench bench-long bench-healing bench-diagnosis crash clean fuzz
 
 demo: $(STAMP)
 	@echo "== demo: simulated charger, agent and backend, three processes, about 100 s"
@@ -45,6 +48,11 @@ bench-healing: $(STAMP)
 bench-diagnosis: $(STAMP)
 	@echo "== bench-diagnosis: labelled scenarios below $(SCENARIOS), in virtual time" >&2
 	@PYTHONPATH=tests $(BIN)/python -m bench.diagnosis $(SCENARIOS)
+
+crash: $(STAMP)
+	@echo "== crash: $(POINTS) points in virtual time; KILLS=200 also kills the real agent" >&2
+	@PYTHONPATH=tests $(BIN)/python -m crash --points $(POINTS) --seed $(SEED)
+	@test $(KILLS) -eq 0 || PYTHONPATH=tests $(BIN)/python -m crash.kills --kills $(KILLS) --seed $(SEED)
 
 fuzz: $(STAMP)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \
