@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.ledger.filled import spoil
 from agent.ledger.samples import WALL, cdr_of, ended, fault_row, open_ledger, session_row
-from agent.ledger.test_renewal import spoil
 from agent.station_kit import Bench, bench
 from laddvakt_agent.clock import FakeTime
 from laddvakt_agent.ledger import AckRow, CommandRow, Ledger, files

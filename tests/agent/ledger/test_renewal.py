@@ -1,18 +1,15 @@
-"""A ledger whose file breaks, goes, or comes back goes on without a restart, with all it held."""
+"""A ledger whose file breaks or goes under way goes on in a new one, with all it held."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from agent.ledger.filled import content, fill, folder_gone, spoil
 from agent.ledger.samples import (
-    TOKEN,
     WALL,
     cdr_of,
     ended,
@@ -21,98 +18,13 @@ from agent.ledger.samples import (
     open_ledger,
     session_row,
 )
-from laddvakt_agent.clock import Clock, FakeTime
+from laddvakt_agent.clock import FakeTime
 from laddvakt_agent.ledger import (
-    AckRow,
-    CommandRow,
     Ledger,
     LedgerInUse,
-    NewerSchema,
-    StorageError,
-    StorageKind,
     aside,
-    files,
-)
-from laddvakt_agent.ledger.rows import (
-    ClockStepRow,
-    ContactorRow,
-    IntervalRow,
-    SecurityRow,
-    SelfTestRow,
 )
 from laddvakt_agent.published import CdrRecord
-
-PAGE = 4096
-BOOT = FakeTime().boot_id()
-
-
-def interval(status: str, at_s: float) -> IntervalRow:
-    return IntervalRow(
-        evse_uid="E1",
-        status=status,
-        cause_class="own",
-        begun_boot_id=BOOT,
-        begun_s=at_s,
-        begun_wall=WALL,
-        connector="1",
-    )
-
-
-def fill(ledger: Ledger, mark: str = "") -> None:
-    """A row in every table."""
-    row = ended(session_row(f"{mark}billed"))
-    ledger.close_session_with_cdr(row, cdr_of(row, f"{mark}c"))
-    ledger.save_session(session_row(f"{mark}running"))
-    ledger.raise_fault(fault_row(f"{mark}stands"))
-    ledger.raise_fault(fault_row(f"{mark}over"))
-    ledger.clear_fault(f"{mark}over", at_s=130.0, at_wall=WALL)
-    ledger.change_status([interval("AVAILABLE", 101.0)])
-    ledger.change_status([interval("CHARGING", 102.0)])
-    ledger.save_latches("1", (latch(),), 100.0)
-    ledger.add_command(
-        CommandRow(source="local", who=mark, verb="out", outcome="done", at_s=103.0, at_wall=WALL)
-    )
-    ledger.save_ack(
-        AckRow(
-            kind="session", object_id=f"{mark}x", last_updated=WALL, body="{}", acknowledged=True
-        )
-    )
-    ledger.add_self_test(
-        SelfTestRow(
-            connector="1", test="residual", passed=True, detail=mark, at_s=103.0, at_wall=WALL
-        )
-    )
-    ledger.save_contactor(
-        ContactorRow(connector=f"{mark}1", operations=7, load_openings=1, motion="{}")
-    )
-    ledger.security.add(
-        SecurityRow(
-            category="access", event="login", source="local", who=mark, detail="", result="done",
-            boot_id=BOOT, clock_state="synced", at_s=103.0, at_wall=WALL,
-        )
-    )  # fmt: skip
-    ledger.times.add_step(
-        ClockStepRow(boot_id=BOOT, at_s=103.0, from_wall=WALL, to_wall=WALL, clock_state="synced")
-    )
-    ledger.retention.note({"commands": 3})
-
-
-def content(ledger: Ledger) -> dict[str, set[tuple[object, ...]]]:
-    """Every row of every table, but what each write moves on."""
-    tables = [
-        str(record["name"])
-        for record in ledger._store.read(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta'"
-        )
-    ]
-    changing = {"runs": {"last_s", "last_wall"}, "latches": {"w_seq"}}
-    return {
-        table: {
-            tuple(value for name, value in dict(row).items() if name not in changing.get(table, ()))
-            for row in ledger._store.read(f"SELECT * FROM {table}")
-        }
-        for table in tables
-    }
 
 
 @pytest.fixture
@@ -140,16 +52,12 @@ def _replaced(path: Path) -> None:
     path.write_bytes(b"somebody else's")
 
 
-def _folder_gone(path: Path) -> None:
-    path.parent.rename(path.parent.with_name(f"{path.parent.name}-elsewhere"))
-
-
 GONE: dict[str, tuple[Callable[[Path], None], str]] = {
     "the file": (_unlinked, "ledger.db was deleted under way"),
     "with its log": (_with_its_log, "ledger.db was deleted under way"),
     "the log alone": (_log_only, "ledger.db-wal was deleted under way"),
     "another in its place": (_replaced, "ledger.db was replaced by another file under way"),
-    "the whole folder": (_folder_gone, "ledger.db was deleted under way"),
+    "the whole folder": (folder_gone, "ledger.db was deleted under way"),
 }
 
 
@@ -192,19 +100,6 @@ def test_a_backup_put_in_its_place_adds_what_it_alone_knows(ledger: Ledger, tmp_
     assert set(lost) <= {"runs"}
     assert ledger.security.verify().whole
     ledger.close()
-
-
-def spoil(path: Path, table: str) -> None:
-    """Rubbish over a table's first page, on the disk and out of every cache."""
-    with closing(sqlite3.connect(path)) as connection:
-        query = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
-        ((page,),) = connection.execute(query, (table,))
-        connection.execute("UPDATE runs SET ended = ended")
-        connection.commit()
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    with path.open("r+b") as file:
-        file.seek((page - 1) * PAGE)
-        file.write(b"\xa5" * PAGE)
 
 
 TABLES = (
@@ -281,170 +176,3 @@ def test_what_memory_still_knows_is_written_again(ledger: Ledger, tmp_path: Path
 def _bill(session_id: str) -> CdrRecord:
     row = ended(session_row(session_id))
     return cdr_of(row, session_id)
-
-
-def _refuse(*_: object) -> Path:
-    raise StorageError(StorageKind.FULL, Path("ledger.db.new"), "no")
-
-
-def test_without_room_for_a_new_file_the_open_one_goes_on(
-    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is moved before the new file stands; later it succeeds."""
-    (tmp_path / "ledger.db").unlink()
-    with monkeypatch.context() as patch:
-        patch.setattr(files, "create_copy", _refuse)
-        with pytest.raises(StorageError):
-            ledger.renewal.renew("gone", damaged=False)
-    ledger.save_session(session_row("meanwhile"))
-    ledger.renewal.renew("gone", damaged=False)
-    assert {row.id for row in ledger.open_sessions()} == {"running", "meanwhile"}
-    ledger.close()
-
-
-def test_a_disk_that_goes_in_the_midst_of_it_leaves_a_ledger_in_memory(
-    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It comes home when the disk is back, and finds what was copied."""
-    (tmp_path / "ledger.db").unlink()
-    with monkeypatch.context() as patch:
-        patch.setattr(files, "connect", _refuse_named(files.connect))
-        with pytest.raises(StorageError):
-            ledger.renewal.renew("gone", damaged=False)
-    assert _on_disk(ledger) is False
-    ledger.raise_fault(fault_row("meanwhile"))
-    ledger.renewal.come_home()
-    assert _on_disk(ledger)
-    assert {row.id for row in ledger.open_faults()} == {"stands", "meanwhile"}
-    assert {cdr.id for cdr in ledger.cdrs()} == {"c"}
-    ledger.close()
-
-
-def _on_disk(ledger: Ledger) -> bool:
-    return ledger.renewal.on_disk
-
-
-def _refuse_named(
-    connect: Callable[[Path], sqlite3.Connection],
-) -> Callable[[Path], sqlite3.Connection]:
-    def refusing(path: Path) -> sqlite3.Connection:
-        if path.name == files.NAME:
-            raise sqlite3.OperationalError("disk I/O error")
-        return connect(path)
-
-    return refusing
-
-
-def test_another_agent_in_the_new_folder_is_not_disturbed(ledger: Ledger, tmp_path: Path) -> None:
-    _folder_gone(tmp_path / "ledger.db")
-    other = open_ledger(tmp_path, FakeTime())
-    with pytest.raises(LedgerInUse):
-        ledger.renewal.renew("gone", damaged=False)
-    other.raise_fault(fault_row("theirs"))
-    other.close()
-    ledger.close()
-
-
-@pytest.mark.parametrize("found", [True, False], ids=["a ledger is found", "an empty disk"])
-def test_a_ledger_in_memory_comes_home(tmp_path: Path, *, found: bool) -> None:
-    """What the disk knew and what happened without it stand there together."""
-    time = FakeTime()
-    if found:
-        before = open_ledger(tmp_path, time)
-        fill(before, "old ")
-        before._store.close()  # killed
-        assert before.renewal.lock is not None
-        os.close(before.renewal.lock)
-    time.advance(60.0)
-    clock = Clock(time)
-    ledger = Ledger.without_disk(tmp_path, boot=clock.boot(), clock=clock)
-    time.advance(60.0)
-    assert _on_disk(ledger) is False
-    ledger.change_status([interval("AVAILABLE", 170.0)])
-    ledger.raise_fault(fault_row("f"))
-    ledger.change_status([interval("INOPERATIVE", 180.0)])
-    ledger.renewal.come_home()
-    assert _on_disk(ledger)
-    assert ledger.unclean is found
-    assert "f" in {row.id for row in ledger.open_faults()}
-    newest = [row.status for row in ledger.intervals("E1")]
-    assert newest[:2] == ["INOPERATIVE", "AVAILABLE"]
-    if found:
-        assert newest[-2:] == ["CHARGING", "AVAILABLE"]
-        assert "UNKNOWN" in newest
-        assert {row.id for row in ledger.open_sessions()} == {"old running"}
-        assert {cdr.id for cdr in ledger.cdrs()} == {"old c"}
-        assert ledger.load_latches() == ({"1": (latch(),)}, False)
-    rows = ledger.intervals("E1")
-    assert [row.evse_uid for row in rows if row.ended_s is None] == ["E1"]
-    ledger.close()
-
-
-def test_a_newer_ledger_on_the_disk_leaves_the_other_in_memory(tmp_path: Path) -> None:
-    open_ledger(tmp_path, FakeTime()).close()
-    clock = Clock(FakeTime())
-    ledger = Ledger.without_disk(tmp_path, boot=clock.boot(), clock=clock)
-    ledger.raise_fault(fault_row("f"))
-    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
-        connection.execute("PRAGMA user_version = 99")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    with pytest.raises(NewerSchema):
-        ledger.renewal.come_home()
-    assert not ledger.renewal.on_disk
-    assert [row.id for row in ledger.open_faults()] == ["f"]
-    ledger.close()
-
-
-MOVES = ("list", "ledger", "log", "new")
-
-
-@pytest.mark.parametrize("cut_after", MOVES)
-def test_a_power_cut_between_the_renames_loses_nothing(tmp_path: Path, cut_after: str) -> None:
-    """Whoever starts next goes on where this one was cut off."""
-    ledger = open_ledger(tmp_path, FakeTime())
-    fill(ledger)
-    path, names = tmp_path / "ledger.db", ("ledger.db", "ledger.db-wal")
-    kept = {name: (tmp_path / name).read_bytes() for name in names}
-    ledger.close()
-    for name, raw in kept.items():  # as after a power cut: much of it only in the log
-        (tmp_path / name).write_bytes(raw)
-    path.with_name("ledger.db-shm").unlink(missing_ok=True)
-    target = tmp_path / "ledger.db.damaged-20270101T120000Z"
-    reached = MOVES.index(cut_after)
-    (tmp_path / "ledger.db.salvage").write_text(f"{target.name}\n")
-    if reached >= 1:
-        path.rename(target)
-    if reached >= 2:
-        (tmp_path / "ledger.db-wal").rename(tmp_path / f"{target.name}-wal")
-    if reached >= 3:
-        files.put_in_place(tmp_path, files.create(tmp_path))
-    again = open_ledger(tmp_path, FakeTime())
-    assert {row.id for row in again.open_sessions()} == {"running"}
-    assert {cdr.id for cdr in again.cdrs()} == {"c"}
-    assert again.unclean
-    assert aside.due(path) == ()
-    again.close()
-
-
-def test_a_log_without_its_ledger_is_not_played_into_a_new_one(tmp_path: Path) -> None:
-    ledger = open_ledger(tmp_path, FakeTime())
-    fill(ledger)
-    log = (tmp_path / "ledger.db-wal").read_bytes()
-    ledger.close()
-    (tmp_path / "ledger.db").unlink()
-    (tmp_path / "ledger.db-wal").write_bytes(log)
-    again = open_ledger(tmp_path, FakeTime())
-    assert again.open_sessions() == ()
-    again.raise_fault(fault_row("f"))
-    again.close()
-    assert [p.read_bytes() for p in tmp_path.glob("ledger.db.damaged-*-wal")] == [log]
-
-
-def test_the_token_of_a_session_survives_salvage(ledger: Ledger, tmp_path: Path) -> None:
-    """JSON columns come over as they are."""
-    spoil(tmp_path / "ledger.db", "acks")
-    ledger.renewal.renew("page 7", damaged=True)
-    session = ledger.session("running")
-    assert session is not None
-    assert session.token == TOKEN
-    ledger.close()
