@@ -175,7 +175,7 @@ class Run:
         """Tell everything that is pending, as the lanes do."""
         assert self.sync._peer is not None
         self.sync.offer(self.station())
-        if self.sync._peer.held:
+        if self.sync._held():
             return
         pushes = Pushes(self.sync._settings, self.sync._book, receiver, _ToldTime(self.clock))
         for kind in Kind:

@@ -60,6 +60,7 @@ def test_a_story_of_the_clock(moves: list[Move]) -> None:
     _live(moves)
 
 
+@pytest.mark.timeout(60 + EXAMPLES)
 @settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
 )

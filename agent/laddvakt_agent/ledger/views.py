@@ -16,7 +16,6 @@ _FIRST_RELEASE = "2026-11-01"  # no clock that says earlier was ever right
 
 # (table, its columns of CLOCK_BOOTTIME seconds with the column naming their boot, …)
 _TIMED: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    ("sessions", (("boot_id", "begun_s"), ("boot_id", "ended_s"))),
     ("faults", (("boot_id", "since_s"), ("w_boot_id", "cleared_s"))),
     ("intervals", (("begun_boot_id", "begun_s"), ("ended_boot_id", "ended_s"))),
     ("cdrs", (("w_boot_id", "w_s"),)),
@@ -108,4 +107,30 @@ def _corrected(table: str, instants: tuple[tuple[str, str], ...]) -> str:
     return f"CREATE VIEW {table}_corrected AS SELECT {chosen}\nFROM {table}\n{joins};\n"
 
 
-VIEWS = _BOOTS + "".join(_corrected(table, instants) for table, instants in _TIMED)
+# A session that outlived a boot has its seconds moved into the next one's: `moved` says by how
+# much. Its beginning is the first boot's, and so is an end before second 0 the last one's.
+_SESSIONS = """
+CREATE VIEW sessions_corrected AS
+WITH placed AS (
+    SELECT sessions.*,
+        CASE WHEN json_extract(moved, '$.into') = boot_id
+            THEN json_extract(moved, '$.moved[0].boot_id') END AS first_boot,
+        json_extract(moved, '$.moved[0].shift_s') AS first_shift_s,
+        CASE WHEN json_extract(moved, '$.into') = boot_id AND ended_s <= 0.0
+            THEN json_extract(moved, '$.moved[#-1].boot_id') END AS last_boot,
+        json_extract(moved, '$.moved[#-1].shift_s') AS last_shift_s
+    FROM sessions
+)
+SELECT placed.*,
+    strftime('%Y-%m-%dT%H:%M:%fZ', begun.zero + begun_s
+        - CASE WHEN first_boot IS NULL THEN 0.0 ELSE first_shift_s END, 'unixepoch') AS begun_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', ended.zero + ended_s
+        - CASE WHEN last_boot IS NULL THEN 0.0 ELSE last_shift_s END, 'unixepoch') AS ended_at,
+    begun.exactness AS boot_exactness,
+    ended.exactness AS ended_exactness
+FROM placed
+    LEFT JOIN boots AS begun ON begun.boot_id = coalesce(first_boot, placed.boot_id)
+    LEFT JOIN boots AS ended ON ended.boot_id = coalesce(last_boot, placed.boot_id);
+"""
+
+VIEWS = _BOOTS + _SESSIONS + "".join(_corrected(table, instants) for table, instants in _TIMED)
