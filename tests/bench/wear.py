@@ -41,7 +41,7 @@ COUNTED = {
     "telemetry": 96,
     "session": 89,
     "bill": 16,
-    "acknowledgement": 198,
+    "acknowledgement": 164,
     "fault": 26,
     "status": 41,
     "latches": 15,
