@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ def main() -> int:
     except Unavailable as error:
         sys.stderr.write(f"crash: {error}\n")
         return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # tells what there is by then
     started_s = time.monotonic()
     names = given.story or list(stories.names())
     break_it = MUTANTS[given.mutant] if given.mutant else _leave_whole
@@ -102,6 +104,10 @@ def campaign(
                 f"crash: {name} {seed + rounds}: {len(verdicts) - 1} points, {wrong} wrong;"
                 f" {told} of {points}\n"
             )
+            for verdict in verdicts:
+                if verdict.wrong:
+                    first = verdict.wrong[0].strip().splitlines()[-1]
+                    sys.stderr.write(f"crash:   point {verdict.point}, {verdict.how}: {first}\n")
             yield from verdicts
             if told >= points:
                 return

@@ -106,6 +106,7 @@ def played(
     pid = os.fork()
     if pid == 0:
         os.close(reading)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         try:
             prepare()
             with _scratch() as base:
