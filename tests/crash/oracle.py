@@ -29,7 +29,10 @@ _TIMES = frozenset(
     {"last_updated", "start_date_time", "end_date_time", "charging_periods"}
 )  # the backend has them corrected
 RAMP_S = 10.0  # an ended session's current may take so long to fall
-ALREADY = "is already here"  # the first one's answer was lost; what lies there is compared
+REPEATED = (  # its answer was lost, it is told again; what lies there is compared in the end
+    "is already here",
+    "the session is COMPLETED, it may not be modified",
+)
 Latches = tuple[Latch, ...]
 _LATCH_FILES = ("latches.a", "latches.b")
 
@@ -162,7 +165,7 @@ def agree(life: Life, world: World, backend: Backend, memory: Memory) -> list[st
     wrong += _faults(life, backend) + _statuses(life, backend)
     chain = life.ledger.security.verify()
     wrong += [] if chain.whole else [f"security log: {chain}"]
-    refusals = [text for text in backend.refusals if ALREADY not in text]
+    refusals = [text for text in backend.refusals if not any(word in text for word in REPEATED)]
     return wrong + [f"refused by the backend: {text}" for text in refusals] + life.errors
 
 
