@@ -4,70 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.core.core_world import ONE
-from agent.ledger.samples import latch, open_ledger
+from agent.ledger.latch_kit import NEW, OLD, copy_in, ledger_row, put, put_body, saved
+from agent.ledger.older import DATA
+from agent.ledger.samples import open_ledger
 from laddvakt_agent.clock import Clock, FakeTime
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.faults.rules import Act
-from laddvakt_agent.core.model import Latch
-from laddvakt_agent.ledger import Ledger, NewerSchema, read_latches
-from laddvakt_agent.ledger.latches import Copy, LatchFiles, decode, encode, look_at
+from laddvakt_agent.ledger import Ledger, read_latches
+from laddvakt_agent.ledger.latches import LatchFiles, encode, look_at
 
-DATA = Path(__file__).parents[2] / "data" / "ledger"
-NEW, OLD = latch("contactor_welded"), latch("meter_implausible")
 NOBODY = 65534
-
-
-def _saved(directory: Path) -> None:
-    """The ledger and `latches.a` hold NEW (sequence 2), `latches.b` holds OLD (sequence 1)."""
-    ledger = open_ledger(directory, FakeTime())
-    ledger.save_latches("1", (OLD,), 100.0)
-    ledger.save_latches("1", (NEW,), 101.0)
-    ledger.close()
-
-
-def _copy(path: Path) -> Copy:
-    copy = decode(path.read_bytes(), path)
-    assert copy is not None
-    return copy
-
-
-def _put(path: Path, like: Path, *latches: Latch, sequence: int) -> None:
-    """A whole copy as this version writes it."""
-    copy = _copy(like)
-    connectors = {"1": replace(copy.connectors["1"], latches=latches)}
-    path.write_bytes(encode(replace(copy, sequence=sequence, connectors=connectors)))
-
-
-def _put_body(path: Path, body: object, *, readable_from: int) -> None:
-    """A whole copy as some other version writes it."""
-    raw = json.dumps(body).encode()
-    header = f"laddvakt-latches {readable_from} {zlib.crc32(raw):08x} {len(raw)}\n"
-    path.write_bytes(header.encode() + raw)
-
-
-def _ledger_row(directory: Path, copy: str | None) -> None:
-    with closing(sqlite3.connect(directory / "ledger.db")) as connection, connection:
-        if copy is None:
-            connection.execute("DELETE FROM latches")
-        else:
-            connection.execute("UPDATE latches SET copy = ?", (copy,))
 
 
 def _tear(*names: str) -> Callable[[Path], None]:
     def tear(directory: Path) -> None:
         for name in names:
             if name == "ledger.db":
-                _ledger_row(directory, "laddvakt-latches 1 00000000 99\n{")
+                ledger_row(directory, "laddvakt-latches 1 00000000 99\n{")
             else:
                 path = directory / name
                 path.write_bytes(path.read_bytes()[:-9])
@@ -79,7 +40,7 @@ def _remove(*names: str) -> Callable[[Path], None]:
     def remove(directory: Path) -> None:
         for name in names:
             if name == "ledger.db":
-                _ledger_row(directory, None)
+                ledger_row(directory, None)
             else:
                 (directory / name).unlink()
 
@@ -99,34 +60,34 @@ def _older_version(sequence: int) -> Callable[[Path], None]:
     body = json.loads((DATA / "latches_of_format_1").read_bytes().partition(b"\n")[2])
 
     def put(directory: Path) -> None:
-        _put_body(directory / "latches.b", body | {"sequence": sequence}, readable_from=1)
+        put_body(directory / "latches.b", body | {"sequence": sequence}, readable_from=1)
 
     return put
 
 
 def _files_newer(directory: Path) -> None:
     a = directory / "latches.a"
-    _put(directory / "latches.b", a, OLD, NEW, sequence=3)
+    put(directory / "latches.b", a, OLD, NEW, sequence=3)
 
 
 def _ledger_newer(directory: Path) -> None:
     a = directory / "latches.a"
-    copy = replace(_copy(a), sequence=8)
-    _ledger_row(directory, encode(copy).decode())
-    _put(a, a, OLD, sequence=2)
+    copy = replace(copy_in(a), sequence=8)
+    ledger_row(directory, encode(copy).decode())
+    put(a, a, OLD, sequence=2)
 
 
 def _equal(directory: Path) -> None:
     """Brought together by hand: the same sequence, one forgot a lock-out."""
     a = directory / "latches.a"
-    _put(directory / "latches.b", a, replace(NEW, locked_out=False, active=False), sequence=2)
-    _put(a, a, NEW, sequence=2)
-    _ledger_row(directory, (directory / "latches.b").read_bytes().decode())
+    put(directory / "latches.b", a, replace(NEW, locked_out=False, active=False), sequence=2)
+    put(a, a, NEW, sequence=2)
+    ledger_row(directory, (directory / "latches.b").read_bytes().decode())
 
 
 def _leftover(directory: Path) -> None:
     """Cut off before the rename: nobody was promised it."""
-    _put(directory / "latches.b.new", directory / "latches.a", OLD, NEW, sequence=3)
+    put(directory / "latches.b.new", directory / "latches.a", OLD, NEW, sequence=3)
 
 
 def _folder(*names: str) -> Callable[[Path], None]:
@@ -190,7 +151,7 @@ def test_what_is_loaded_and_which_fault_stands(
     aside: tuple[str, ...],
 ) -> None:
     """And again the next time: what the first start found and mended changes no answer."""
-    _saved(tmp_path)
+    saved(tmp_path)
     prepare(tmp_path)
     for _ in range(2):
         assert _loaded(tmp_path) == (codes, lost)
@@ -210,7 +171,7 @@ def _loaded(directory: Path) -> tuple[tuple[str, ...], bool]:
 
 
 def test_lost_latches_trip_until_somebody_looked(tmp_path: Path) -> None:
-    _saved(tmp_path)
+    saved(tmp_path)
     _tear("latches.a", "latches.b", "ledger.db")(tmp_path)
     ledger = open_ledger(tmp_path, FakeTime())
     latches, lost = ledger.load_latches()
@@ -218,74 +179,6 @@ def test_lost_latches_trip_until_somebody_looked(tmp_path: Path) -> None:
     connector = machine.initial(ONE, latches.get("1", ()), 100.0, latches_lost=lost)
     (fault,) = machine.active_faults(connector)
     assert (fault.code, fault.act) == ("latches_lost", Act.TRIP)
-
-
-NEWER_BODY = {
-    "sequence": 9,
-    "format": 7,
-    "signature": "not known here",
-    "connectors": {
-        "1": {
-            "boot_id": "00000000-0000-4000-8000-000000000001",
-            "at_s": 100.0,
-            "at_wall": "2027-01-01T12:00:00Z",
-            "clock_state": "by_satellite",
-            "tilt": 3,
-            "latches": [
-                {
-                    "code": "flux_too_high", "subject": "1", "locked_out": False, "active": True,
-                    "act": 9, "colour": "red",
-                },
-            ],
-        },
-    },
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("readable_from", [1, 2])
-def test_a_newer_versions_copy_that_says_it_can_be_read(tmp_path: Path, readable_from: int) -> None:
-    """After a roll-back: unknown fields are left alone, unknown words count as the strictest."""
-    _saved(tmp_path)
-    _put_body(tmp_path / "latches.b", NEWER_BODY, readable_from=readable_from)
-    ledger = open_ledger(tmp_path, FakeTime())
-    latches, lost = ledger.load_latches()
-    ledger.close()
-    (found,) = latches["1"]
-    assert (found.code, found.act, lost) == ("flux_too_high", None, False)
-    (fault,) = machine.active_faults(machine.initial(ONE, latches["1"], 100.0))
-    assert fault.act is Act.TRIP
-
-
-@pytest.mark.parametrize("name", ["latches.a", "latches.b", "ledger.db"])
-def test_a_copy_only_a_newer_version_can_read_stops_the_start(tmp_path: Path, name: str) -> None:
-    _saved(tmp_path)
-    newer = tmp_path / "newer"
-    _put_body(newer, NEWER_BODY, readable_from=3)
-    if name == "ledger.db":
-        _ledger_row(tmp_path, newer.read_text())
-    else:
-        (tmp_path / name).write_bytes(newer.read_bytes())
-    before = _bytes_of_latches(tmp_path)
-    with pytest.raises(NewerSchema, match=r"format 3, known up to 2.*install that version again"):
-        open_ledger(tmp_path, FakeTime())
-    assert _bytes_of_latches(tmp_path) == before
-
-
-def _bytes_of_latches(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in directory.glob("latches.*")}
-
-
-def test_what_is_written_now_an_older_version_reads(tmp_path: Path) -> None:
-    """Its reader took header number 1 and these words, and left alone what else there was."""
-    _saved(tmp_path)
-    older = json.loads((DATA / "latches_of_format_1").read_bytes().partition(b"\n")[2])
-    header, _, body = (tmp_path / "latches.a").read_bytes().partition(b"\n")
-    assert header.decode().split()[:2] == ["laddvakt-latches", "1"]
-    now = json.loads(body)
-    assert older.keys() <= now.keys()
-    assert older["connectors"]["1"].keys() <= now["connectors"]["1"].keys()
-    (told,) = now["connectors"]["1"]["latches"]
-    assert older["connectors"]["1"]["latches"][0].keys() <= told.keys()
 
 
 @contextmanager
@@ -302,7 +195,7 @@ def _as_nobody() -> Iterator[None]:
 
 
 def test_a_file_without_permission_leaves_the_other_its_worth(tmp_path: Path) -> None:
-    _saved(tmp_path)
+    saved(tmp_path)
     for parent in (tmp_path, *tmp_path.parents[:2]):
         parent.chmod(0o755)
     (tmp_path / "latches.b").chmod(0o644)
@@ -315,8 +208,8 @@ def test_a_file_without_permission_leaves_the_other_its_worth(tmp_path: Path) ->
 
 def test_after_a_loss_no_older_copy_comes_back(tmp_path: Path) -> None:
     """The disk with a much later copy was away; what was saved meanwhile is the newest."""
-    _saved(tmp_path)
-    _put(tmp_path / "latches.a", tmp_path / "latches.a", OLD, sequence=200)
+    saved(tmp_path)
+    put(tmp_path / "latches.a", tmp_path / "latches.a", OLD, sequence=200)
     (tmp_path / "latches.a").rename(tmp_path / "kept")
     _remove("latches.b", "ledger.db")(tmp_path)
     clock = Clock(FakeTime())
