@@ -10,7 +10,7 @@ import pytest
 
 from agent.uplink.uplink_kit import T0, cdr, finished, station
 from laddvakt_agent.ledger.clock_book import BootTime, Exactness
-from laddvakt_agent.moved import bases, from_text, moved_on, to_text
+from laddvakt_agent.moved import Moved, bases, from_text, moved_on, to_text
 from laddvakt_agent.published import CdrRecord, SessionRecord, TimeBasis
 from laddvakt_agent.retime import INEXACT, Retimer
 from laddvakt_agent.wall import Wall
