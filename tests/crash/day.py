@@ -80,6 +80,7 @@ class Day:
         assert self.life is not None
         wrong = oracle.may_close(self.life, self.memory, self.promise, name)
         self.wrong += [text for text in wrong if text not in self.wrong]
+        self.tick("hold")
 
     def _watch_latches(self, life: Life) -> None:
         """Note what the core asks to be kept, and what it is told is kept."""

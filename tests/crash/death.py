@@ -19,6 +19,11 @@ from crash.world import Event, World
 from hal.virtual.loop import VirtualLoop
 
 SECOND_SHARE = 0.15  # of the children die once more while they recover
+LONG_S, LONG_SHARE = 1200.0, 0.15  # longer than any session is kept
+SHORT_S: tuple[Callable[[random.Random], float], ...] = (
+    lambda dice: dice.uniform(0.5, 4.0),  # systemd starts it anew
+    lambda dice: dice.uniform(1.0, 40.0),
+)
 LOOPS: list[VirtualLoop] = []  # of every life in this process, the newest last
 
 
@@ -84,12 +89,12 @@ def _fall(day: Day, verdict: Verdict, dice: random.Random) -> None:
         (folder / "state" / name).write_bytes(data)
     if cut:
         world.powered_off()
-        off_s = dice.choice((dice.uniform(3.0, 30.0), dice.uniform(3.0, 30.0), 1200.0))
+        off_s = LONG_S if dice.random() < LONG_SHARE else dice.uniform(3.0, 30.0)
     else:
         for name, data in day.left[1].items():
             (folder / "run" / name).write_bytes(data)
         world.killed()
-        off_s = dice.choice((dice.uniform(1.0, 4.0), dice.uniform(1.0, 40.0), 1200.0))
+        off_s = LONG_S if dice.random() < LONG_SHARE else dice.choice(SHORT_S)(dice)
     verdict.off_s += off_s
     world.advance(here_s + off_s)
     if cut:

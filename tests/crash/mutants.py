@@ -17,7 +17,6 @@ from pathlib import Path
 from crash.promise import Connection
 from laddvakt_agent.journal import Journal
 from laddvakt_agent.ledger import latches
-from laddvakt_agent.ledger.store import Parameters, Store
 from laddvakt_agent.published import CdrRecord
 from laddvakt_agent.sessions import Kept
 from laddvakt_agent.uplink.book import Book, Entry
@@ -68,20 +67,6 @@ def _keep(
     journal.publish_cdr = publish
 
 
-def status_in_two_commits() -> None:
-    """One status ends in a commit of its own, before the next begins."""
-    real = Store.execute
-
-    def execute(self: Store, sql: str, parameters: Parameters = ()) -> sqlite3.Cursor:
-        cursor = real(self, sql, parameters)
-        if sql.startswith("UPDATE intervals SET ended"):
-            real(self, "COMMIT")
-            real(self, "BEGIN IMMEDIATE")
-        return cursor
-
-    Store.execute = execute  # type: ignore[method-assign]
-
-
 def settled_twice() -> None:
     """A session is billed again under another id."""
     real = Journal.session_closed
@@ -91,15 +76,6 @@ def settled_twice() -> None:
         self.publish_cdr(replace(cdr, id=f"{cdr.id[:34]}-2"))
 
     Journal.session_closed = closed  # type: ignore[method-assign]
-
-
-def closed_before_it_is_kept() -> None:
-    """The contactor does not wait for the disk."""
-
-    async def flushed(self: Journal) -> None:
-        del self
-
-    Journal.flushed = flushed  # type: ignore[method-assign]
 
 
 def confirmed_before_it_is_sent() -> None:
@@ -120,9 +96,7 @@ MUTANTS: Mapping[str, Callable[[], None]] = {
         synchronous_off,
         latch_file_not_synced,
         cdr_told_before_it_is_kept,
-        status_in_two_commits,
         settled_twice,
-        closed_before_it_is_kept,
         confirmed_before_it_is_sent,
     )
 }
