@@ -173,7 +173,7 @@ def _take_over(
     Their last value is awaited from now on: the meter was not read while the agent was away.
     """
     for kept in inherited:
-        if found is not None and kept is found.kept:
+        if found is not None and kept.session.id == found.kept.session.id:
             _settle_or_prove(guard, found, now_s)
         elif kept.session.ended_s is None:
             guard.keeper.refuse(kept, "another session began after it", last_read_s(kept), now_s)
