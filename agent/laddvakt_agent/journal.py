@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -42,6 +43,7 @@ class Journal:
     publish_cdr: Callable[[CdrRecord], None]
     unsaved: dict[str, tuple[SessionRow, CdrRecord]] = field(default_factory=dict)
     unsaved_rows: dict[str, SessionRow] = field(default_factory=dict)
+    _rows: threading.Lock = field(default_factory=threading.Lock)  # guards `unsaved_rows`
     _known_faults: dict[str, FaultRow] = field(default_factory=dict)  # as last written
     _late_faults: dict[str, FaultRow] = field(default_factory=dict)  # of new evidence alone
 
@@ -55,14 +57,13 @@ class Journal:
 
     def session(self, kept: Kept) -> None:
         """Begin, checkpoint or end of a session: kept in memory until the disk has it."""
-        row = self._session_row(kept)
-        self.unsaved_rows[row.id] = row
-        self.thread.post(self._save, row)
+        self._offer(self._session_row(kept))
 
     def session_closed(self, kept: Kept, cdr: CdrRecord) -> None:
         """A settled session and its CDR: kept in memory too until the disk has them."""
         row = self._session_row(kept)
-        self.unsaved_rows.pop(row.id, None)
+        with self._rows:
+            self.unsaved_rows.pop(row.id, None)
         self.unsaved[cdr.id] = (row, cdr)
         self.publish_cdr(cdr)
         self.retry_unsaved()
@@ -77,8 +78,11 @@ class Journal:
     def heartbeat(self, kept: list[Kept]) -> None:
         """A sign of life with the open sessions' meter values: one commit for all."""
         rows = tuple(self._session_row(part) for part in kept)
-        for row in self._late_faults.values():
-            self.thread.post(self.ledger.update_fault, row)
+        for row in rows:
+            if row.id in self.unsaved_rows:  # else the older one would be written after this
+                self._offer(row)
+        for fault in self._late_faults.values():
+            self.thread.post(self.ledger.update_fault, fault)
         self._late_faults.clear()
         now_s = self.now_s()
         self.thread.once(self.ledger.heartbeat, now_s, self.wall.at(now_s), rows)
@@ -157,10 +161,18 @@ class Journal:
         rows = [self.ledger.session(session_id) for session_id in session_ids]
         return tuple(self._kept(row) for row in rows if row is not None and row.unbilled)
 
+    def _offer(self, row: SessionRow) -> None:
+        with self._rows:
+            self.unsaved_rows[row.id] = row
+        self.thread.post(self._save, row)
+
     def _save(self, row: SessionRow) -> None:
-        if self.unsaved_rows.get(row.id) is row:  # else a newer one is on its way
-            self.ledger.save_session(row)
-            self.unsaved_rows.pop(row.id, None)
+        if self.unsaved_rows.get(row.id) is not row:
+            return  # a newer one is on its way
+        self.ledger.save_session(row)
+        with self._rows:  # while the disk was busy a newer one may have taken its place
+            if self.unsaved_rows.get(row.id) is row:
+                del self.unsaved_rows[row.id]
 
     def _close(self, row: SessionRow, cdr: CdrRecord) -> None:
         self.ledger.close_session_with_cdr(row, cdr)
