@@ -177,12 +177,24 @@ class LedgerWatch:
         self._inherit_faults(found.faults)
         for name, guard in self.guards.items():
             guard.in_service = guard.in_service and name not in found.out_of_service
-            for kept in found.sessions.get(name, ()):
-                _inherit_session(guard, kept, self.now_s())
+            self._inherit_sessions(guard, found.sessions.get(name, ()))
         self.came_home(found.acks)
         known = {cdr.id for cdr in self.publisher.cdrs}
         self.publisher.cdrs.extend(cdr for cdr in found.cdrs if cdr.id not in known)
         self.set_durable()
+
+    def _inherit_sessions(self, guard: Guard, found: tuple[Kept, ...]) -> None:
+        """Those of this run are not found: the disk has an older state of them, which it gets anew.
+
+        Settled from that state as well, a session would be billed while it goes on.
+        """
+        own = _unbilled(guard)
+        known = {kept.session.id for kept in own} | {told.id for told in guard.keeper.recent}
+        for kept in own:
+            self.journal.session(kept)
+        for kept in found:
+            if kept.session.id not in known:
+                _inherit_session(guard, kept, self.now_s())
 
     def _inherit_faults(self, entries: tuple[Entry, ...]) -> None:
         """What stood before goes on under its id, unless the same has been raised anew since."""

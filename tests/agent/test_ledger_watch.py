@@ -11,6 +11,7 @@ import pytest
 from agent.ledger.filled import spoil
 from agent.ledger.samples import WALL, cdr_of, ended, fault_row, open_ledger, session_row
 from agent.station_kit import Bench, bench
+from agent.test_restart import TOKEN, metered
 from laddvakt_agent.clock import FakeTime
 from laddvakt_agent.ledger import AckRow, CommandRow, Ledger, files
 from laddvakt_agent.ledger.errors import StorageError, StorageKind
@@ -155,6 +156,36 @@ async def test_a_disk_that_returns_brings_back_what_it_held(
         await turn(station)
         assert {row.id for row in watch.ledger.open_faults()} == {"before", now_id}
         assert (tmp_path / "state" / "ledger.db-wal").exists()
+
+
+async def test_a_session_of_this_run_is_not_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger was lost under way, and comes home with the session that runs: it goes on once."""
+
+    def refuse(directory: Path, _new: Path) -> None:
+        raise StorageError(StorageKind.FULL, directory / "ledger.db.new", "no room")
+
+    async with bench(tmp_path) as station:
+        watch, keeper = station.parts.watch, station.guard("1").keeper
+        now_s = station.clock.now_s()
+        keeper.begin(TOKEN, "WHITELIST", metered(1000.0, now_s), now_s)
+        await turn(station)
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "put_in_place", refuse)
+            (tmp_path / "state" / "ledger.db").unlink()
+            await turn(station)
+        assert not watch.ledger.renewal.on_disk
+        keeper.observe(metered(1000.0, now_s + 1.0), now_s + 1.0, closed=True)
+        await turn(station)
+        watch._again_s = 0.0
+        await turn(station)
+        assert watch.ledger.renewal.on_disk
+        assert keeper.running is not None
+        assert not keeper.ending
+        (row,) = watch.ledger.open_sessions()
+        assert (row.id, row.ended_s) == (keeper.running.session.id, None)
+        assert '"charging":true' in row.periods
 
 
 async def test_a_ledger_with_a_row_of_rubbish_comes_home_all_the_same(
