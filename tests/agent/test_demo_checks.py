@@ -305,8 +305,11 @@ def noise(seen: Seen) -> None:
     seen.noise_changes = 1
 
 
-def refused(seen: Seen) -> None:
-    seen.received.append({"at_s": 70.0, "module": "sessions", "status_code": 2001})
+def answered(method: str, http_status: int, status_code: int) -> Mutation:
+    """One more request that the backend answered so."""
+    request = {"at_s": 70.0, "module": "sessions", "method": method}
+    answer = {"http_status": http_status, "status_code": status_code}
+    return lambda seen: seen.received.append(request | answer)
 
 
 def late_reply_shown(seen: Seen) -> None:
@@ -347,7 +350,9 @@ BROKEN: tuple[tuple[str, str, Mutation], ...] = (
         "one",
         both(add_told((36.0, "2", "INOPERATIVE")), said_twice(2, "INOPERATIVE")),
     ),
-    ("rejected_by_backend", "one", refused),
+    ("rejected_by_backend", "one", answered("PUT", 200, 2001)),
+    ("rejected_by_backend", "a change of nothing", answered("PATCH", 404, 2001)),
+    ("rejected_by_backend", "a bad question", answered("GET", 200, 2001)),
     ("statuses_in_order_1", "swapped", swap_history("1")),
     ("statuses_in_order_2", "swapped", swap_history("2")),
     ("statuses_in_order_1", "invented", add_told((3.0, "1", "RESERVED"))),
@@ -378,6 +383,13 @@ BROKEN: tuple[tuple[str, str, Mutation], ...] = (
 
 def test_a_good_day_passes_every_check() -> None:
     assert failed(good()) == []
+
+
+def test_a_question_about_what_is_not_there_yet_is_no_rejection() -> None:
+    """HTTP 404 is how OCPI answers it: so the agent asks for the time before its first PUT."""
+    seen = good()
+    answered("GET", 404, 2001)(seen)
+    assert failed(seen) == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from laddvakt_agent.demo import wire
 from laddvakt_agent.demo.check import Check, at_most, between_ms, equal
@@ -65,7 +65,7 @@ def backend(seen: Seen) -> Iterator[Check]:
         unit="statuses",
     )
     yield equal("pushes_of_the_unchanged", len(others), 0, "statuses")
-    rejected = [r for r in seen.received if r.get("status_code") not in (1000, None)]
+    rejected = [r for r in seen.received if _rejected(r)]
     yield equal("rejected_by_backend", len(rejected), 0, "requests")
     for evse in ("DEMO1-1", "DEMO1-2"):
         got = [status for _, status in statuses(seen.received, evse)]
@@ -88,6 +88,13 @@ def first_fault(seen: Seen, code: str) -> float | None:
         and body.get("code") == code
     ]
     return min(times, default=None)
+
+
+def _rejected(request: Mapping[str, object]) -> bool:
+    """Whether it was refused; a question about what is not there yet is answered with HTTP 404."""
+    if request.get("method") == "GET" and request.get("http_status") == 404:
+        return False
+    return request.get("status_code") not in (1000, None)
 
 
 def _said(seen: Seen, evse_uid: str) -> list[str]:
