@@ -166,11 +166,16 @@ class Book:
     def unsent(self, entry: Entry, before: Acked | None, told: Content | None) -> None:
         """Take `sending` back: there was no connection, so nothing arrived.
 
-        The store goes on saying "in doubt" and knows the `last_updated` used: both are safe.
+        The store goes on saying "in doubt" and knows the `last_updated` used: both are safe. A
+        CDR's body binds only once it may have arrived: until then its times may be corrected.
         """
         entry.told = told
-        if before is not None and entry.acked is not None:
-            entry.acked = replace(entry.acked, acknowledged=before.acknowledged)
+        if entry.acked is None:
+            return
+        if before is None:
+            entry.acked = replace(entry.acked, body="")
+        else:
+            entry.acked = replace(entry.acked, acknowledged=before.acknowledged, body=before.body)
 
     async def outrun(self, entry: Entry, last_updated: datetime) -> None:
         """The receiver has a younger object, say from before our memory was lost: go past it."""

@@ -302,6 +302,25 @@ async def test_a_cdr_stays_until_it_is_acknowledged(answers: list[Answer | Uplin
     assert script.bodies == [CDR]
 
 
+async def test_a_cdr_that_never_left_is_told_with_what_was_learnt_since() -> None:
+    """Nobody was reached, then the clock was set right: the old times bind nobody."""
+    store = MemoryStore()
+    book = make_book(store)
+    entry = want(book, Kind.CDR, "c-1", CDR)
+    for _ in range(3):
+        with pytest.raises(Unreachable):
+            await pushes(book, Script(Unreachable("no route"))).push(entry)
+    assert store.saves == 1, "an outage must not wear the disk"
+    corrected = {**CDR, "start_date_time": "2027-03-01T15:00:00.000Z"}
+    want(book, Kind.CDR, "c-1", corrected)
+    script = Script(Unanswered("late"), OK)
+    with pytest.raises(Unanswered):
+        await pushes(book, script).push(entry)
+    want(book, Kind.CDR, "c-1", CDR)
+    await pushes(book, script).push(entry)
+    assert script.bodies == [corrected, corrected], "what may have arrived stays as it was"
+
+
 async def test_a_cdr_in_doubt_is_looked_for_where_it_was_promised() -> None:
     """HTTP 500 with a place: the place is asked before anything is sent again."""
     book = make_book()
