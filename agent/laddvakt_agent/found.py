@@ -92,7 +92,7 @@ class Finder:
         left_open = [kept for kept in inherited if kept.session.ended_s is None]
         if not left_open:
             return None
-        found = self._claimed(part, left_open[-1])
+        found = self._claimed(part, settings, left_open[-1])
         found.judge(settings, Life(), Inputs(), self.clock.now_s())
         return found
 
@@ -109,7 +109,7 @@ class Finder:
             party_id=station.party_id,
         )
 
-    def _claimed(self, part: ConnectorConfig, kept: Kept) -> Found:
+    def _claimed(self, part: ConnectorConfig, settings: Settings, kept: Kept) -> Found:
         sign, session = self.ledger.last_sign(kept.session.id), kept.session
         alive_s, same_boot = self._alive_s(sign)
         claim = Claim(
@@ -121,7 +121,7 @@ class Finder:
             withdrawn=self._withdrawn(kept),
             lock_keeps=part.lock_keeps_place,
             meter_serial=session.serial,
-            last_wh=session.last_wh,
+            last_wh=core_session.shown_wh(session, settings.meter_rollover_wh),
         )
         return Found(kept=kept, claim=claim, sign=sign, clock=self.clock)
 

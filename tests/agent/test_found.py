@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -17,7 +18,7 @@ from laddvakt_agent.cli.run import profile
 from laddvakt_agent.clock import Clock, FakeTime
 from laddvakt_agent.config import Config, ConfigError, parse
 from laddvakt_agent.core import session as core
-from laddvakt_agent.core.inputs import Inputs
+from laddvakt_agent.core.inputs import Inputs, Pilot, Sample
 from laddvakt_agent.core.life.state import Life
 from laddvakt_agent.core.resume import Answer
 from laddvakt_agent.core.settings import Settings
@@ -51,10 +52,16 @@ def watched(directory: Path, time: FakeTime) -> None:
     ledger.close()
 
 
-def find(directory: Path, time: FakeTime, ledger: Ledger, *, alive_run: int = 0) -> Found:
+SESSION = core.Session(id="s1", connector="1", begun_s=100.0, periods=())
+
+
+def find(
+    directory: Path, time: FakeTime, ledger: Ledger, *, alive_run: int = 0,
+    session: core.Session = SESSION, settings: Settings = SETTINGS,
+) -> Found:  # fmt: skip
     clock = Clock(time)
     kept = Kept(
-        session=core.Session(id="s1", connector="1", begun_s=100.0, periods=()),
+        session=session,
         evse_uid="E",
         token=TOKEN,
         auth_method="WHITELIST",
@@ -62,7 +69,7 @@ def find(directory: Path, time: FakeTime, ledger: Ledger, *, alive_run: int = 0)
     alive = AliveFile(path=directory / "api.alive", boot_id=clock.boot_id, run=lambda: alive_run)
     config = configured(directory)
     finder = Finder(config=config, clock=clock, alive=alive, ledger=ledger.found)
-    found = finder.find(config.connector[0], SETTINGS, (kept,))
+    found = finder.find(config.connector[0], settings, (kept,))
     assert found is not None
     return found
 
@@ -199,6 +206,27 @@ def test_a_stop_by_hand(
         )
     )  # fmt: skip
     assert ledger.found.stopped("s1") is stopped
+    ledger.close()
+
+
+def test_a_register_that_began_anew_is_compared_with_what_it_showed(tmp_path: Path) -> None:
+    """Not with what was counted in all: by that the same meter would always be behind."""
+    time = FakeTime()
+    watched(tmp_path, time)
+    restart(time)
+    ledger = open_ledger(tmp_path, time)
+    last = core.MeterValue(wh=1_200_000.0, taken_s=110.0)
+    settings = replace(SETTINGS, meter_rollover_wh=1e6, meter_name="meter1")
+    turned = replace(SESSION, turns=1, last=last)
+    found = find(tmp_path, time, ledger, session=turned, settings=settings)
+    assert found.claim.last_wh == 200_000.0
+    now_s = time.boot_s()
+    read = Inputs(
+        pilot=Sample(value=Pilot.C, taken_s=now_s), energy_wh=Sample(value=2e5 + 1, taken_s=now_s)
+    )
+    assert found.judge(settings, Life(), read, now_s).answer is Answer.PROVED
+    less = replace(read, energy_wh=Sample(value=2e5 - 1, taken_s=now_s))
+    assert "is behind" in found.judge(settings, Life(), less, now_s).why
     ledger.close()
 
 

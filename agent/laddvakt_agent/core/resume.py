@@ -52,7 +52,7 @@ class Claim:
     withdrawn: str = ""  # why its authorisation does not stand any longer
     lock_keeps: bool = False  # the lock keeps its place without supply
     meter_serial: str | None = None  # of the meter that it was begun with
-    last_wh: float | None = None  # the last register value that was written down
+    last_wh: float | None = None  # the last value written down, as the register showed it
 
 
 def judge(settings: Settings, life: Life, claim: Claim, inputs: Inputs, now_s: float) -> Verdict:

@@ -222,3 +222,13 @@ class TestSigned:
         case = begun(serial="A", signed_wh=5000.0).see(110.0, 1.0, serial="B", signed_wh=5020.0)
         assert case.session.sealed is None
         assert case.see(111.0, 5000.0, PARKED, serial="A").session.last_wh == 5000.0
+
+
+def test_a_counted_value_can_be_compared_with_the_register_again() -> None:
+    """Over its end the register shows less than was counted."""
+    case = begun(999_990.0, terms=replace(TERMS, rollover_wh=1e6)).see(110.0, 999_990.0, CHARGING)
+    session = case.see(120.0, 5.0, CHARGING).session
+    assert session.last_wh == 1_000_005.0
+    assert sessions.shown_wh(session, 1e6) == 5.0
+    assert sessions.shown_wh(session, None) == 1_000_005.0
+    assert sessions.shown_wh(begun(None).session, 1e6) is None

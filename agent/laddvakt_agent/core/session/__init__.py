@@ -11,7 +11,7 @@ from laddvakt_agent.core.session.model import (
     Session,
 )
 from laddvakt_agent.core.session.moving import inherited, not_after, shift
-from laddvakt_agent.core.session.registers import START_MAX_AGE_S
+from laddvakt_agent.core.session.registers import START_MAX_AGE_S, shown_wh
 from laddvakt_agent.core.session.settling import settle
 from laddvakt_agent.core.session.sums import PeriodTotal, Totals, totals
 from laddvakt_agent.core.session.terms import Shown, Terms, kind_of, look, settle_after_s, terms_of
@@ -39,6 +39,7 @@ __all__ = [
     "settle",
     "settle_after_s",
     "shift",
+    "shown_wh",
     "terms_of",
     "totals",
 ]

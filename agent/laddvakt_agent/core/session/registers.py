@@ -28,6 +28,13 @@ def read(session: Session, shown: Shown, terms: Terms, now_s: float) -> Session:
     return _sealed(_register(session, shown.energy, terms, now_s), shown.signed, terms, now_s)
 
 
+def shown_wh(session: Session, width_wh: float | None) -> float | None:
+    """The newest believed value as the register itself showed it; `width_wh`: its range."""
+    if session.last is None or width_wh is None:
+        return session.last_wh
+    return session.last.wh - session.turns * width_wh
+
+
 def _of_meter(session: Session, serial: str | None) -> Session:
     if serial is None:
         return session
