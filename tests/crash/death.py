@@ -110,9 +110,7 @@ def _boot(day: Day, dice: random.Random) -> None:
     world.reboot(clock_kept=kept and world.dials.synced)
     if not world.dials.synced:
         at_s = world.now_s + dice.uniform(15.0, 60.0)
-        world.events = sorted(
-            [*world.events, Event(at_s=at_s, act=World.sync_clock)], key=lambda event: event.at_s
-        )
+        world.add(Event(at_s=at_s, act=World.sync_clock))
     world.advance(world.now_s + dice.uniform(8.0, 15.0))
 
 

@@ -152,14 +152,14 @@ def _by_hand(dice: random.Random) -> Events:
 
 
 def _other_vehicle(dice: random.Random) -> Events:
-    """One goes and another comes at once: nobody may pay for the next one's energy."""
+    """At a cable without a lock one goes and another comes: nobody pays for the next one."""
     gone_s = dice.uniform(25.0, 30.0)
     return [
-        (4.0, plug("1", _vehicle(dice))),
-        (7.0, ask("1", "start")),
-        (gone_s, unplug("1")),
-        (gone_s + dice.uniform(3.0, 6.0), plug("1", _vehicle(dice))),
-        (gone_s + 40.0, unplug("1")),
+        (4.0, plug("2", _vehicle(dice))),
+        (7.0, ask("2", "start")),
+        (gone_s, unplug("2")),
+        (gone_s + dice.uniform(31.0, 36.0), plug("2", _vehicle(dice))),
+        (gone_s + 70.0, unplug("2")),
     ]
 
 
@@ -174,5 +174,5 @@ _STORIES: Mapping[str, tuple[int, bool, Callable[[random.Random], Events]]] = {
     "two": (2, False, _two),
     "clock": (1, True, _clock),
     "by_hand": (1, False, _by_hand),
-    "other_vehicle": (1, False, _other_vehicle),
+    "other_vehicle": (2, False, _other_vehicle),
 }

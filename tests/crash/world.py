@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from lab.acts import inject
-from laddvakt_sim.charger import Charger
+from laddvakt_sim.charger import Charger, LockedError
 from laddvakt_sim.plant.words import VehicleSpec
 
 EPOCH = datetime(2027, 3, 1, 8, tzinfo=UTC)
@@ -80,6 +80,10 @@ class World:
         self.away = False
 
     # Time
+
+    def add(self, event: Event) -> None:
+        """Something more will happen."""
+        self.events = sorted([*self.events, event], key=lambda one: one.at_s)
 
     def advance(self, to_s: float) -> None:
         """Let everything happen until then, in order."""
@@ -219,8 +223,17 @@ def plug(name: str, spec: VehicleSpec | None = None) -> Act:
 
 
 def unplug(name: str) -> Act:
-    """It goes."""
-    return lambda world: world.charger.unplug(name, world.now_s, force=True)
+    """It goes as soon as it can: whose plug is held shows the card again, and waits."""
+
+    def act(world: World) -> None:
+        try:
+            world.charger.unplug(name, world.now_s)
+        except LockedError:
+            if not any(asked.connector == name for asked in world.asked):
+                world.ask(name, "stop", within_s=12.0)
+            world.add(Event(at_s=world.now_s + 2.0, act=act))
+
+    return act
 
 
 def ask(name: str, verb: str, within_s: float = 60.0, **body: str) -> Act:
