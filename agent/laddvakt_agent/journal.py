@@ -24,7 +24,7 @@ from laddvakt_agent.session_rows import to_row, to_session
 from laddvakt_agent.sessions import PATIENCE_S, Kept
 from laddvakt_agent.wall import Wall
 
-MOST_COMMANDS = 10_000  # searched at the start for who is out of service
+MOST_COMMANDS = 10_000  # searched at the start for who is out of service, or in maintenance
 FLUSH_TIMEOUT_S = 1.0  # a slow disk delays a closing by this much, never an opening
 
 log = structlog.get_logger()
@@ -134,11 +134,11 @@ class Journal:
 
     def out_of_service(self) -> frozenset[str]:
         """The connectors somebody took out of service and nobody put back."""
-        last: dict[str, str] = {}
-        for row in self.ledger.commands(MOST_COMMANDS):  # newest first
-            if row.verb in ("out", "in") and row.outcome == "done" and row.connector:
-                last.setdefault(row.connector, row.verb)
-        return frozenset(connector for connector, verb in last.items() if verb == "out")
+        return self._left("out", "in")
+
+    def in_maintenance(self) -> frozenset[str]:
+        """The connectors whose maintenance somebody began and nobody ended."""
+        return self._left("maintenance", "normal")
 
     def inherited_faults(self) -> tuple[Entry, ...]:
         """The faults that stood when the agent last stopped."""
@@ -160,6 +160,14 @@ class Journal:
         """Those of these sessions for which there is never a bill."""
         rows = [self.ledger.session(session_id) for session_id in session_ids]
         return tuple(self._kept(row) for row in rows if row is not None and row.unbilled)
+
+    def _left(self, begun: str, over: str) -> frozenset[str]:
+        """The connectors of which the last word of these two was the first."""
+        last: dict[str, str] = {}
+        for row in self.ledger.commands(MOST_COMMANDS):  # newest first
+            if row.verb in (begun, over) and row.outcome == "done" and row.connector:
+                last.setdefault(row.connector, row.verb)
+        return frozenset(connector for connector, verb in last.items() if verb == begun)
 
     def _offer(self, row: SessionRow) -> None:
         with self._rows:

@@ -41,6 +41,7 @@ class _Found:
     sessions: Mapping[str, tuple[Kept, ...]] = field(default_factory=dict)
     faults: tuple[Entry, ...] = ()
     out_of_service: frozenset[str] = frozenset()
+    in_maintenance: frozenset[str] = frozenset()
     cdrs: tuple[CdrRecord, ...] = ()
     acks: tuple[AckRow, ...] = ()
 
@@ -128,6 +129,7 @@ class LedgerWatch:
             sessions={name: self.journal.inherited_sessions(name) for name in self.guards},
             faults=self.journal.inherited_faults(),
             out_of_service=self.journal.out_of_service(),
+            in_maintenance=self.journal.in_maintenance(),
             cdrs=self.ledger.cdrs(unacknowledged_only=True),
             acks=self.ledger.acks(),
         )
@@ -157,10 +159,10 @@ class LedgerWatch:
         for guard in self.guards.values():
             for kept in _unbilled(guard):
                 self.journal.session(kept)
-            if not guard.in_service:
+            for verb in _left_by_hand(guard):
                 self.journal.command(
                     who="agent",
-                    verb="out",
+                    verb=verb,
                     connector=guard.settings.connector,
                     detail="still so when the ledger was renewed",
                     outcome="done",
@@ -177,6 +179,7 @@ class LedgerWatch:
         self._inherit_faults(found.faults)
         for name, guard in self.guards.items():
             guard.in_service = guard.in_service and name not in found.out_of_service
+            guard.maintenance = guard.maintenance or name in found.in_maintenance
             self._inherit_sessions(guard, found.sessions.get(name, ()))
         self.came_home(found.acks)
         known = {cdr.id for cdr in self.publisher.cdrs}
@@ -216,6 +219,12 @@ def _unbilled(guard: Guard) -> tuple[Kept, ...]:
     """The running session, the one found and not yet proved, and those that settle."""
     kept = (guard.keeper.running, guard.found.kept if guard.found is not None else None)
     return (*(one for one in kept if one is not None), *guard.keeper.ending)
+
+
+def _left_by_hand(guard: Guard) -> tuple[str, ...]:
+    """What a person asked for that lasts until it is taken back."""
+    lasting = (("out", not guard.in_service), ("maintenance", guard.maintenance))
+    return tuple(verb for verb, holds in lasting if holds)
 
 
 def _inherit_session(guard: Guard, kept: Kept, now_s: float) -> None:

@@ -92,6 +92,8 @@ class Workshop:
         }
         for name in self.journal.out_of_service() & guards.keys():
             guards[name].in_service = False
+        for name in self.journal.in_maintenance() & guards.keys():
+            guards[name].maintenance = True
         unfinished.restore(self.journal, self.book, [guard.keeper for guard in guards.values()])
         for name, guard in guards.items():
             for fault in machine.active_faults(guard.connector):

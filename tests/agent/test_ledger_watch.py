@@ -57,6 +57,7 @@ async def test_a_broken_page_under_way_costs_nothing_that_stands(
         ledger = station.parts.watch.ledger
         spoil(tmp_path / "state" / "ledger.db", table)
         station.ask("1", "out")
+        station.ask("1", "maintenance")
         station.parts.publisher.statuses.write_again()
         station.stand("2", "meter_lost")
         await turn(station)
@@ -66,6 +67,7 @@ async def test_a_broken_page_under_way_costs_nothing_that_stands(
         assert faults[fault_id] == "contactor_welded"
         assert set(faults.values()) == {"contactor_welded", "meter_lost"}
         assert station.parts.journal.out_of_service() == {"1", "2"}
+        assert station.parts.journal.in_maintenance() == {"1"}
         for guard in station.parts.supervisor.guards.values():
             running = [row for row in ledger.intervals(guard.evse_uid) if row.ended_s is None]
             assert len(running) == 1
@@ -120,12 +122,13 @@ def _left_behind(directory: Path) -> None:
     ledger.save_ack(
         AckRow(kind="cdr", object_id="sent", last_updated=WALL, body="", acknowledged=False)
     )
-    ledger.add_command(
-        CommandRow(
-            source="local", who="0", verb="out", connector="2", outcome="done", at_s=1.0,
-            at_wall=WALL,
-        )
-    )  # fmt: skip
+    for verb in ("out", "maintenance"):
+        ledger.add_command(
+            CommandRow(
+                source="local", who="0", verb=verb, connector="2", outcome="done", at_s=1.0,
+                at_wall=WALL,
+            )
+        )  # fmt: skip
     ledger.close()
 
 
@@ -152,6 +155,7 @@ async def test_a_disk_that_returns_brings_back_what_it_held(
         assert [cdr.id for cdr in publisher.cdrs] == ["unsent"]
         assert acks == ["sent"]
         assert [guard.in_service for guard in watch.guards.values()] == [True, False]
+        assert [guard.maintenance for guard in watch.guards.values()] == [False, True]
         assert publisher.book.entries["meter_lost", "meter1"].id == "before"
         await turn(station)
         assert {row.id for row in watch.ledger.open_faults()} == {"before", now_id}

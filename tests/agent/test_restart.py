@@ -306,6 +306,20 @@ async def test_an_end_the_backend_never_heard_of_is_told_again(tmp_path: Path) -
         assert left not in {record.id for record in b.parts.publisher.station().sessions}
 
 
+async def test_a_maintenance_stays_so(tmp_path: Path) -> None:
+    """An agent that is restarted meanwhile must not call the open door a fault."""
+    async with bench(tmp_path) as b:
+        b.ask("2", "maintenance")
+        b.ask("2", "out")
+        await b.parts.journal.thread.call(lambda: None)
+    async with bench(tmp_path) as b:
+        assert [b.guard(name).wishes().maintenance for name in ("1", "2")] == [False, True]
+        b.ask("2", "normal")
+        await b.parts.journal.thread.call(lambda: None)
+    async with bench(tmp_path) as b:
+        assert (b.guard("2").maintenance, b.guard("2").in_service) == (False, False)
+
+
 async def test_out_of_service_stays_so(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         b.ask("2", "out")

@@ -1,9 +1,10 @@
 """What leaves the ledger, and when: settled and confirmed things, once they are old or in need.
 
 Never goes: a session that is not billed and confirmed, signed meter data, a status interval, a
-standing fault, the last word on whether a connector is in service. The security log keeps its own
-measure. Ages come from times that are surely right alone: however late a row may have been
-written and however early it may be now, see `ages`. In need the rows' order counts instead.
+standing fault, the last word on whether a connector is in service or in maintenance. The security
+log keeps its own measure. Ages come from times that are surely right alone: however late a row may
+have been written and however early it may be now, see `ages`. In need the rows' order counts
+instead.
 
 A call of `step` looks at a few rows and writes at most once; without anything to drop it writes
 nothing. What went is counted in `dropped`, in the same transaction.
@@ -49,9 +50,13 @@ _IN_DOUBT = (
 )
 _OF_SESSION = "(SELECT id FROM sessions WHERE rowid = :row)"
 _CDR_OF_SESSION = f"(SELECT id FROM cdrs WHERE session_id = {_OF_SESSION})"
+_LAST_WORD_OF = (
+    "(verb IN {verbs} AND outcome = 'done' AND number = (SELECT max(number) FROM commands c"
+    " WHERE c.connector IS commands.connector AND c.verb IN {verbs} AND c.outcome = 'done'))"
+)
 _LAST_WORD = (
-    "(verb IN ('in', 'out') AND outcome = 'done' AND number = (SELECT max(number) FROM commands c"
-    " WHERE c.connector IS commands.connector AND c.verb IN ('in', 'out') AND c.outcome = 'done'))"
+    f"({_LAST_WORD_OF.format(verbs=('in', 'out'))}"
+    f" OR {_LAST_WORD_OF.format(verbs=('maintenance', 'normal'))})"
 )
 _OPEN = "NOT EXISTS (SELECT 1 FROM cdrs WHERE session_id = sessions.id)"
 

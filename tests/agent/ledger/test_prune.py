@@ -143,7 +143,7 @@ def test_what_is_old_goes_and_is_counted(tmp_path: Path) -> None:
         ledger.raise_fault(fault_row("stands"))
         ledger.raise_fault(fault_row("over"))
         ledger.clear_fault("over", at_s=130.0, at_wall=WALL)
-        for verb in ("out", "in", "out", "start"):
+        for verb in ("out", "maintenance", "in", "out", "start"):
             ledger.add_command(
                 CommandRow(
                     source="local", who="uid 0", verb=verb, connector="1", outcome="done",
@@ -156,7 +156,7 @@ def test_what_is_old_goes_and_is_counted(tmp_path: Path) -> None:
     assert left(tmp_path, "sessions", "id") == ["unsent", "signed"]
     assert [row.id for row in ledger.open_faults()] == ["stands"]
     assert [row.id for row in ledger.faults()] == ["stands"]
-    assert [row.verb for row in ledger.commands()] == ["out"]  # the last word on its service
+    assert [row.verb for row in ledger.commands()] == ["out", "maintenance"]  # the last words
     assert {name: dropped[name] for name in ("sessions", "cleared_faults", "commands")} == {
         "sessions": 1, "cleared_faults": 1, "commands": 3,
     }  # fmt: skip
