@@ -42,6 +42,18 @@ class Link:
     untrusted: bool = False  # … because its certificate could not be verified
     refused: set[str] = field(default_factory=set)  # endpoints that answer HTTP 401 or 403
 
+    def lost(self, error: UplinkError, now_s: float) -> None:
+        """There is no connection; told once."""
+        if not self.backoff.failing:
+            _log.warning("uplink_lost", reason=str(error), remedy=error.remedy)
+        self.untrusted = error.remedy == CHECK_TLS
+        self.backoff.failed(now_s)
+
+    def found(self) -> None:
+        """Somebody answered."""
+        self.untrusted = False
+        self.backoff.succeeded()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -151,10 +163,7 @@ class Lane:
             self._heard(confirmed=True)
 
     def _lost(self, error: UplinkError) -> None:
-        if not self._link.backoff.failing:
-            _log.warning("uplink_lost", reason=str(error), remedy=error.remedy)
-        self._link.untrusted = error.remedy == CHECK_TLS
-        self._link.backoff.failed(self._now_s())
+        self._link.lost(error, self._now_s())
         self._report(Outcome(answered=False, confirmed=False))
 
     def _deferred(self, error: UplinkError) -> None:
@@ -191,8 +200,7 @@ class Lane:
     def _heard(self, *, confirmed: bool) -> None:
         if self._link.backoff.failing or self._backoff.failing:
             _log.info("uplink_restored", endpoint=self._name)
-        self._link.untrusted = False
-        self._link.backoff.succeeded()
+        self._link.found()
         self._link.refused.discard(self._name)
         self._backoff.succeeded()
         self._report(Outcome(answered=True, confirmed=confirmed))

@@ -5,13 +5,13 @@ counts from a backend that has proved who it is, by TLS or by being on this mach
 0 lies between two wall times that are as far apart as the request took.
 
 While the wall clock is certainly wrong nothing is told to anybody: one harmless GET asks for the
-time first. A plausible clock is asked about too before anything is told, but not waited for.
+time first. A plausible clock is asked about too before anything is told, but not waited for: only
+where nobody can be reached, and so nothing could be told anyway, it is asked about again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -23,7 +23,7 @@ import msgspec
 import structlog
 
 from laddvakt_agent.clock import BUILT, ClockState
-from laddvakt_agent.uplink.errors import UplinkError
+from laddvakt_agent.uplink.errors import Unreachable, UplinkError
 from laddvakt_agent.uplink.text import from_date_time
 from laddvakt_agent.wall import CORRECTION_S
 
@@ -32,9 +32,15 @@ if TYPE_CHECKING:
 
     from laddvakt_agent.clock import Seen
     from laddvakt_agent.uplink.backoff import Backoff
+    from laddvakt_agent.uplink.lane import Link
 
 LOOK_S = 1.0
 _SECOND = timedelta(seconds=1)  # what an HTTP date and most envelopes leave out
+_LATEST = BUILT + timedelta(days=36_525)  # nobody's clock; later ones would leave the calendar
+NOT_TOLD = (
+    "let NTP (systemd-timesyncd, chrony) set this controller's clock, or give the backend an "
+    "https address: its answers then tell the time"
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -77,10 +83,13 @@ class Heard:
 class PeerTime:
     """Listens to the answers, and asks when nothing else would be told."""
 
-    def __init__(self, clock: PeerClock, backoff: Backoff) -> None:
+    def __init__(self, clock: PeerClock, backoff: Backoff, only: Link | None = None) -> None:
+        """`only`: the way to everybody there is; `None` where there are several."""
         self._clock = clock
         self._backoff = backoff
+        self._only = only
         self._asked = False
+        self._warned = False
 
     @property
     def held(self) -> bool:
@@ -116,7 +125,7 @@ class PeerTime:
         if self._clock.seen().state is ClockState.SYNCED or not proven(answer.url):
             return
         told = told_at(answer.headers, answer.content)
-        if told is None or told < BUILT:
+        if told is None or not BUILT <= told <= _LATEST:
             return
         low = told - timedelta(seconds=answer.got_s)
         high = told + _SECOND - timedelta(seconds=answer.sent_s)
@@ -132,13 +141,31 @@ class PeerTime:
         """Ask as long as the time is not known, less and less often, for ever."""
         while True:
             if self._wanted and not self._backoff.remaining_s(self._clock.now_s()):
-                with contextlib.suppress(UplinkError):  # the pushes tell what is wrong
-                    await client.ask()
-                self._asked = True
+                await self._ask(client)
                 self._backoff.failed(self._clock.now_s())
             if not self._wanted:
                 self._backoff.succeeded()
             await asyncio.sleep(LOOK_S)
+
+    async def _ask(self, client: Asker) -> None:
+        reason = "the answer does not say what time it is, or anybody may have given it"
+        try:
+            await client.ask()
+        except Unreachable as error:
+            if self._only is not None:
+                self._only.lost(error, self._clock.now_s())
+                return
+            reason = str(error)
+        except UplinkError as error:  # an answer all the same; the pushes tell what is wrong
+            reason = str(error)
+        if self._only is not None:
+            if self._only.backoff.failing:
+                _log.info("uplink_restored", endpoint="locations")
+            self._only.found()
+        self._asked = True
+        if self.held and not self._warned:
+            self._warned = True
+            _log.warning("uplink_waits_for_clock", reason=reason, remedy=NOT_TOLD)
 
     @property
     def _wanted(self) -> bool:
@@ -169,7 +196,10 @@ def told_at(headers: Mapping[str, str], content: bytes) -> datetime | None:
         date = parsedate_to_datetime(by_name["date"])
     except (KeyError, ValueError):
         return _envelope_time(content)
-    return date.astimezone(UTC) if date.tzinfo is not None else None
+    try:
+        return date.astimezone(UTC) if date.tzinfo is not None else None
+    except OverflowError:
+        return None
 
 
 class _Envelope(msgspec.Struct):
@@ -179,5 +209,5 @@ class _Envelope(msgspec.Struct):
 def _envelope_time(content: bytes) -> datetime | None:
     try:
         return from_date_time(msgspec.json.decode(content, type=_Envelope).timestamp)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, OverflowError):
         return None

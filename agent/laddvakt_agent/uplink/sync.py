@@ -74,8 +74,10 @@ class Synchroniser:
         self._book = Book(
             store, rng, retry_min_s=settings.retry_min_s, retry_max_s=settings.retry_max_s
         )
-        self._peer = None if peer_clock is None else PeerTime(peer_clock, self._backoff())
         self._links: dict[tuple[str, str], Link] = {}
+        self._peer = None
+        if peer_clock is not None:
+            self._peer = PeerTime(peer_clock, self._backoff(), self._only_link())
         self._lanes: tuple[Lane, ...] = ()
         self._unbuildable: set[str] = set()
         self._offered: Station | None = None
@@ -190,6 +192,13 @@ class Synchroniser:
     def _link(self, url: str) -> Link:
         parts = urlsplit(url)
         return self._links.setdefault((parts.scheme, parts.netloc), Link(self._backoff()))
+
+    def _only_link(self) -> Link | None:
+        """The way to all endpoints, if there is only one."""
+        urls = self._settings.endpoints
+        named = (urls.locations, urls.sessions, urls.cdrs, urls.faults)
+        links = [self._link(url) for url in named if url is not None]
+        return links[0] if len(self._links) == 1 else None
 
     def _backoff(self) -> Backoff:
         settings = self._settings

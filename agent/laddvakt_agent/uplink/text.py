@@ -23,8 +23,9 @@ def date_time(moment: datetime) -> str:
 
 
 def from_date_time(text: str) -> datetime:
-    """A DateTime as an aware datetime; ValueError when it is none."""
-    return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
+    """A DateTime as an aware datetime, UTC where it names no zone; ValueError when it is none."""
+    moment = datetime.fromisoformat(text.removesuffix("Z"))
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def next_stamp(changed_at: datetime, last: datetime | None) -> datetime:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent.uplink.backend_process import BackendProcess, in_sync, running
 from agent.uplink.uplink_kit import T0, MemoryStore, TestClock, finished, settings, station
@@ -17,8 +18,10 @@ from laddvakt_agent.uplink import objects
 from laddvakt_agent.uplink.backoff import Backoff
 from laddvakt_agent.uplink.book import Book, Entry, Kind
 from laddvakt_agent.uplink.dated import dated_context
+from laddvakt_agent.uplink.errors import CHECK_TLS, Unanswered, Unreachable, UplinkError
+from laddvakt_agent.uplink.lane import Link
 from laddvakt_agent.uplink.objects import Content
-from laddvakt_agent.uplink.peer import Heard, PeerTime, proven
+from laddvakt_agent.uplink.peer import NOT_TOLD, Heard, PeerTime, proven
 from laddvakt_agent.uplink.settings import Endpoints
 from laddvakt_agent.uplink.sync import Synchroniser
 
@@ -27,13 +30,18 @@ NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 UNSET = datetime(1970, 1, 1, 0, 2, tzinfo=UTC)
 DATE = "Mon, 01 Mar 2027 12:00:00 GMT"
 ENVELOPE = b'{"status_code": 1000, "timestamp": "2027-03-01T12:00:00Z"}'
+LOCAL_ENVELOPE = b'{"status_code": 1000, "timestamp": "2027-03-01T14:00:00+02:00"}'
+LAST_ENVELOPE = b'{"status_code": 1000, "timestamp": "9999-12-31T23:59:59Z"}'
 NAMED = "https://backend.test/ocpi"
 
 
-def peer_of(wall: datetime, *, synced: bool = False) -> tuple[PeerTime, Clock, FakeTime]:
+def peer_of(
+    wall: datetime, *, synced: bool = False, only: Link | None = None
+) -> tuple[PeerTime, Clock, FakeTime]:
     time = FakeTime(boot_s=120.0, wall=wall, synced=synced)
     clock = Clock(time)
-    return PeerTime(clock, Backoff(random.Random(1), min_s=1.0, max_s=60.0)), clock, time
+    backoff = Backoff(random.Random(1), min_s=1.0, max_s=60.0)
+    return PeerTime(clock, backoff, only), clock, time
 
 
 def answer(
@@ -52,7 +60,10 @@ def answer(
         pytest.param(answer({"Date": DATE}, url="http://backend.test/"), False, id="anybody"),
         pytest.param(answer({"Date": DATE, "Age": "86400"}), False, id="from a cache"),
         pytest.param(answer({"Date": "Thu, 01 Jan 2026 12:00:00 GMT"}), False, id="long ago"),
+        pytest.param(answer({}, LOCAL_ENVELOPE), True, id="OCPI envelope with another zone"),
         pytest.param(answer({}, b"<html>"), False, id="neither"),
+        pytest.param(answer({"Date": "Fri, 31 Dec 9999 23:59:59 -0100"}), False, id="no time yet"),
+        pytest.param(answer({}, LAST_ENVELOPE), False, id="nor that"),
     ],
 )
 def test_which_answers_tell_the_time(heard: Heard, counts: bool) -> None:
@@ -83,6 +94,57 @@ async def test_what_waits_for_the_clock(
     peer, _, _ = peer_of(wall, synced=synced)
     peer._asked = asked
     assert peer.held is held
+
+
+class Asked:
+    """A client whose questions end like this, one after the other."""
+
+    def __init__(self, *ends: UplinkError | None) -> None:
+        self.ends = list(ends)
+
+    async def ask(self) -> None:
+        end = self.ends.pop(0)
+        if end is not None:
+            raise end
+
+
+def link() -> Link:
+    return Link(Backoff(random.Random(1), min_s=1.0, max_s=60.0))
+
+
+@pytest.mark.parametrize(
+    ("only", "end", "held"),
+    [
+        pytest.param(link(), Unreachable("no route"), True, id="nobody to tell anything"),
+        pytest.param(None, Unreachable("no route"), False, id="another may be there"),
+        pytest.param(link(), Unanswered("late"), False, id="no answer"),
+        pytest.param(link(), None, False, id="an answer"),
+    ],
+)
+async def test_a_plausible_clock_waits_only_where_nothing_could_be_told(
+    only: Link | None, end: UplinkError | None, held: bool
+) -> None:
+    """Else a bill of an outage is tried, and may be kept, with the clock as it was restored."""
+    peer, _, _ = peer_of(NOON, only=only)
+    await peer._ask(Asked(end))
+    assert peer.held is held
+    assert only is None or only.backoff.failing is held
+
+
+async def test_who_cannot_be_reached_is_told_with_its_remedy_and_found_again() -> None:
+    only = link()
+    peer, _, _ = peer_of(UNSET, only=only)
+    no = Unreachable("no", remedy=CHECK_TLS)
+    untrusted = []
+    with capture_logs() as logs:
+        for end in (no, no, None, Unanswered("late")):
+            await peer._ask(Asked(end))
+            untrusted.append(only.untrusted)
+    assert [(log["event"], log.get("remedy")) for log in logs] == [
+        ("uplink_lost", CHECK_TLS), ("uplink_restored", None), ("uplink_waits_for_clock", NOT_TOLD),
+    ]  # fmt: skip
+    assert untrusted == [True, True, False, False], "there is a fault that says so"
+    assert peer.held, "an answer that tells no time lets nothing go in 1970"
 
 
 def test_a_synchronisation_lets_everything_go() -> None:
