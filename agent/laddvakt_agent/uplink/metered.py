@@ -26,20 +26,23 @@ def charging_periods(
 
     Time in which a fault or the station held it back is neither: mod_cdrs, CdrDimensionType.
     Wall times may step while a session runs; the periods stay in order and within the session.
+    Energies are rounded as a running sum, so that those told add up to the total that is told.
     """
     result: list[Json] = []
-    floor = started_at
+    floor, counted_mwh, told = started_at, 0, 0.0
     for period in periods:
         floor = max(floor, period.started_at)
         floor = floor if ended_at is None else min(floor, ended_at)
-        result.append(_period(floor, period.energy_wh, _volumes(period)))
+        counted_mwh += round(period.energy_wh * 1000)
+        told_before, told = told, kwh(counted_mwh / 1000)
+        result.append(_period(floor, number(told - told_before), _volumes(period)))
     return result
 
 
 def whole_period(record: CdrRecord) -> Content:
     """All of a session as one period, where none was recorded."""
     times = {"TIME": hours(record.charging_s), "PARKING_TIME": hours(record.parking_s)}
-    return _period(record.session.started_at, record.session.energy_wh, times)
+    return _period(record.session.started_at, kwh(record.session.energy_wh), times)
 
 
 def signed_data(record: SessionRecord) -> Content | None:
@@ -66,8 +69,8 @@ def _volumes(period: PeriodRecord) -> dict[str, float]:
     return {} if period.held else {"PARKING_TIME": hours(period.duration_s)}
 
 
-def _period(started_at: datetime, energy_wh: float, volumes: Mapping[str, float]) -> Content:
-    dimensions: list[Json] = [{"type": "ENERGY", "volume": kwh(energy_wh)}]
+def _period(started_at: datetime, energy_kwh: float, volumes: Mapping[str, float]) -> Content:
+    dimensions: list[Json] = [{"type": "ENERGY", "volume": energy_kwh}]
     dimensions += [{"type": name, "volume": volume} for name, volume in volumes.items()]
     return {"start_date_time": date_time(started_at), "dimensions": dimensions}
 

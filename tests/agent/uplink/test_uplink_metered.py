@@ -14,12 +14,12 @@ from laddvakt_agent.published import CdrRecord, PeriodRecord, SignedText, ValueR
 from laddvakt_agent.uplink import objects
 from laddvakt_agent.uplink.metered import charging_periods, signed_data
 from laddvakt_agent.uplink.settings import Endpoints
-from laddvakt_agent.uplink.text import date_time
+from laddvakt_agent.uplink.text import date_time, kwh
 from laddvakt_sim.backend.rules import check_rules
 from laddvakt_sim.backend.validate import check
 
 if TYPE_CHECKING:
-    from laddvakt_agent.uplink.objects import Content
+    from laddvakt_agent.uplink.objects import Content, Json
 
 SETTINGS = settings(Endpoints(locations="l", sessions="s", cdrs="c", faults="f"))
 STAMP: Content = {"last_updated": date_time(T0)}
@@ -61,6 +61,29 @@ def test_the_dimensions_of_a_period(told: PeriodRecord, volumes: dict[str, float
     assert isinstance(body, dict)
     assert isinstance(body["dimensions"], list)
     assert {d["type"]: d["volume"] for d in body["dimensions"] if isinstance(d, dict)} == volumes
+
+
+@pytest.mark.parametrize(
+    "told_wh",
+    [(0.04, 0.04, 0.04), (0.05, 0.05), (1000.049, 0.002), (0.149, 0.0, 0.149, 0.001)],
+    ids=["less than a digit each", "halves", "just below", "a pause between"],
+)
+def test_the_energies_told_add_up_to_the_total_told(told_wh: tuple[float, ...]) -> None:
+    """A receiver adds them up; what was told of a running session is not told otherwise later."""
+    parts = tuple(period(place, wh) for place, wh in enumerate(told_wh))
+    told = [_energy_kwh(body) for body in charging_periods(parts, T0, None)]
+    assert round(sum(told), 4) == kwh(round(sum(told_wh), 3))
+    assert charging_periods(parts[:-1], T0, None) == charging_periods(parts, T0, None)[:-1]
+
+
+def _energy_kwh(body: Json) -> float:
+    assert isinstance(body, dict)
+    assert isinstance(body["dimensions"], list)
+    (volume,) = (
+        d["volume"] for d in body["dimensions"] if isinstance(d, dict) and d["type"] == "ENERGY"
+    )
+    assert isinstance(volume, float)
+    return volume
 
 
 def reserved() -> CdrRecord:
