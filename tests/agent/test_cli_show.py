@@ -331,6 +331,10 @@ UPKEEP: dict[str, tuple[JsonObject, str]] = {
         {"maintenance": True},
         "  maintenance: an open door is no fault; end it with: laddvakt connector 1 normal\n",
     ),
+    "unbilled": (
+        {"unbilled": {"s1": "the meter signed no end value"}},
+        "  session s1 is not billed: the meter signed no end value\n",
+    ),
     "tests": (
         {"tests": [
             {"test": "open", "passed": True, "detail": "every witness says open"},
@@ -353,7 +357,7 @@ UPKEEP: dict[str, tuple[JsonObject, str]] = {
 def test_what_somebody_should_look_after_is_said(
     agent: FakeAgent, more: JsonObject, expected: str
 ) -> None:
-    """A forgotten maintenance, a failed self-test, a contactor near its end; else nothing."""
+    """Forgotten maintenance, a session without bill, failed tests, wear; else nothing."""
     connector = {"id": "1", "status": "AVAILABLE", "state": "available", "reason": "x", **more}
     agent.answer = {"connectors": [connector]}
     lines = agent.run("status").output.splitlines(keepends=True)

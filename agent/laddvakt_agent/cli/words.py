@@ -151,6 +151,9 @@ def _upkeep(connector: JsonObject) -> Iterator[str]:
             "  maintenance: an open door is no fault; "
             f"end it with: laddvakt connector {connector.get('id')} normal"
         )
+    unbilled = connector.get("unbilled")
+    for session, why in unbilled.items() if isinstance(unbilled, dict) else ():
+        yield f"  session {session} is not billed: {why}"
     for test in objects(connector, "tests"):
         if not test.get("passed"):
             yield f"  {test_line(test)}"
