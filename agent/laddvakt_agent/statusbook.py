@@ -94,7 +94,8 @@ class StatusBook:
         }
 
     def flush(self, now_s: float) -> None:
-        """Write what waits: the agent stops."""
+        """Look once more and write what waits: the agent stops."""
+        self.look(now_s)
         self._write(self._waiting, now_s)
 
     def fail(self, now_s: float) -> None:
@@ -115,7 +116,7 @@ class StatusBook:
             for evse in self._evses.values()
         ]
         self._failed = True
-        self.flush(now_s)
+        self._write(self._waiting, now_s)
 
     def write_again(self) -> None:
         """Offer what runs now to a ledger that may have lost it."""

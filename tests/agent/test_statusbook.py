@@ -110,6 +110,17 @@ async def test_closing_is_planned_only_in_a_maintenance_begun_before(
     assert (last.cause_class, last.evidence) == expected
 
 
+async def test_the_last_change_is_written_though_nobody_looked_at_it(station: Bench) -> None:
+    """Made safe on the way out, and nothing follows that would see it."""
+    statuses, at_s = station.parts.publisher.statuses, station.clock.now_s()
+    statuses.look(at_s)
+    station.guard("1").shutting_down = True
+    be(station, "1", SHUT)
+    statuses.flush(at_s + 0.5)
+    last = (await written(station))[-1]
+    assert (last.status, last.cause, last.begun_s) == ("INOPERATIVE", "agent stops", at_s + 0.5)
+
+
 async def test_an_outage_that_ends_is_an_interval_of_its_own(station: Bench) -> None:
     statuses, at_s = station.parts.publisher.statuses, station.clock.now_s()
     statuses.look(at_s)
