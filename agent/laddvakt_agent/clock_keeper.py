@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -38,9 +38,7 @@ class ClockKeeper:
     def __post_init__(self) -> None:
         self._boots = self.retimer.boots = _by_id(self.times)
         self._zero = self.retimer.wall.zero
-        steps = self.times.steps(STEPS_READ)
-        if any(step.boot_id == self.clock.boot_id and _is_sync(step) for step in steps):
-            self._before = self.clock.seen()
+        self._before = self._left()
 
     def look(self, now_s: float) -> None:
         """Compare the clock with how it was; to be called once a second with the boot time."""
@@ -52,6 +50,20 @@ class ClockKeeper:
             self.on_step(row)
         self._before = seen
         self._restamp(now_s)
+
+    def _left(self) -> Seen | None:
+        """The wall clock as an earlier run of this boot last wrote it down.
+
+        It may have been set since: what was synchronised then may be known better now.
+        """
+        steps = self.times.steps(STEPS_READ)
+        mine = (s for s in steps if s.boot_id == self.clock.boot_id and s.reason != "peer")
+        last = next(mine, None)
+        if last is None:
+            return None
+        state = ClockState.SYNCED if _is_sync(last) else ClockState.RESTORED
+        zero = last.to_wall - timedelta(seconds=last.at_s)
+        return replace(self.clock.seen(), state=state, zero=zero)
 
     def _restamp(self, now_s: float) -> None:
         """The faults' times follow what is known of this boot, and of the ones before."""

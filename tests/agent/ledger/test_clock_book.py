@@ -139,6 +139,25 @@ def test_every_jump_and_the_first_synchronisation_is_a_row(tmp_path: Path) -> No
     ledger.close()
 
 
+@pytest.mark.parametrize("synced", [False, True], ids=["by hand", "by a time source"])
+def test_a_clock_that_was_set_while_no_agent_ran(tmp_path: Path, synced: bool) -> None:
+    """The next run in the same boot writes the jump down; a source's word counts from then on."""
+    time = FakeTime(boot_s=100.0, wall=WALL, synced=True)
+    ledger = open_ledger(tmp_path, time)
+    _kept(ledger, time)
+    time.step_wall(_at(-30))
+    time.is_synced = synced
+    _, clock = _kept(ledger, time)
+    step, sync = ledger.times.steps()
+    assert (step.reason, step.from_wall, step.to_wall) == ("step", WALL, _at(-30))
+    assert (step.clock_state, sync.reason) == ("synced" if synced else "restored", "sync")
+    (boot,) = ledger.times.boots()
+    assert boot.at(100.0) == clock.wall_at(100.0) == (_at(-30) if synced else WALL)
+    _kept(ledger, time)
+    assert len(ledger.times.steps()) == 2
+    ledger.close()
+
+
 def test_rows_get_their_corrected_times_by_view(tmp_path: Path) -> None:
     """They were written while the clock was three hours late."""
     time = FakeTime(boot_s=100.0, wall=WALL - timedelta(hours=3), synced=False)
