@@ -51,10 +51,10 @@ def set_log_aside(path: Path, wall: datetime) -> None:
 def due(path: Path) -> tuple[Path, ...]:
     """The files set aside whose content this ledger has not taken over yet, oldest first."""
     try:
-        names = _list(path).read_text(encoding="utf-8").splitlines()
+        names = _list(path).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return ()
-    return tuple(path.with_name(name) for name in names if path.with_name(name).name == name)
+    return tuple(path.with_name(name) for name in names if name and Path(name).name == name)
 
 
 def finish(path: Path) -> None:

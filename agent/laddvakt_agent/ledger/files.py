@@ -117,7 +117,10 @@ def open_checked(directory: Path, wall: datetime) -> tuple[sqlite3.Connection, P
                 broken = aside.set_ledger_aside(path, wall)
         aside.set_strays_aside(path, wall)
         put_in_place(directory, create(directory))
-    return connect(path), broken, reason
+    try:
+        return connect(path), broken, reason
+    except sqlite3.Error as error:
+        raise from_sqlite(error, path) from error
 
 
 def create(directory: Path) -> Path:

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,6 +19,7 @@ import msgspec
 
 from laddvakt_agent.ledger import aside, intervals, security
 from laddvakt_agent.ledger.errors import LedgerError
+from laddvakt_agent.ledger.files import os_errors
 from laddvakt_agent.ledger.latches import decode
 from laddvakt_agent.ledger.rows import (
     AckRow,
@@ -69,12 +70,13 @@ def take_over_due(store: Store) -> int:
         StorageError: the disk does not take it.
     """
     count = 0
-    for damaged in aside.due(store.path):
-        taken = salvage(damaged, store) if damaged.exists() else 0
-        if taken is None:
-            return count
-        count += taken
-    aside.taken_over(store.path)
+    with os_errors(store.path):
+        for damaged in aside.due(store.path):
+            taken = salvage(damaged, store) if damaged.exists() else 0
+            if taken is None:
+                return count
+            count += taken
+        aside.taken_over(store.path)
     return count
 
 
@@ -84,7 +86,11 @@ def salvage(damaged: Path, store: Store) -> int | None:
     Raises:
         StorageError: the disk does not take it.
     """
-    with tempfile.TemporaryDirectory() as scratch:
+    with ExitStack() as stack:
+        try:
+            scratch = stack.enter_context(tempfile.TemporaryDirectory())
+        except OSError:  # not even a folder for the copy
+            return None
         copy = _copied(damaged, Path(scratch))
         if copy is None:
             return None
