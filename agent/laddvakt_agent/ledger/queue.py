@@ -73,6 +73,11 @@ class Waiting:
         """Before everything else."""
         self._intents.insert(0, intent)
 
+    def overtaken_by(self, intent: Intent) -> None:
+        """An older state of the same thing must not be written after it."""
+        if intent.state_of is not None:
+            self._intents = [one for one in self._intents if one.state_of != intent.state_of]
+
     def done(self, intent: Intent) -> None:
         """It no longer waits."""
         self._intents = [waiting for waiting in self._intents if waiting is not intent]

@@ -135,7 +135,7 @@ class LedgerThread:
         self.worked += 1
 
     def _write(self, intent: Intent) -> None:
-        if self._waiting or self._held:
+        if self._held or self._stuck():
             self._waiting.add(intent)
             if self._refused is not None:
                 raise self._refused.with_traceback(None)
@@ -146,15 +146,28 @@ class LedgerThread:
             self._refused = error
             self._waiting.add(intent)
             raise
+        self._waiting.overtaken_by(intent)
+
+    def _stuck(self) -> bool:
+        """Whether what comes must wait; not for a latches' file, which refuses for itself alone."""
+        return bool(self._waiting) and (self._refused is None or of_the_whole(self._refused))
 
     def _ask(self, call: Callable[[], T]) -> T:
         """Run it; once more where the ledger was damaged and is whole again."""
         try:
             return call()
         except StorageError as error:
-            if error.kind is not StorageKind.DAMAGED or not self.heal(error) or self._held:
+            if error.kind is not StorageKind.DAMAGED or not self._healed(error) or self._held:
                 raise
             return call()
+
+    def _healed(self, error: StorageError) -> bool:
+        """A mistake in healing is told; what was to be written waits all the same."""
+        try:
+            return self.heal(error)
+        except Exception as mistake:  # noqa: BLE001 - told below
+            self._loop.call_soon_threadsafe(self._on_error, mistake)
+            return False
 
     def _drain(self) -> None:
         """Write what waits, oldest first, until the disk refuses."""

@@ -105,12 +105,32 @@ async def test_a_latch_file_that_refuses_holds_nobody_up() -> None:
     thread = LedgerThread(lambda error: None)
     thread.post(latches.save, "latch")
     thread.post(disk.save, "session")
+    await thread.persist(disk.save, "bill")
+    assert (disk.taken, thread.waiting) == (["session", "bill"], 1)  # at once: no retry was needed
     await _settled(thread)
-    assert (disk.taken, thread.waiting) == (["session"], 1)
+    assert thread.waiting == 1
     latches.kind = None
     await _settled(thread)
     assert (latches.taken, thread.waiting) == (["latch"], 0)
     await thread.close()
+
+
+async def test_newer_latches_that_were_taken_end_the_older_ones_wait(tmp_path: Path) -> None:
+    """Written after them, the older ones would count."""
+    ledger, thread = open_ledger(tmp_path, FakeTime()), LedgerThread(lambda error: None)
+    for name in ("latches.a", "latches.b"):  # neither copy can be replaced
+        (tmp_path / name).unlink(missing_ok=True)
+        (tmp_path / name).mkdir()
+    thread.post(ledger.save_latches, "1", (latch(),), 100.0)
+    await thread.call(lambda: None)
+    assert thread.waiting == 1
+    for name in ("latches.a", "latches.b"):
+        (tmp_path / name).rmdir()
+    thread.post(ledger.save_latches, "1", (), 101.0)
+    await _settled(thread)
+    assert (thread.waiting, ledger.load_latches()) == (0, ({"1": ()}, False))
+    await thread.close()
+    ledger.close()
 
 
 async def test_who_waits_for_the_disk_is_told_and_still_kept_for() -> None:
@@ -158,6 +178,27 @@ async def test_damage_is_healed_before_the_write_is_given_up() -> None:
     thread.post(disk.save, 1)
     assert await thread.call(partial(_read, disk)) == [1]
     assert told == []
+    await thread.close()
+
+
+async def test_a_mistake_in_healing_loses_no_write() -> None:
+    """It is told, and the write waits for the next try."""
+    disk, told = Disk(), list[BaseException]()
+    disk.kind = StorageKind.DAMAGED
+    thread = LedgerThread(told.append)
+
+    def heal(_error: StorageError) -> bool:
+        raise OSError("no such folder")
+
+    thread.heal = heal
+    thread.post(disk.save, 1)
+    await thread.call(lambda: None)
+    await asyncio.sleep(0)
+    assert thread.waiting == 1
+    assert {type(error) for error in told} == {OSError, StorageError}
+    disk.kind = None
+    await _settled(thread)
+    assert disk.taken == [1]
     await thread.close()
 
 
