@@ -94,6 +94,7 @@ class _Agent:
             self._put_together(ledger, thread)
             stack.push_async_callback(self.parts.telemetry.close)
             self.parts.watch.set_durable()
+            self.parts.watch.begin_anew = self.stop.set
             stack.push_async_callback(self.parts.supervisor.close)
             self.work = asyncio.create_task(self.parts.supervisor.run(), name="supervisor")
             stack.push_async_callback(_end_task, self.work)
@@ -151,7 +152,10 @@ class _Agent:
                 raise
             # Its pages are whole, a row is not: what can be read goes into a new one.
             ledger.damage = str(error)
-            ledger.salvaged = ledger.renewal.renew(ledger.damage, damaged=True).salvaged
+            renewed = ledger.renewal.renew(ledger.damage, damaged=True)
+            ledger.salvaged = renewed.salvaged
+            if renewed.latches_due:
+                thread.post(ledger.renewal.write_latches)
             self.parts = self._assembled(ledger, thread)
         self.watchdog = ProgressWatchdog(
             self.notifier,

@@ -58,6 +58,7 @@ class LedgerWatch:
     facts: FactsKeeper
     now_s: Callable[[], float]
     came_home: Callable[[tuple[AckRow, ...]], None] = lambda acks: None  # the uplink wants them
+    begin_anew: Callable[[], None] = lambda: None  # ends this run in good order, for another
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _again_s: float = 0.0
     _retried_s: float = 0.0
@@ -154,6 +155,7 @@ class LedgerWatch:
         self.set_durable()
         with self.thread.ahead():
             self._write_again()
+        self._write_latches(renewed)
 
     def _write_again(self) -> None:
         for guard in self.guards.values():
@@ -174,6 +176,10 @@ class LedgerWatch:
         """What the ledger on the disk knows counts from now on."""
         self._retried_s = 0.0  # the latches' files may be writable too
         log.info("ledger_on_disk", salvaged=renewed.salvaged)
+        self._write_latches(renewed)
+        if renewed.latches_found:  # so far nobody could charge; the cores learn of them only so
+            log.error("latches_found", effect="the agent begins anew, with them")
+            self.begin_anew()
         if renewed.why:
             self.facts.damage_seen(renewed.why, self.now_s())
         self._inherit_faults(found.faults)
@@ -195,9 +201,14 @@ class LedgerWatch:
         known = {kept.session.id for kept in own} | {told.id for told in guard.keeper.recent}
         for kept in own:
             self.journal.session(kept)
-        for kept in found:
-            if kept.session.id not in known:
-                _inherit_session(guard, kept, self.now_s())
+        left = [kept for kept in found if kept.session.id not in known]
+        for kept, after in zip(left, (*left[1:], guard.keeper.running)[: len(left)], strict=True):
+            _inherit_session(guard, kept, after, self.now_s())
+
+    def _write_latches(self, renewed: Renewed) -> None:
+        """What the disk did not take of them waits like anything else."""
+        if renewed.latches_due:
+            self.thread.post(self.ledger.renewal.write_latches)
 
     def _inherit_faults(self, entries: tuple[Entry, ...]) -> None:
         """What stood before goes on under its id, unless the same has been raised anew since."""
@@ -227,9 +238,14 @@ def _left_by_hand(guard: Guard) -> tuple[str, ...]:
     return tuple(verb for verb, holds in lasting if holds)
 
 
-def _inherit_session(guard: Guard, kept: Kept, now_s: float) -> None:
-    """Of a run before this one: nobody has watched its vehicle since, so it is settled."""
-    if kept.session.ended_s is None:
+def _inherit_session(guard: Guard, kept: Kept, after: Kept | None, now_s: float) -> None:
+    """Of a run before this one: nobody has watched its vehicle since, so it is settled.
+
+    `after`: the session that began after it.
+    """
+    if after is not None:
+        guard.keeper.overtaken(kept, after.session, last_read_s(kept), now_s)
+    elif kept.session.ended_s is None:
         why = "the ledger could not be read when the agent started"
         guard.keeper.refuse(kept, why, last_read_s(kept), now_s)
     else:

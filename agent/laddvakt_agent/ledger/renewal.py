@@ -38,6 +38,8 @@ class Renewed:
 
     why: str
     salvaged: int  # rows read out of files that were put aside
+    latches_found: bool = False  # the disk held some that this run did not know
+    latches_due: bool = False  # the new place did not take them yet: see `write_latches`
 
 
 def begin(store: Store) -> None:
@@ -87,9 +89,8 @@ class Renewal:
         with self._store.write() as stamp:
             run: dict[str, SqlValue] = {"run": self._store.run, "version": __version__}
             self._store.execute(_SAME_RUN, to_columns(self._store.boot) | stamp | run)
-        self._keeper.write_again()
         self._known = self._found()
-        return Renewed(why=why, salvaged=salvaged)
+        return Renewed(why=why, salvaged=salvaged, latches_due=self._latches_due())
 
     def come_home(self) -> Renewed:
         """Move what is in memory onto the disk, into the ledger that is found there.
@@ -105,6 +106,7 @@ class Renewal:
             salvaged = take_over_due(self._store)
             begin(self._store)
             self._bring(memory)
+            found = self._keeper.take_over()
         except (LedgerError, sqlite3.Error):
             self._store.swap(memory)
             self._store.run = in_memory
@@ -112,8 +114,16 @@ class Renewal:
             raise
         memory.close()
         self.on_disk, self._known = True, self._found()
+        due = self._latches_due()
+        return Renewed(why=damage, salvaged=salvaged, latches_found=found, latches_due=due)
+
+    def write_latches(self) -> None:
+        """Bring the latches to where the ledger stands now.
+
+        Raises:
+            StorageError: a copy could not be written; the other was tried all the same.
+        """
         self._keeper.write_again()
-        return Renewed(why=damage, salvaged=salvaged)
 
     def restore(self, faults: tuple[FaultRow, ...], bills: tuple[CdrRecord, ...]) -> None:
         """Write what the process still knows and the renewed ledger may have lost.
@@ -126,6 +136,14 @@ class Renewal:
                 tables.put_fault(self._store, row, stamp)
             for bill in bills:
                 add_bill(self._store, bill, stamp)
+
+    def _latches_due(self) -> bool:
+        """The ledger has moved whether or not the latches' own file takes them too."""
+        try:
+            self.write_latches()
+        except StorageError:
+            return True
+        return False
 
     def _bring(self, memory: sqlite3.Connection) -> None:
         """What memory knows of this run's status takes the place of what was only assumed."""

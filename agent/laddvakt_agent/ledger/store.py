@@ -115,6 +115,11 @@ class Store:
         """The database this writes to now."""
         return self._connection
 
+    @property
+    def on_disk(self) -> bool:
+        """Whether it has a file: one in memory keeps nothing."""
+        return bool(self._connection.execute("PRAGMA database_list").fetchone()["file"])
+
     def swap(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         """Go on in another database; the one before, as it was."""
         connection.row_factory = sqlite3.Row
