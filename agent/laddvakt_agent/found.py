@@ -84,15 +84,14 @@ class Finder:
     def find(
         self, part: ConnectorConfig, settings: Settings, inherited: tuple[Kept, ...]
     ) -> Found | None:
-        """The newest session of a connector that was left open, judged as far as records go.
+        """The newest session of a connector if it was left open, judged as far as records go.
 
         Raises:
             StorageError: the ledger cannot be read.
         """
-        left_open = [kept for kept in inherited if kept.session.ended_s is None]
-        if not left_open:
+        if not inherited or inherited[-1].session.ended_s is not None:
             return None
-        found = self._claimed(part, settings, left_open[-1])
+        found = self._claimed(part, settings, inherited[-1])
         found.judge(settings, Life(), Inputs(), self.clock.now_s())
         return found
 

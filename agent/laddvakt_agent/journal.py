@@ -152,8 +152,12 @@ class Journal:
         return tuple(self._entry(row) for row in reversed(rows))
 
     def inherited_sessions(self, connector: str) -> tuple[Kept, ...]:
-        """The sessions this connector had open, in this boot's seconds, oldest first."""
+        """The sessions this connector had open, in this boot's seconds, oldest first.
+
+        By the register: a renewed ledger may have got an older row later, and clocks may err.
+        """
         rows = [row for row in self.ledger.open_sessions() if row.connector == connector]
+        rows.sort(key=lambda row: row.start_wh or 0.0)
         return tuple(self._kept(row) for row in rows)
 
     def unbilled_sessions(self, session_ids: Iterable[str]) -> tuple[Kept, ...]:

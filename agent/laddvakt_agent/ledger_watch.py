@@ -202,7 +202,7 @@ class LedgerWatch:
         for kept in own:
             self.journal.session(kept)
         left = [kept for kept in found if kept.session.id not in known]
-        for kept, after in zip(left, (*left[1:], guard.keeper.running)[: len(left)], strict=True):
+        for kept, after in zip(left, (*left[1:], guard.keeper.running), strict=False):
             _inherit_session(guard, kept, after, self.now_s())
 
     def _write_latches(self, renewed: Renewed) -> None:

@@ -100,6 +100,14 @@ class SessionKeeper:
         """A session of before the restart does not go on; its last meter value is awaited."""
         self._await(kept, core.end(kept.session, reason, min(ended_s, now_s)), now_s)
 
+    def overtaken(self, kept: Kept, by: core.Session, ended_s: float, now_s: float) -> None:
+        """A session of before the restart after which another one began; the meter is that one's.
+
+        `ended_s`: until when it is known, if its end was not written down.
+        """
+        session = core.end(kept.session, "another session began after it", min(ended_s, now_s))
+        self._await(kept, core.overtaken(session, by, self.terms), now_s)
+
     def end(self, reason: str, now_s: float, *, opened_s: float | None) -> None:
         """The session is over; its last meter value is still awaited.
 

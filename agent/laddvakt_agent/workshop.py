@@ -170,15 +170,15 @@ class Workshop:
 def _take_over(
     guard: Guard, inherited: tuple[Kept, ...], found: Found | None, now_s: float
 ) -> None:
-    """The newest open session may go on once it is proved the same; the others are settled.
+    """The newest session may go on once it is proved the same; the others are settled.
 
-    Their last value is awaited from now on: the meter was not read while the agent was away.
+    The newest's last value is awaited from now on: the meter was not read while the agent was away.
     """
-    for kept in inherited:
+    for kept, after in zip(inherited, (*inherited[1:], None), strict=False):
         if found is not None and kept.session.id == found.kept.session.id:
             _settle_or_prove(guard, found, now_s)
-        elif kept.session.ended_s is None:
-            guard.keeper.refuse(kept, "another session began after it", last_read_s(kept), now_s)
+        elif after is not None:
+            guard.keeper.overtaken(kept, after.session, last_read_s(kept), now_s)
         else:
             guard.keeper.ending.append(kept)
 

@@ -217,3 +217,41 @@ class TestCalibrationLaw:
         case = self.signing(TERMS).see(133.0, 5061.0)
         end = value(case, 140.0, give_up_s=140.0)
         assert (end.quality, end.signed, case.session.unbilled) == (Quality.GOOD, None, None)
+
+
+@pytest.mark.parametrize(
+    ("after", "end_wh", "quality"),
+    [
+        (begun(5070.0), 5070.0, Quality.LATE),
+        (begun(5059.0), 5060.0, Quality.LAST_KNOWN),
+        (begun(None), 5060.0, Quality.LAST_KNOWN),
+        (begun(None).see(103.0, None, CHARGING).see(108.0, 5075.0), 5060.0, Quality.LAST_KNOWN),
+        (begun(5070.0, serial="B"), 5060.0, Quality.LAST_KNOWN),
+    ],
+    ids=["its start value", "lower", "not read", "read late", "another meter"],
+)
+def test_a_session_after_which_another_began(after: Case, end_wh: float, quality: Quality) -> None:
+    """What the meter shows meanwhile is the other's: neither is billed for it twice."""
+    session = sessions.overtaken(charged().session, after.session, TERMS)
+    assert session.settled
+    assert session.end is not None
+    assert (session.end.wh, session.end.quality) == (end_wh, quality)
+    assert "another session began after it" in session.end.reason
+    assert sessions.overtaken(session, begun(9000.0).session, TERMS) == session
+
+
+def test_over_the_end_of_the_register_another_began() -> None:
+    case = begun(999_990.0).see(110.0, 999_990.0, CHARGING).see(120.0, 999_995.0).end(120.0)
+    session = sessions.overtaken(case.session, begun(5.0).session, TERMS)
+    assert sessions.totals(session).energy_wh == 15.0
+
+
+def test_never_read_before_another_began() -> None:
+    session = sessions.overtaken(begun(None).end(120.0).session, begun(5070.0).session, TERMS)
+    assert (session.settled, session.end) == (True, None)
+
+
+def test_where_law_wants_a_signed_end_another_session_is_none() -> None:
+    case = begun(signed_wh=5000.0, terms=LEGAL).see(110.0, 5000.0, CHARGING).end(120.0)
+    session = sessions.overtaken(case.session, begun(5070.0, terms=LEGAL).session, LEGAL)
+    assert session.unbilled == "the meter signed no end value"

@@ -12,7 +12,7 @@ from laddvakt_agent.core.session.model import (
 )
 from laddvakt_agent.core.session.moving import inherited, not_after, shift
 from laddvakt_agent.core.session.registers import START_MAX_AGE_S, shown_wh
-from laddvakt_agent.core.session.settling import settle
+from laddvakt_agent.core.session.settling import overtaken, settle
 from laddvakt_agent.core.session.sums import PeriodTotal, Totals, totals
 from laddvakt_agent.core.session.terms import Shown, Terms, kind_of, look, settle_after_s, terms_of
 
@@ -36,6 +36,7 @@ __all__ = [
     "look",
     "not_after",
     "observe",
+    "overtaken",
     "settle",
     "settle_after_s",
     "shift",

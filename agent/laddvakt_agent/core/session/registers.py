@@ -28,6 +28,15 @@ def read(session: Session, shown: Shown, terms: Terms, now_s: float) -> Session:
     return _sealed(_register(session, shown.energy, terms, now_s), shown.signed, terms, now_s)
 
 
+def counted(turns: int, last_wh: float, value_wh: float, terms: Terms) -> tuple[int, float]:
+    """How often the register has begun anew, and what it has counted in all."""
+    width_wh = terms.rollover_wh
+    if width_wh is None:
+        return turns, value_wh
+    turns += rolled_over(last_wh - turns * width_wh, value_wh, width_wh)
+    return turns, value_wh + turns * width_wh
+
+
 def shown_wh(session: Session, width_wh: float | None) -> float | None:
     """The newest believed value as the register itself showed it; `width_wh`: its range."""
     if session.last is None or width_wh is None:
@@ -54,7 +63,7 @@ def _register(
         return _started(session, value_wh, energy.taken_s, now_s)
     if energy.taken_s <= session.last.taken_s:
         return session
-    turns, counted_wh = _counted(session.turns, session.last.wh, value_wh, terms)
+    turns, counted_wh = counted(session.turns, session.last.wh, value_wh, terms)
     more_wh = counted_wh - session.last.wh
     if more_wh < 0.0 or more_wh > _most_wh(session, terms):
         return session
@@ -87,15 +96,6 @@ def _taken(session: Session, value: MeterValue, now_s: float) -> Session:
         return replace(session, last=value)
     since_s = max(now_s - value.taken_s, 0.0) if session.conducting else 0.0
     return replace(session, last=value, flowed_s=since_s)
-
-
-def _counted(turns: int, last_wh: float, value_wh: float, terms: Terms) -> tuple[int, float]:
-    """How often the register has begun anew, and what it has counted in all."""
-    width_wh = terms.rollover_wh
-    if width_wh is None:
-        return turns, value_wh
-    turns += rolled_over(last_wh - turns * width_wh, value_wh, width_wh)
-    return turns, value_wh + turns * width_wh
 
 
 def _most_wh(session: Session, terms: Terms) -> float:

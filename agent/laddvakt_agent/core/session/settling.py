@@ -6,6 +6,7 @@ from collections.abc import Set
 from dataclasses import replace
 
 from laddvakt_agent.core.session.model import MeterValue, Quality, Session
+from laddvakt_agent.core.session.registers import counted
 from laddvakt_agent.core.session.terms import Terms
 
 WELDED, BEHIND = "contactor_welded", "meter_behind_contactor"  # the faults that decide how
@@ -39,6 +40,24 @@ def settle(
     if terms.signed_only or (session.start is not None and session.start.signed is not None):
         return session if seal is None else _closed(session, final, terms, seal)
     return session if final is None else _closed(session, final, terms, None)
+
+
+def overtaken(session: Session, by: Session, terms: Terms) -> Session:
+    """The ended session with its stop value, where another one has begun after it.
+
+    What the register shows now is of that one. Nothing flowed between the two, so the start value
+    of that one is the stop value of this one; where it cannot be, the last known one stands in.
+    """
+    if session.settled:
+        return session
+    last, start = session.last, by.start
+    final = _last(session, "another session began after it: its last value")
+    if last is not None and start is not None and start.quality is Quality.GOOD:
+        _, wh = counted(session.turns, last.wh, start.wh, terms)
+        if wh >= last.wh and by.serial == session.serial:
+            told = "another session began after it: that one's start value"
+            final = replace(start, wh=wh, quality=Quality.LATE, reason=told, signed=None)
+    return _closed(session, final, terms, _seal(session, terms))
 
 
 def _read(session: Session, terms: Terms, now_s: float, standing: Set[str]) -> MeterValue | None:
