@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from laddvakt_agent.core.uptime import Account, Around, Worked, account
+from laddvakt_agent.core.uptime import UP, Account, Around, Worked, account
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.guard import Guard
-from laddvakt_agent.ledger.interval_rows import FAILED, OWN, UNKNOWN
+from laddvakt_agent.ledger.interval_rows import FAILED, OWN, PLANNED, UNKNOWN
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.rows import IntervalRow
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.wall import Wall
 
 SPACING_S = 1.0  # between two writes about one EVSE
+_UP = frozenset(status.value for status in UP)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,9 +49,15 @@ class StatusBook:
     _evses: dict[str, _Evse] = field(default_factory=dict)
     _waiting: list[IntervalRow] = field(default_factory=list)
     _failed: bool = False
+    _doubted: set[str] = field(default_factory=set)  # EVSEs whose maintenance excuses nothing yet
 
     def begin(self) -> None:
-        """At the start: an interval runs for each EVSE; what is not configured is removed."""
+        """At the start: an interval runs for each EVSE; what is not configured is removed.
+
+        Call it before anything else.
+        """
+        maintained = {guard.evse_uid for guard in self.guards.values() if guard.maintenance}
+        self._doubted = {evse_uid for evse_uid in maintained if self._stood(evse_uid)}
         configured = {guard.evse_uid: name for name, guard in self.guards.items()}
         self.thread.post(self.ledger.begin_evses, configured)
 
@@ -124,9 +131,20 @@ class StatusBook:
             self.ledger.change_status, tuple(evse.row for evse in self._evses.values())
         )
 
+    def _stood(self, evse_uid: str) -> bool:
+        """Whether something was in the way before the restart that no maintenance excused.
+
+        It may go on, and then it began before the maintenance did.
+        """
+        known = (row for row in self.ledger.intervals(evse_uid) if row.status != UNKNOWN)
+        last = next(known, None)
+        return last is None or (last.status not in _UP and last.cause_class != PLANNED)
+
     def _around(self, guard: Guard, known: _Evse | None, now_s: float) -> Around:
+        if not guard.maintenance or (known and known.account.status in UP):
+            self._doubted.discard(guard.evse_uid)
         maintenance_s = known.maintenance_s if known else None
-        if not guard.maintenance:
+        if not guard.maintenance or guard.evse_uid in self._doubted:
             maintenance_s = None
         elif maintenance_s is None:
             maintenance_s = now_s

@@ -168,6 +168,46 @@ async def test_a_stop_in_a_maintenance_is_a_planned_absence(tmp_path: Path) -> N
         assert "a maintenance had begun " in (gap.evidence or "")
 
 
+@pytest.mark.parametrize(
+    ("verbs", "classes"),
+    [
+        (("out", "maintenance"), ["own", "own"]),
+        (("maintenance", "out"), ["planned", "planned"]),
+        (("out", "maintenance", "in", "out"), ["planned", "planned"]),
+    ],
+    ids=["closed before", "closed in it", "opened in between"],
+)
+async def test_a_restart_makes_nothing_planned(
+    tmp_path: Path, verbs: tuple[str, ...], classes: list[str]
+) -> None:
+    """What was the operator's own doing before a maintenance stays so after a restart in it."""
+    found = []
+    for turn in range(2):
+        async with bench(tmp_path) as station:
+            at_s = station.clock.now_s()
+            for verb in verbs if turn == 0 else ("",):
+                if verb:
+                    station.ask("1", verb)
+                be(station, "1", IDLE if station.guard("1").in_service else SHUT)
+                station.parts.publisher.statuses.look(at_s)
+            station.parts.publisher.statuses.flush(at_s)
+            last = (await written(station))[-1]
+            found.append((last.cause, last.cause_class))
+    assert found == [("closed by command", cause_class) for cause_class in classes]
+
+
+async def test_after_a_restart_a_maintenance_counts_again_once_it_worked(tmp_path: Path) -> None:
+    for verbs in (("out", "maintenance"), ("in", "out")):
+        async with bench(tmp_path) as station:
+            statuses, at_s = station.parts.publisher.statuses, station.clock.now_s()
+            for verb in verbs:
+                station.ask("1", verb)
+                be(station, "1", IDLE if station.guard("1").in_service else SHUT)
+                statuses.flush(at_s)
+            last = (await written(station))[-1]
+    assert (last.cause, last.cause_class) == ("closed by command", "planned")
+
+
 async def test_people_are_told_why(station: Bench) -> None:
     station.stand("1", "tilted")
     connectors = station.commands.status()["connectors"]
