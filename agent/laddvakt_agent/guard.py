@@ -62,6 +62,8 @@ class Guard:
     device_names: frozenset[str]
     free_token: TokenRef | None  # authorisation = "free": who is written down
     save_latches: Callable[[str, tuple[Latch, ...]], None]
+    recorded: Callable[[tuple[Latch, ...]], bool] = lambda _: True  # a restart would find them
+    latches: tuple[Latch, ...] = ()  # as last told
     found: Found | None = None  # a session of before the start, not yet proved to be the same
     found_words: str = ""  # what became of it
     token: TokenRef | None = None
@@ -102,6 +104,7 @@ class Guard:
             session_unproved=self.found is not None,
             session_found=self.found_words,
             in_service=self.in_service and self.durable and not self.shutting_down,
+            recorded=self.recorded(self.latches),
             maintenance=self.maintenance,
             unlock=unlock,
             tests_wanted=tests,
@@ -200,6 +203,7 @@ class Guard:
             case SessionEnded(reason=reason):
                 self._end_session(reason, now_s)
             case LatchesChanged(latches=latches):
+                self.latches = latches
                 self.save_latches(self._id, latches)
 
     def _note_word(self, effect: SelfTestEnded | ReservationDropped, now_s: float) -> None:

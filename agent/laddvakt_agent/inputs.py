@@ -118,6 +118,7 @@ class Wishes:
     session_unproved: bool = False
     session_found: str = ""
     in_service: bool = True
+    recorded: bool = True
     reserved: bool = False
     maintenance: bool = False
     phases_wanted: int | None = None
@@ -165,6 +166,7 @@ def assemble(
         session_unproved=wishes.session_unproved,
         session_found=wishes.session_found,
         in_service=wishes.in_service,
+        recorded=wishes.recorded,
         reserved=wishes.reserved,
         maintenance=wishes.maintenance,
         phases_wanted=wishes.phases_wanted,

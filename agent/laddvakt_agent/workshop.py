@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from laddvakt_agent import unfinished
@@ -130,6 +131,7 @@ class Workshop:
             device_names=frozenset(part.device_names()),
             free_token=self.finder.free_token(),
             save_latches=self.journal.latches,
+            recorded=partial(self.journal.ledger.keeps_latches, part.id),
             guarded=roles.contactor.hold_s is not None,
             # Where nobody must show a token, a stop before the restart must not be forgotten.
             stopped=found is None or bool(found.claim.withdrawn),

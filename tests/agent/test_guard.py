@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from agent.core.core_world import World
+from agent.ledger.samples import latch
 from agent.station_kit import Bench, bench
-from laddvakt_agent.core.inputs import Inputs, Reset, SelfTest
+from laddvakt_agent.core.inputs import Inputs, Pilot, Reset, SelfTest
 from laddvakt_agent.core.machine import active_faults
-from laddvakt_agent.core.model import ContactorCommanded, SelfTestCommanded, SelfTestEnded
+from laddvakt_agent.core.model import (
+    ContactorCommanded,
+    LatchesChanged,
+    SelfTestCommanded,
+    SelfTestEnded,
+)
+from laddvakt_agent.ledger.latches import FILES
 from laddvakt_agent.ledger.ledger import Ledger
 
 
@@ -51,6 +59,45 @@ async def test_what_the_core_commands_arrives(station: Bench) -> None:
         "1", "open", False, "mirror contact closed", 2.0,
     )  # fmt: skip
     assert [part.connector for part in ledger.contactors()] == ["1"]
+
+
+async def test_nothing_closes_before_a_disk_has_the_latches(station: Bench) -> None:
+    """Those of the other connector do not count, nor what is less strict than what it has."""
+    guard, other = station.guard("1"), station.guard("2")
+    thread, store = station.parts.watch.thread, station.parts.journal.ledger._store
+    spent = latch("meter_lost", spent_s=(1.0,))
+    store.execute("PRAGMA query_only = ON")
+    for name in FILES:  # no copy can be put there
+        (store.path.with_name(name)).mkdir()
+    guard._apply(LatchesChanged(latches=(spent,)), Inputs(), 1.0)
+    await station.commands.written()
+    assert thread.waiting == 1
+    assert (guard.wishes().recorded, other.wishes().recorded) == (False, True)
+    for name in FILES:  # one copy is enough
+        (store.path.with_name(name)).rmdir()
+    thread.retry()
+    await station.commands.written()
+    assert thread.waiting == 1
+    assert guard.wishes().recorded
+    guard._apply(LatchesChanged(latches=()), Inputs(), 2.0)
+    assert guard.wishes().recorded
+    store.execute("PRAGMA query_only = OFF")
+    thread.retry()
+    await station.commands.written()
+    assert guard.wishes().recorded
+
+
+def test_the_core_waits_for_it() -> None:
+    """The vehicle asks and everything else is there: it closes as soon as the disk has them."""
+    world = World(override={"recorded": False}).run(1.0)
+    world.pilot, world.authorised = Pilot.B, True
+    world.run(1.0)
+    world.pilot = Pilot.C
+    world.run(10.0)
+    assert (world.closed, world.faults) == (False, {})
+    world.override = {}
+    world.run(2.0)
+    assert world.closed
 
 
 @pytest.mark.parametrize("lost", [True, False])

@@ -125,6 +125,7 @@ def see(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> Seen:
         vehicle=_vehicle(settings, pilot(settings, inputs, now_s)),
         complete=None not in guarding and None not in meter_guards(inputs),
         ready=since_offer
+        and inputs.recorded
         and (inputs.guarded or settings.unattended_current_a is not None)
         and all(fresh(s, age_s, now_s) is not None for s in guarding),
         metered=energy is not None,

@@ -219,6 +219,7 @@ class Inputs:
         None  # the last control round that came late, and by how much
     )
     guarded: bool = False  # a watchdog or dead-man opens the contactor if the agent dies
+    recorded: bool = True  # what faults locked or used up would be known after a restart
     tests: tuple[TestReply, ...] = ()
     shared: tuple[SharedBudget, ...] = ()  # of the station's other connectors
     # Wishes of people, backend and load management.

@@ -52,7 +52,7 @@ class LatchKeeper:
         self._copy = copy if copy is not None else Copy(sequence=self._first_sequence())
         self._known: tuple[Copy | None, ...] = (copy,)  # what this run has read or written
         self._blocked = self._lost  # it counts everything as used up: nothing is stricter
-        self.kept = self._copy if copy is not None else Copy(sequence=0)  # what a disk has
+        self._kept = self._copy  # what a disk has
         if copy is not None and copy != in_ledger:
             self._to_ledger()
 
@@ -71,6 +71,11 @@ class LatchKeeper:
         self._copy = replace(self._copy, sequence=self._copy.sequence + 1, connectors=connectors)
         self._write_all()
         self._lost = False
+
+    def keeps(self, connector: str, latches: tuple[Latch, ...]) -> bool:
+        """Whether a disk has these, or stricter ones; may be asked from any thread."""
+        kept = self._kept.connectors.get(connector)
+        return covers(() if kept is None else in_boot(kept, self._boot), latches)
 
     def take_over(self) -> bool:
         """Add what lies on a disk that was not there before; whether anything in it was unknown.
@@ -111,7 +116,7 @@ class LatchKeeper:
             self._to_ledger()
 
     def _note_kept(self) -> None:
-        self.kept = self._copy
+        self._kept = self._copy
         self._known = (self._known[0], self._copy)
 
     def _latches(self, connector: str) -> tuple[Latch, ...]:

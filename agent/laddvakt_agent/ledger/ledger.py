@@ -235,6 +235,10 @@ class Ledger:
         """
         return self._keeper.load()
 
+    def keeps_latches(self, connector: str, latches: tuple[Latch, ...]) -> bool:
+        """Whether a disk has these, or stricter ones; may be asked from any thread."""
+        return self._keeper.keeps(connector, latches)
+
     # Commands and acknowledgements
 
     def add_command(self, row: CommandRow) -> None:

@@ -418,6 +418,8 @@ def _unready(world: World, effects: tuple[Effect, ...]) -> Iterator[str]:
     settings, inputs = world.settings, world.inputs
     if not inputs.guarded and settings.unattended_current_a is None:
         yield "closes only guarded, or with a current for unattended boards"
+    if not inputs.recorded:
+        yield "closes only where a restart would find every latch"
     for role, sample in guards(settings, inputs):
         if sample is None or not world.now_s < sample.taken_s + settings.sample_max_age_s:
             yield f"closes only with a fresh {role.value} reading"

@@ -118,6 +118,12 @@ def _unguarded(world: World) -> None:
     world.inputs = world.read()
 
 
+def _unrecorded(world: World) -> None:
+    _authorised(world)
+    world.pilot, world.override = Pilot.C, {"recorded": False}
+    world.inputs = world.read()
+
+
 def _ventilation(world: World) -> None:
     _authorised(world)
     world.pilot = Pilot.D
@@ -164,6 +170,7 @@ CASES: dict[str, tuple[Callable[[World], object], State, str]] = {
     "closing": (_closing, State.SUSPENDED_VEHICLE, "the contactor closes now"),
     "begins": (_authorised_meanwhile, State.PREPARING, "everything is there"),
     "unguarded": (_unguarded, State.SUSPENDED_VEHICLE, "no watchdog is armed"),
+    "unrecorded": (_unrecorded, State.SUSPENDED_VEHICLE, "the disk has not taken"),
     "just offered": (_offered_now, State.SUSPENDED_VEHICLE, "16 A are offered since a moment"),
     "offered": (_authorised, State.SUSPENDED_VEHICLE, "the vehicle does not ask (pilot B)"),
     "ventilation": (_ventilation, State.SUSPENDED_VEHICLE, "asks for ventilation"),

@@ -199,3 +199,8 @@ def _missing(case: Case) -> Iterator[Link]:
         )
     if not case.inputs.guarded and case.settings.unattended_current_a is None:
         yield Link(what="no watchdog is armed that opens the contactor if the agent dies")
+    if not case.inputs.recorded:
+        yield Link(
+            what="the disk has not taken what the last fault used up of its retries",
+            change="a disk that takes it: see storage_full, storage_read_only",
+        )
