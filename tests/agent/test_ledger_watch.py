@@ -9,12 +9,21 @@ from pathlib import Path
 import pytest
 
 from agent.ledger.filled import spoil
-from agent.ledger.samples import WALL, cdr_of, ended, fault_row, open_ledger, session_row
+from agent.ledger.samples import (
+    WALL,
+    cdr_of,
+    ended,
+    fault_row,
+    latch,
+    open_ledger,
+    session_row,
+)
 from agent.station_kit import Bench, bench
 from agent.test_restart import TOKEN, metered
 from laddvakt_agent.clock import FakeTime
 from laddvakt_agent.ledger import AckRow, CommandRow, Ledger, files
 from laddvakt_agent.ledger.errors import StorageError, StorageKind
+from laddvakt_agent.ledger_watch import LedgerWatch
 
 
 async def turn(station: Bench) -> None:
@@ -109,6 +118,11 @@ async def test_without_room_for_another_it_is_told_and_tried_later(
         assert len(station.parts.watch.ledger.open_faults()) == 1  # in the file without a name
 
 
+def stands(watch: LedgerWatch) -> bool:
+    """Whether the ledger is on the disk now."""
+    return watch.ledger.renewal.on_disk
+
+
 def _left_behind(directory: Path) -> None:
     """What a run left that could not be read by the next: one of everything unfinished."""
     ledger = open_ledger(directory, FakeTime())
@@ -162,6 +176,26 @@ async def test_a_disk_that_returns_brings_back_what_it_held(
         assert (tmp_path / "state" / "ledger.db-wal").exists()
 
 
+@pytest.mark.parametrize("late", [True, False], ids=["late", "known"])
+async def test_lock_outs_nobody_knew_of_let_the_agent_begin_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, late: bool
+) -> None:
+    """The disk was mounted after the start: the cores can take its latches only then."""
+    state, disk = tmp_path / "state", tmp_path / "disk"
+    ledger = open_ledger(disk if late else state, FakeTime())
+    ledger.save_latches("1", (latch(),), 1.0)
+    ledger.close()
+    monkeypatch.setattr(Ledger, "open", Ledger.without_disk)
+    begun: list[bool] = []
+    async with bench(tmp_path) as station:
+        station.parts.watch.begin_anew = lambda: begun.append(True)
+        if late:
+            disk.rename(state)
+        await turn(station)
+        assert station.parts.watch.ledger.renewal.on_disk
+        assert begun == [True] * late
+
+
 async def test_a_session_of_this_run_is_not_found_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,12 +213,12 @@ async def test_a_session_of_this_run_is_not_found_again(
             patch.setattr(files, "put_in_place", refuse)
             (tmp_path / "state" / "ledger.db").unlink()
             await turn(station)
-        assert not watch.ledger.renewal.on_disk
+        assert not stands(watch)
         keeper.observe(metered(1000.0, now_s + 1.0), now_s + 1.0, closed=True)
         await turn(station)
         watch._again_s = 0.0
         await turn(station)
-        assert watch.ledger.renewal.on_disk
+        assert stands(watch)
         assert keeper.running is not None
         assert not keeper.ending
         (row,) = watch.ledger.open_sessions()
