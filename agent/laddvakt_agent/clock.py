@@ -134,7 +134,7 @@ class Clock:
                 self._stepped_s += step_s
                 self._was_synced = self._agreed = False
             self._zero = zero
-            state = self._state(wall)
+            state = self._state(zero, wall)
             if state is ClockState.SYNCED:
                 self._anchor = zero
             best = self._anchor or self._peer or zero
@@ -193,11 +193,14 @@ class Clock:
             clock_state=now.clock_state,
         )
 
-    def _state(self, wall: datetime) -> ClockState:
+    def _state(self, zero: datetime, wall: datetime) -> ClockState:
         synced = self._source.synced()
         if wall < self._built:
             return ClockState.UNSET
-        self._was_synced = self._was_synced or synced
+        if synced and not self._was_synced:
+            # Whoever has just set it did so before the answer, but perhaps after it was read.
+            after, _ = self._pair()
+            self._was_synced = abs((after - zero).total_seconds()) <= STEP_S
         return ClockState.SYNCED if self._was_synced else ClockState.RESTORED
 
     def _known(self) -> bool:

@@ -99,6 +99,24 @@ def test_what_the_wall_clock_is_worth(wall: datetime, synced: bool, state: Clock
     assert Clock(FakeTime(wall=wall, synced=synced)).state() is state
 
 
+class SetWhileAsked(FakeTime):
+    """A time source sets the clock between the look at it and the question who keeps it."""
+
+    def synced(self) -> bool:
+        if not self.is_synced:
+            self.step_wall(NOON)
+            self.is_synced = True
+        return self.is_synced
+
+
+def test_a_clock_set_under_way_is_not_believed_as_it_was_before() -> None:
+    source = SetWhileAsked(wall=NOON - timedelta(hours=3), synced=False)
+    clock = Clock(source)
+    assert clock.seen().state is ClockState.RESTORED
+    assert clock.seen().state is ClockState.SYNCED
+    assert clock.wall_at(source.boot_s()) == NOON
+
+
 def test_synchronised_once_is_enough_for_a_boot() -> None:
     source = FakeTime(wall=NOON, synced=True)
     clock = Clock(source)
