@@ -116,7 +116,6 @@ def see(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> Seen:
     guarding = [sample for _, sample in guards(settings, inputs)]
     age_s = settings.sample_max_age_s
     since_offer = inputs.pilot is not None and inputs.pilot.taken_s >= life.limit_changed_s
-    energy = number(fresh(inputs.energy_wh, settings.meter_max_age_s, now_s))
     measured = currents_a(settings, inputs, now_s)
     allowed = given(settings, inputs, life.cable_a, phases_used(settings, life), now_s)
     said = _lock_said(settings, life, inputs, now_s)
@@ -128,7 +127,7 @@ def see(settings: Settings, life: Life, inputs: Inputs, now_s: float) -> Seen:
         and inputs.recorded
         and (inputs.guarded or settings.unattended_current_a is not None)
         and all(fresh(s, age_s, now_s) is not None for s in guarding),
-        metered=energy is not None,
+        metered=number(fresh(inputs.energy_wh, settings.meter_max_age_s, now_s)) is not None,
         unloaded=_measured_since_ramp(settings, life, inputs)
         and len(measured) >= settings.phases
         and max(measured) < UNLOADED_A,
