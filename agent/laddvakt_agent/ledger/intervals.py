@@ -35,6 +35,8 @@ from laddvakt_agent.ledger.interval_rows import (
 from laddvakt_agent.ledger.rows import IntervalRow, SqlValue
 from laddvakt_agent.ledger.store import Store
 
+# Force majeure, a lost network and opening hours the agent cannot tell and never writes: they are
+# for a version that can, and for whoever is told of them otherwise.
 CLASSES = frozenset(
     {
         "grid",
