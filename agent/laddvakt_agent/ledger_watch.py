@@ -169,7 +169,9 @@ class LedgerWatch:
                     detail="still so when the ledger was renewed",
                     outcome="done",
                 )
-        self.journal.standing(self.publisher.book.entries.values(), self.publisher.cdrs)
+        waiting = self.journal.unsaved  # these come with their whole session
+        bills = [cdr for cdr in self.publisher.cdrs if cdr.id not in waiting]
+        self.journal.standing(self.publisher.book.entries.values(), bills)
         self.publisher.statuses.write_again()
 
     def _home(self, renewed: Renewed, found: _Found) -> None:
