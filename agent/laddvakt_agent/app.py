@@ -228,6 +228,8 @@ class _Agent:
         stack.push_async_callback(self.uplink.close)
         self.parts.supervisor.facts.uplink_told = self.uplink.health
         self.parts.watch.came_home = self.uplink.remember
+        for guard in self.parts.supervisor.guards.values():
+            guard.keeper.heard = self.uplink.heard
 
     async def _reread(self) -> None:
         """Whoever changed the configuration learns whether it can be started with."""

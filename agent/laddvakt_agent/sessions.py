@@ -17,6 +17,7 @@ from laddvakt_agent.session_records import cdr_record, session_record
 
 CHECKPOINT_S = 300.0  # between durable meter values while charging: five minutes can be re-read
 SETTLE_GRACE_S = 10.0  # a final meter value may come this much later than it should
+RECENT = 10  # ended sessions that are told on
 PATIENCE_S = 60.0  # … and after a restart, or where the meter signs it, by so much
 
 log = structlog.get_logger()
@@ -56,6 +57,7 @@ class SessionKeeper:
     running: Kept | None = None
     ending: list[Kept] = field(default_factory=list)
     recent: list[SessionRecord] = field(default_factory=list)
+    heard: Callable[[str], bool] = lambda session_id: True  # the backend has this one's end
 
     @property
     def settle_s(self) -> float:
@@ -226,11 +228,19 @@ class SessionKeeper:
         self._close(replace(kept, session=session), now_s)
         return True
 
+    def _remember(self, record: SessionRecord) -> None:
+        """The newest, and all of which the backend has yet to hear that they are over."""
+        recent = [*self.recent, record]
+        old = len(recent) - RECENT
+        self.recent = [
+            one for place, one in enumerate(recent) if place >= old or not self.heard(one.id)
+        ]
+
     def _close(self, kept: Kept, now_s: float) -> None:
         """The bill of a settled session, or the word that there is none."""
         session, at = kept.session, self.wall_at(now_s)
         record = self.record(kept, at)
-        self.recent = [*self.recent, record][-10:]
+        self._remember(record)
         if session.unbilled is None:
             self.save_closed(kept, cdr_record(session, record, at))
         else:

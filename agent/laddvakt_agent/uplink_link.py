@@ -28,6 +28,7 @@ from laddvakt_agent.uplink.settings import (
     UplinkSettings,
 )
 from laddvakt_agent.uplink.sync import Synchroniser
+from laddvakt_agent.uplink.text import identifier
 
 RESTART_S = 30.0  # after a defect of the synchroniser: guarding goes on meanwhile
 
@@ -93,6 +94,10 @@ class UplinkLink:
             for (kind, object_id), acked in known
             if kind == Kind.CDR.value and acked.acknowledged
         )
+
+    def heard(self, session_id: str) -> bool:
+        """Whether the backend has confirmed the end of a session."""
+        return self._acks.over(Kind.SESSION.value, identifier(session_id, 36))
 
     def health(self) -> dict[str, object]:
         """How the uplink is doing."""

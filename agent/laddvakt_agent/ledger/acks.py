@@ -45,6 +45,11 @@ class LedgerAcks:
         """Everything kept, by kind and object id."""
         return dict(self._known)
 
+    def over(self, kind: str, object_id: str) -> bool:
+        """Whether the backend has confirmed the end of an object."""
+        acked = self._known.get((kind, object_id))
+        return acked is not None and _final(kind, acked)
+
     async def save(self, kind: str, object_id: str, acked: Acked) -> None:
         """Replace what is kept of one object; on the disk when it returns.
 
