@@ -163,7 +163,7 @@ def test_while_another_process_writes_at_full_speed(
     state = tmp_path / "state"
     with _writer(state) as writer:
         assert writer.stdout is not None
-        before = [writer.stdout.readline().split() for _ in range(400)]
+        before = [writer.stdout.readline().split() for _ in range(160)]
         read(state, lambda reading: back_up(reading, target, pause=lambda _: time.sleep(0.05)))
         writer.kill()
     billed, begun = _kept(target, "SELECT session_id FROM cdrs"), _kept(target, _SESSIONS)

@@ -223,7 +223,7 @@ def test_years_stay_within_the_quota(tmp_path: Path, monkeypatch: pytest.MonkeyP
     space = Space(directory=tmp_path, store=store, statvfs=cast("Callable[..., object]", disk))  # type: ignore[arg-type]
     monkeypatch.setattr("laddvakt_agent.ledger.quota.LEDGER_RESERVE_BYTES", 128 * 1024)
     quota, sizes, dropped = int(0.1 * disk.size), [], Counter[str]()
-    for round_ in range(60):
+    for round_ in range(40):
         for number in range(12 * round_, 12 * round_ + 12):
             row = ended(session_row(f"s{number}"))
             row = replace(row, core="x" * 1500)
@@ -234,7 +234,7 @@ def test_years_stay_within_the_quota(tmp_path: Path, monkeypatch: pytest.MonkeyP
         dropped += settle(space, ledger)
         sizes.append(sum(path.stat().st_blocks * 512 for path in tmp_path.iterdir()))
     assert max(sizes) <= 1.1 * quota
-    assert sum(sizes[-10:]) <= 1.05 * sum(sizes[-30:-20])  # it has stopped growing
+    assert sum(sizes[-10:]) <= 1.05 * sum(sizes[-20:-10])  # it has stopped growing
     assert dropped["minute_means"] > 10_000
     assert ledger.retention.dropped()["sessions"] > 100
     assert len(ledger.cdrs()) >= 100
