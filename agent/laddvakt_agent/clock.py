@@ -63,7 +63,7 @@ class Seen:
     state: ClockState
     zero: datetime  # by the wall clock
     best: datetime  # what is told to others
-    peer: datetime | None  # by the backend
+    peer: datetime | None  # by the backend, told or confirmed
     known: bool  # `best` is more than what an unsynchronised wall clock says
 
 
@@ -99,8 +99,7 @@ class Clock:
         self._lock = threading.RLock()
         self._was_synced = False
         self._anchor: datetime | None = None  # boot second 0 when it was last synchronised
-        self._peer: datetime | None = None  # … as the backend told
-        self._agreed = False  # the backend's time was as ours
+        self._peer: datetime | None = None  # … as the backend told, or confirmed
         self._zero, _ = self._pair()  # … by the wall clock, as last seen
         self._stepped_s = 0.0
         self.boot_id = self._source.boot_id()
@@ -132,7 +131,7 @@ class Clock:
             step_s = (zero - self._zero).total_seconds()
             if abs(step_s) > STEP_S:
                 self._stepped_s += step_s
-                self._was_synced = self._agreed = False
+                self._was_synced = False
             self._zero = zero
             state = self._state(zero, wall)
             if state is ClockState.SYNCED:
@@ -167,8 +166,8 @@ class Clock:
     def told_by_peer(self, low: datetime, high: datetime) -> bool:
         """A backend that has proved who it is says: boot second 0 was between `low` and `high`.
 
-        It counts only as long as nothing better is known, and only where it is not as believed
-        already, within `PEER_AGREES_S`. True when the times told to others move by it.
+        It counts only as long as nothing better is known. What is believed already, within
+        `PEER_AGREES_S`, is confirmed by it. True when the times told to others move by it.
         """
         slack = timedelta(seconds=PEER_AGREES_S)
         with self._lock:
@@ -177,10 +176,9 @@ class Clock:
                 return False
             believable = self._peer is not None or seen.state is not ClockState.UNSET
             if believable and low - slack <= seen.best <= high + slack:
-                self._agreed = True
+                self._peer = seen.best  # confirmed: what somebody sets from now on is not
                 return False
             self._peer = low + (high - low) / 2
-            self._agreed = True
         return True
 
     def boot(self) -> Boot:
@@ -204,7 +202,7 @@ class Clock:
         return ClockState.SYNCED if self._was_synced else ClockState.RESTORED
 
     def _known(self) -> bool:
-        return self._anchor is not None or self._peer is not None or self._agreed
+        return self._anchor is not None or self._peer is not None
 
     def _pair(self) -> tuple[datetime, datetime]:
         """Boot second 0 by the wall clock, and the wall clock: read with no pause in between."""

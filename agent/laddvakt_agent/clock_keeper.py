@@ -117,7 +117,7 @@ def _told(before: Seen, seen: Seen) -> bool:
     """Whether the backend told the time, or confirmed it, since the look before."""
     if seen.state is ClockState.SYNCED:
         return False
-    return seen.peer != before.peer or (seen.known and not before.known)
+    return seen.peer != before.peer
 
 
 def _is_sync(step: ClockStepRow) -> bool:
