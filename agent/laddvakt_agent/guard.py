@@ -135,11 +135,10 @@ class Guard:
 
     def due_s(self, now_s: float) -> float | None:
         """When the next step is due even if no reading arrives."""
-        due_s = machine.next_deadline_s(self.settings, self.connector, self.inputs, now_s)
-        if self.found is None:
-            return due_s
-        proof_s = deadline_s(self.found.claim)
-        return proof_s if due_s is None else min(due_s, proof_s)
+        proof_s = None if self.found is None else deadline_s(self.found.claim)
+        core_s = machine.next_deadline_s(self.settings, self.connector, self.inputs, now_s)
+        dues = (core_s, proof_s, self.keeper.due_s())
+        return min((due_s for due_s in dues if due_s is not None), default=None)
 
     @property
     def charging_wanted(self) -> bool:

@@ -142,6 +142,10 @@ class SessionKeeper:
             changed |= self._settle(place, now_s)
         return changed
 
+    def due_s(self) -> float | None:
+        """When a session that has ended is settled even if its meter says nothing more."""
+        return min((self._give_up_s(kept) for kept in self.ending), default=None)
+
     def records(self) -> tuple[SessionRecord, ...]:
         """The sessions as the backend should know them, newest last."""
         alive = [*self.ending, self.running] if self.running else self.ending
@@ -214,12 +218,11 @@ class SessionKeeper:
 
     def _settle(self, place: int, now_s: float) -> bool:
         kept = self.ending[place]
-        since_s = max(kept.awaited_s, kept.session.opened_s or kept.awaited_s)
         session = core.settle(
             kept.session,
             self.terms,
             now_s,
-            give_up_s=since_s + self.terms.settle_s + kept.grace_s,
+            give_up_s=self._give_up_s(kept),
             standing=self.standing(),
         )
         if not session.settled:
@@ -227,6 +230,10 @@ class SessionKeeper:
         del self.ending[place]
         self._close(replace(kept, session=session), now_s)
         return True
+
+    def _give_up_s(self, kept: Kept) -> float:
+        since_s = max(kept.awaited_s, kept.session.opened_s or kept.awaited_s)
+        return since_s + self.terms.settle_s + kept.grace_s
 
     def _remember(self, record: SessionRecord) -> None:
         """The newest, and all of which the backend has yet to hear that they are over."""

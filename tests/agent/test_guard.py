@@ -10,6 +10,7 @@ import pytest
 from agent.core.core_world import World
 from agent.ledger.samples import latch
 from agent.station_kit import Bench, bench
+from agent.test_restart import TOKEN, metered
 from laddvakt_agent.core.inputs import Inputs, Pilot, Reset, SelfTest
 from laddvakt_agent.core.machine import active_faults
 from laddvakt_agent.core.model import (
@@ -20,6 +21,7 @@ from laddvakt_agent.core.model import (
 )
 from laddvakt_agent.ledger.latches import FILES
 from laddvakt_agent.ledger.ledger import Ledger
+from laddvakt_agent.sessions import SETTLE_GRACE_S
 
 
 @pytest.fixture
@@ -112,3 +114,20 @@ async def test_lost_latches_hold_every_connector(
             for name in ("1", "2")
         ]
     assert standing == ([["latches_lost"]] * 2 if lost else [[], []])
+
+
+async def test_a_session_is_settled_also_while_nothing_is_heard(station: Bench) -> None:
+    """A line that is down steps no guard: the round in which it is given up must be due."""
+    guard, now_s = station.guard("1"), station.clock.now_s()
+    guard.step(Inputs(), now_s)
+    while (due_s := guard.due_s(now_s)) is not None:  # until the silence is nothing new
+        now_s = max(now_s, due_s)
+        guard.step(Inputs(), now_s)
+    keeper = guard.keeper
+    keeper.begin(TOKEN, "WHITELIST", metered(1000.0, now_s), now_s)
+    keeper.end("stopped", now_s, opened_s=now_s)
+    due_s = guard.due_s(now_s)
+    assert due_s == now_s + keeper.settle_s + SETTLE_GRACE_S
+    guard.step(Inputs(), due_s)
+    assert not keeper.ending
+    assert [record.ended_at is not None for record in keeper.records()] == [True]
