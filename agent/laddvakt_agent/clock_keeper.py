@@ -17,6 +17,8 @@ from laddvakt_agent.retime import Retimer
 from laddvakt_agent.wall import Wall
 
 STEPS_READ = 1000  # the newest ones, at the start
+ROWS_PER_HOUR = 20  # two time sources may fight each second, and the disk must not suffer
+HOUR_S = 3600.0
 
 log = structlog.get_logger()
 
@@ -32,6 +34,7 @@ class ClockKeeper:
     book: FaultBook | None = None  # whose faults have times too
     on_step: Callable[[ClockStepRow], None] = lambda row: None  # others want to know too
     _before: Seen | None = None
+    _written: list[float] = field(default_factory=list)  # when the last hour's rows were
     _zero: datetime = field(init=False)
     _boots: Mapping[str, BootTime] = field(init=False)
 
@@ -43,7 +46,13 @@ class ClockKeeper:
     def look(self, now_s: float) -> None:
         """Compare the clock with how it was; to be called once a second with the boot time."""
         seen = self.clock.seen()
-        for row in self._rows(seen, now_s):
+        rows = tuple(self._rows(seen, now_s))
+        self._written = [at_s for at_s in self._written if now_s - at_s < HOUR_S]
+        if rows and len(self._written) >= ROWS_PER_HOUR:
+            self._restamp(now_s)  # a row in a while tells all of it, from here on
+            return
+        self._written += [now_s for _ in rows]
+        for row in rows:
             log.info("clock_noted", reason=row.reason, state=row.clock_state,
                      before=row.from_wall.isoformat(), now=row.to_wall.isoformat())  # fmt: skip
             self.post(self._note, row)

@@ -10,7 +10,7 @@ import pytest
 
 from agent.ledger.samples import WALL, ended, fault_row, open_ledger, session_row
 from laddvakt_agent.clock import Clock, FakeTime
-from laddvakt_agent.clock_keeper import ClockKeeper, wall_of
+from laddvakt_agent.clock_keeper import HOUR_S, ROWS_PER_HOUR, ClockKeeper, wall_of
 from laddvakt_agent.ledger import Ledger
 from laddvakt_agent.ledger.clock_book import Ago, BootTime, Exactness
 from laddvakt_agent.ledger.rows import ClockStepRow
@@ -136,6 +136,27 @@ def test_every_jump_and_the_first_synchronisation_is_a_row(tmp_path: Path) -> No
     assert (boot.exactness, boot.at(100.0)) == (Exactness.SYNCED, _at(30))
     keeper, _ = _kept(ledger, time)
     assert len(ledger.times.steps()) == 3, "the agent alone started anew: nothing is new"
+    ledger.close()
+
+
+def test_two_time_sources_that_fight_wear_no_disk(tmp_path: Path) -> None:
+    """Each second another jump; once an hour has passed the next row says where it went since."""
+    time = FakeTime(boot_s=100.0, wall=WALL, synced=True)
+    ledger = open_ledger(tmp_path, time)
+    keeper, clock = _kept(ledger, time)
+    for second in range(300):
+        time.advance(1.0)
+        time.step_wall(time.wall() + timedelta(minutes=-1 if second % 2 else 1))
+        keeper.look(time.boot_s())
+    assert len(ledger.times.steps()) == ROWS_PER_HOUR
+    time.advance(HOUR_S)
+    time.step_wall(_at(500))
+    keeper.look(time.boot_s())
+    last, before = ledger.times.steps(2)
+    assert last.to_wall == _at(500)
+    assert last.from_wall == before.to_wall + timedelta(seconds=last.at_s - before.at_s)
+    (boot,) = ledger.times.boots()
+    assert boot.at(time.boot_s()) == clock.wall_at(time.boot_s()) == _at(500)
     ledger.close()
 
 
