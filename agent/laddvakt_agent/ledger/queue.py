@@ -61,10 +61,11 @@ class Waiting:
 
     def add(self, intent: Intent) -> None:
         """Wait at the end, or where an older state of the same thing waits."""
-        for place in range(len(self._intents) - 1, -1, -1):
-            if intent.state_of is not None and self._intents[place].state_of == intent.state_of:
-                self._intents[place] = intent
-                return
+        if intent.state_of is not None:
+            for place, waiting in enumerate(self._intents):
+                if waiting.state_of == intent.state_of:
+                    self._intents[place] = intent
+                    return
         self._intents.append(intent)
         if len(self._intents) > self.most:
             self._drop_one()
@@ -80,6 +81,9 @@ class Waiting:
 
     def done(self, intent: Intent) -> None:
         """It no longer waits."""
+        if self._intents and self._intents[0] is intent:  # as a rule: thousands go so in a moment
+            del self._intents[0]
+            return
         self._intents = [waiting for waiting in self._intents if waiting is not intent]
 
     def take_dropped(self) -> dict[str, int]:
