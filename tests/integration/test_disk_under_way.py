@@ -215,7 +215,7 @@ def _read_only_then_slow(play: Play) -> None:
     play.billed()
     with play.disk("s"):
         with play.session():
-            longest_s = _longest_answer_s(play, for_s=3.0)
+            longest_s = _longest_answer_s(play, for_s=2.1)
             play.pull()
         assert longest_s < LOOP_S
         assert "control_loop_late" not in faults(play.scene)
