@@ -243,7 +243,7 @@ _TIMES = frozenset({"start_date_time", "end_date_time", "started_at", "cleared_a
 
 def _over(told: Content) -> bool:
     """Whether this was the last that there is to say of a session or a fault."""
-    return told.get("status") == "COMPLETED" or bool(told.get("cleared_at"))
+    return told.get("status") in ("COMPLETED", "INVALID") or bool(told.get("cleared_at"))
 
 
 def _same_but_times(one: Json, other: Json) -> bool:

@@ -190,17 +190,22 @@ async def _confirmed(store: MemoryStore, content: Content) -> tuple[Book, Entry]
     return book, entry
 
 
+@pytest.mark.parametrize("status", ["COMPLETED", "INVALID"])
 @pytest.mark.parametrize("restarted", [False, True], ids=["same run", "after a restart"])
 async def test_what_is_over_and_confirmed_is_not_told_again_with_better_times(
-    restarted: bool,
+    restarted: bool, status: str
 ) -> None:
+    """Billed or not: a receiver takes nothing more of a session that is over."""
     store = MemoryStore()
-    book, _ = await _confirmed(store, _told())
+    over: Content = {"status": status}
+    book, _ = await _confirmed(store, _told() | over)
     book = _book(store) if restarted else book
     hours = timedelta(hours=3)
-    entry = book.want(Kind.SESSION, "s-1", _told(moved=hours), changed_at=T0 + hours, source=2)
+    better = _told(moved=hours) | over
+    entry = book.want(Kind.SESSION, "s-1", better, changed_at=T0 + hours, source=2)
     assert not entry.pending
-    entry = book.want(Kind.SESSION, "s-1", _told(energy_wh=1.0), changed_at=T0, source=3)
+    other = _told(energy_wh=1.0) | over
+    entry = book.want(Kind.SESSION, "s-1", other, changed_at=T0, source=3)
     assert entry.pending, "anything else is news"
 
 
