@@ -158,7 +158,7 @@ class Pushes:
         """PATCH what is new when the receiver surely has the rest, PUT otherwise."""
         content, told = entry.content, entry.told
         patch = None if told is None else session_patch(told, content)
-        stamp = self._book.stamp(entry, content, entry.changed_at)
+        stamp = self._book.stamp(entry, content, self._changed_at(entry))
         await self._book.sending(entry, content, stamp)
         url = self._url("sessions", entry.object_id)
         changes = None if patch is None else entry.body(patch, stamp)
@@ -167,11 +167,18 @@ class Pushes:
 
     async def _fault(self, entry: Entry) -> None:
         content = entry.content
-        stamp = self._book.stamp(entry, content, entry.changed_at)
+        stamp = self._book.stamp(entry, content, self._changed_at(entry))
         await self._book.sending(entry, content, stamp)
         url = self._url("faults", entry.object_id)
         await self._tell(entry, url, entry.body(content, stamp), changes=None)
         await self._book.confirm(entry, content, stamp)
+
+    def _changed_at(self, entry: Entry) -> datetime:
+        """When it changed; in doubt since an earlier run, now: what was sent last is not known."""
+        acked = entry.acked
+        if entry.sent is None and acked is not None and not acked.acknowledged:
+            return max(entry.changed_at, self._clock.wall())
+        return entry.changed_at
 
     async def _cdr(self, entry: Entry) -> None:
         """POST until acknowledged, with the same id and body; in doubt look before repeating."""
