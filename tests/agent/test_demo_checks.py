@@ -307,8 +307,8 @@ def noise(seen: Seen) -> None:
 
 def answered(method: str, http_status: int, status_code: int) -> Mutation:
     """One more request that the backend answered so."""
-    request = {"at_s": 70.0, "module": "sessions", "method": method}
-    answer = {"http_status": http_status, "status_code": status_code}
+    request: JsonObject = {"at_s": 70.0, "module": "sessions", "method": method}
+    answer: JsonObject = {"http_status": http_status, "status_code": status_code}
     return lambda seen: seen.received.append(request | answer)
 
 

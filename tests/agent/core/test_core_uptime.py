@@ -216,6 +216,12 @@ def test_a_graced_session_already_tells_its_fault() -> None:
     assert (said.status.value, said.cause, said.blame) == ("CHARGING", "power_lost", Blame.GRID)
 
 
+def test_what_waits_for_the_vehicle_to_leave_is_named_although_the_status_is_charging() -> None:
+    life = replace(SESSION, state=State.FAULTED)
+    said = told(at(life, track("pilot_diode_missing")), because(track("pilot_diode_missing")))
+    assert (said.status.value, said.cause) == ("CHARGING", "pilot_diode_missing")
+
+
 def test_a_session_is_not_blamed_on_what_only_lets_no_other_begin() -> None:
     finishing = track("self_test_overdue")
     assert finishing.act is Act.FINISH
