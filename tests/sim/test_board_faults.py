@@ -83,6 +83,7 @@ async def _ended(reader: asyncio.StreamReader) -> bool:
         return True
 
 
+@pytest.mark.alone
 async def test_late_reply_comes_after_the_next_request(board: RunningBoard) -> None:
     """Once: one reply comes 300 ms after its request, in full, whatever the master did since."""
     late = {"name": "late_reply", "line": "line1", "unit": 1, "delay_ms": 300}
@@ -233,6 +234,7 @@ async def test_weld_shows_after_the_open_command(board: RunningBoard) -> None:
     assert shows == [[], ["contactor_welded"]]
 
 
+@pytest.mark.alone
 async def test_late_reply_on_tcp(board: RunningBoard) -> None:
     """Modbus TCP can be late too; the transaction id stays the request's own."""
     late = {"name": "late_reply", "line": "tcp1", "unit": 255, "delay_ms": 200}
