@@ -42,9 +42,7 @@ def bus_routes(supervisor: Supervisor) -> Sequence[web.AbstractRouteDef]:
         guards = supervisor.guards.values()
         return max((guard.connector.life.commanded_since_s for guard in guards), default=None)
 
-    desk = BusDesk(
-        supervisor.hardware, supervisor.clock, switched_s, supervisor.notes.bus_write
-    )
+    desk = BusDesk(supervisor.hardware, supervisor.clock, switched_s, supervisor.notes.bus_write)
     return BusRoutes(desk).routes()
 
 
