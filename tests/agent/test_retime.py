@@ -70,6 +70,7 @@ def test_what_cannot_be_better_stays_as_it_is(made: CdrRecord) -> None:
     whole = station(sessions=(made.session,), cdrs=(made,))
     corrected = retimer().station(whole)
     assert (corrected.sessions, corrected.cdrs) == (whole.sessions, whole.cdrs)
+    assert corrected.zero == BOOTED, "it says with what its times were made"
 
 
 def test_each_part_of_a_session_follows_its_own_boot() -> None:
