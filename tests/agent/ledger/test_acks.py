@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from datetime import timedelta
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import pytest
 
-from agent.ledger.samples import WALL, open_ledger
+from agent.ledger.samples import WALL, cdr_of, ended, fault_row, open_ledger, session_row
 from laddvakt_agent.clock import FakeTime
 from laddvakt_agent.ledger import AckRow, Ledger, LedgerAcks, LedgerThread
 from laddvakt_agent.uplink.store import Acked
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def _never(error: BaseException) -> None:
@@ -77,3 +84,56 @@ async def test_everything_else_is_written_each_time(tmp_path: Path) -> None:
             assert found == {(kind, confirmed)}
     await thread.call(ledger.close)
     await thread.close()
+
+
+class SlowDisk(Executor):
+    """Does nothing until it is told to; then everything, in order."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Callable[[], None]] = []
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        self._waiting.append(lambda: future.set_result(fn(*args, **kwargs)))
+        return future
+
+    def work(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for call in waiting:
+            call()
+
+
+async def kept_now(disk: SlowDisk, saving: asyncio.Task[None]) -> None:
+    """Let the disk work until this is saved."""
+    async with asyncio.timeout(5.0):
+        while not saving.done():
+            await asyncio.sleep(0)
+            disk.work()
+    await saving
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["never told", "in doubt"])
+@pytest.mark.parametrize("kind", ["session", "fault"])
+async def test_nothing_is_told_before_the_disk_has_what_it_is_about(
+    tmp_path: Path, kind: str, known: bool
+) -> None:
+    """A session's end before its bill: a crash in between would bill it anew, and otherwise."""
+    disk, ledger = SlowDisk(), open_ledger(tmp_path, FakeTime())
+    thread, row = LedgerThread(_never, executor=disk), ended(session_row())
+    ledger.save_session(session_row())
+    ledger.raise_fault(fault_row())
+    acks = LedgerAcks(ledger, thread, {})
+    if known:
+        running = acks.save(kind, "x", report(1, confirmed=False))
+        await kept_now(disk, asyncio.create_task(running))
+    thread.post(ledger.close_session_with_cdr, row, cdr_of(row))
+    thread.post(ledger.clear_fault, "f1", at_s=500.0, at_wall=WALL)
+    over = report(2, word=OVER if kind == "session" else CLEARED, confirmed=False)
+    saving = asyncio.create_task(acks.save(kind, "x", over))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not saving.done(), "only when it returns the report is sent"
+    assert (ledger.cdrs(), len(ledger.open_faults())) == ((), 1)
+    await kept_now(disk, saving)
+    assert (len(ledger.cdrs()), ledger.open_faults()) == (1, ())
+    ledger.close()
