@@ -12,7 +12,7 @@ from string import Template
 
 from laddvakt_agent.assemble import Parts, put_together
 from laddvakt_agent.cli.run import profile
-from laddvakt_agent.clock import Clock
+from laddvakt_agent.clock import Clock, TimeSource
 from laddvakt_agent.commands import Commands
 from laddvakt_agent.config import parse
 from laddvakt_agent.core.faults.catalogue import CATALOGUE, Act
@@ -72,12 +72,17 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def bench(
-    directory: Path, change: Callable[[str], str] = lambda text: text
+    directory: Path,
+    change: Callable[[str], str] = lambda text: text,
+    source: TimeSource | None = None,
 ) -> AsyncIterator[Bench]:
-    """Both connectors, ledger on the disk, nothing connected; `change` turns the configuration."""
+    """Both connectors, ledger on the disk, nothing connected; `change` turns the configuration.
+
+    `source`: where the time comes from, by default the kernel.
+    """
     text = change((resources.files("laddvakt_agent.demo") / "station.toml").read_text("utf-8"))
     config = parse(Template(text).substitute(PLACES, dir=str(directory)), "station.toml", profile)
-    clock = Clock()
+    clock = Clock(source)
     ledger = Ledger.open(directory / "state", boot=clock.boot(), clock=clock)
     thread = LedgerThread(lambda error: None)
     parts = put_together(

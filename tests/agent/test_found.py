@@ -12,7 +12,7 @@ from string import Template
 import pytest
 
 from agent.ledger.samples import open_ledger, session_row
-from agent.station_kit import PLACES
+from agent.station_kit import PLACES, bench
 from laddvakt_agent.alive import AliveFile
 from laddvakt_agent.cli.run import profile
 from laddvakt_agent.clock import Clock, FakeTime
@@ -37,10 +37,13 @@ TOKEN = TokenRef(
 Changes = Callable[[FakeTime], None]
 
 
-def configured(directory: Path) -> Config:
-    text = (resources.files("laddvakt_agent.demo") / "station.toml").read_text("utf-8")
+def locked(text: str) -> str:
     lock = 'lock = { device = "relay1", coil = 3, mirror_input = 3 }\nlock_keeps_place = true\n'
-    text = text.replace("evse_uid", f"{lock}evse_uid", 1)
+    return text.replace("evse_uid", f"{lock}evse_uid", 1)
+
+
+def configured(directory: Path) -> Config:
+    text = locked((resources.files("laddvakt_agent.demo") / "station.toml").read_text("utf-8"))
     return parse(Template(text).substitute(PLACES, dir=str(directory)), "station.toml", profile)
 
 
@@ -134,6 +137,39 @@ def test_over_a_reboot_the_absence_is_known_once_the_clock_is_synchronised(tmp_p
     found.judge(SETTINGS, Life(), Inputs(), time.boot_s())
     assert found.claim.alive_s == pytest.approx(time.boot_s() - 135.0)
     ledger.close()
+
+
+async def test_with_the_clock_right_at_once_a_session_goes_on_after_a_power_cut(
+    tmp_path: Path,
+) -> None:
+    """Its absence is learnt before anything is read: it is placed anew and is the same still."""
+    time = FakeTime()
+    async with bench(tmp_path, locked, time) as b:
+        keeper, at_s = b.guard("1").keeper, time.boot_s()
+        keeper.begin(replace(TOKEN, uid="04A1B2C3D4E5F6"), "WHITELIST", read(1000.0, at_s), at_s)
+        keeper.observe(read(1000.0, at_s), at_s, closed=True)
+        assert keeper.running is not None
+        left = keeper.running.session.id
+        time.advance(60.0)
+    time.reboot(NEXT, off_s=120.0)
+    async with bench(tmp_path, locked, time) as b:
+        guard, now_s = b.guard("1"), time.boot_s()
+        assert guard.found is not None
+        assert (guard.found.kept.session.id, guard.keeper.ending) == (left, [])
+        assert guard.found.claim.alive_s == pytest.approx(now_s - 130.0)
+        guard.step(replace(read(1000.0, now_s), authorised=True), now_s)
+        running = guard.keeper.running
+        assert running is not None, guard.wishes().session_found
+        assert (running.session.id, running.session.start_wh) == (left, 1000.0)
+
+
+def read(wh: float, now_s: float) -> Inputs:
+    """A plug that is held, and a meter."""
+    return Inputs(
+        energy_wh=Sample(value=wh, taken_s=now_s),
+        pilot=Sample(value=Pilot.C, taken_s=now_s),
+        locked=Sample(value=True, taken_s=now_s),
+    )
 
 
 def test_a_wall_clock_set_by_hand_does_not_shorten_the_absence(tmp_path: Path) -> None:
