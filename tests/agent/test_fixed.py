@@ -17,6 +17,7 @@ from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.fixed import settings_of
 from laddvakt_agent.hardware import build
 from laddvakt_agent.ledger.errors import StorageError, StorageKind
+from laddvakt_agent.wall import Wall
 
 CHOSEN = """residual_test = "board"
 state_d_allowed = true
@@ -104,8 +105,13 @@ async def test_the_upkeep_sees_late_rounds_noise_steps_and_a_refusing_disk(
         monkeypatch.setattr(type(supervisor), "_beat", lambda _: beats.append(now[0]))
         refused = StorageError(StorageKind.IO, tmp_path, "input/output error")
         supervisor.facts.write_failed(refused, now[0])
-        monkeypatch.setattr(type(supervisor.wall), "follow", lambda _: now[0] < 1010.0)
-        supervisor.wall.stepped_s = -7.0
+        monkeypatch.setattr(type(supervisor.facts), "write_worked", lambda _: None)
+
+        def follow(wall: Wall) -> bool:
+            wall.stepped_s = -7.0 if now[0] < 1010.0 else 0.0
+            return wall.stepped_s != 0.0
+
+        monkeypatch.setattr(Wall, "follow", follow)
         task = asyncio.create_task(supervisor._upkeep())
         async with asyncio.timeout(10.0):
             while now[0] < 1200.0:  # noqa: ASYNC110

@@ -83,7 +83,8 @@ def test_what_is_fitted_reaches_the_core(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_every_wish_reaches_the_core() -> None:
     """None of them at its default."""
     wishes = Wishes(
-        authorised=True, in_service=False, reserved=True, maintenance=True, phases_wanted=1,
+        authorised=True, session_unproved=True, session_found="the meter counts on",
+        in_service=False, recorded=False, reserved=True, maintenance=True, phases_wanted=1,
         profile_limit_a=10.0, load_limit_a=9.0, unlock=True,
         tests_wanted=frozenset({SelfTest.LOCK}), resets=frozenset({Reset.LOCAL}),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from laddvakt_hal.serial_stream import SerialStream
 pytestmark = pytest.mark.integration
 
 
+@pytest.mark.alone
 async def test_a_reply_wakes_the_process_three_times_at_most(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,7 @@ unit = 1
 REQUEST = seal(1, bytes.fromhex("0400000006"))  # 17 characters come back
 
 
+@pytest.mark.alone
 async def test_a_master_at_another_rate_is_not_understood(tmp_path: Path) -> None:
     """The devices hear garbage and keep silent; an adapter still hears itself. Then it is right."""
     layout = LINE.format(name="plain", echo="false") + LINE.format(name="loud", echo="true")

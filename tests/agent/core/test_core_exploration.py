@@ -42,8 +42,8 @@ LONG = STEPS > STEPS_SHORT
 ROWS = core_explore_tracks.ROWS
 LIMITED = {name: rule for name, rule in ROWS.items() if rule.retries is not None}
 
-# One worker: the exploration is done once and shared.
-pytestmark = pytest.mark.xdist_group("exploration")
+# One worker: the exploration is done once and shared, by whichever test comes first.
+pytestmark = [pytest.mark.xdist_group("exploration"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
