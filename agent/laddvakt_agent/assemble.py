@@ -11,7 +11,7 @@ from laddvakt_agent.clock import Clock
 from laddvakt_agent.clock_keeper import ClockKeeper
 from laddvakt_agent.config import Config
 from laddvakt_agent.guard import Guard
-from laddvakt_agent.hardware import build
+from laddvakt_agent.hardware import Hardware, build
 from laddvakt_agent.journal import Journal
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
@@ -63,39 +63,12 @@ def put_together(
     guards = shop.guards(hardware, ledger)
     facts = _facts(config, clock, ledger, thread, guards)
     notes = _notes(shop, guards, facts)
-    supervisor = Supervisor(
-        config=config,
-        hardware=hardware,
-        guards=guards,
-        book=shop.book,
-        journal=shop.journal,
-        wall=shop.wall,
-        clock=clock.now_s,
-        alive=shop.alive,
-        facts=facts,
-        notes=notes,
-        on_change=on_change,
-        on_progress=on_progress,
-        started_s=clock.now_s(),
-    )
+    supervisor = _supervisor(shop, hardware, guards, facts, notes, on_change, on_progress)
     late.append(supervisor)
     statuses = _statuses(shop, guards)
     publisher = shop.publisher(hardware, guards, cdrs, statuses)
-    retimer = Retimer(wall=shop.wall, known=lambda: clock.seen().known)
-    publisher.retime = retimer.station
-    times = ClockKeeper(
-        clock=clock, times=ledger.times, retimer=retimer, post=thread.post, book=shop.book
-    )
-    times.on_step = notes.clock
-    watch = LedgerWatch(
-        ledger=ledger,
-        thread=thread,
-        journal=shop.journal,
-        guards=guards,
-        publisher=publisher,
-        facts=supervisor.facts,
-        now_s=clock.now_s,
-    )
+    times = _times(shop, publisher, notes)
+    watch = _watch(shop, guards, publisher, facts)
     state = Path(config.agent.state_directory)
     recorder = telemetry(state, clock, ledger, thread, hardware, guards, shop.book)
     publisher.storage = lambda now_s: storage(recorder, now_s)
@@ -106,6 +79,62 @@ def put_together(
         journal=shop.journal,
         watch=watch,
         telemetry=recorder,
+    )
+
+
+def _supervisor(
+    shop: Workshop,
+    hardware: Hardware,
+    guards: dict[str, Guard],
+    facts: FactsKeeper,
+    notes: SecurityNotes,
+    on_change: Callable[[], None],
+    on_progress: Callable[[str], None],
+) -> Supervisor:
+    return Supervisor(
+        config=shop.config,
+        hardware=hardware,
+        guards=guards,
+        book=shop.book,
+        journal=shop.journal,
+        wall=shop.wall,
+        clock=shop.clock.now_s,
+        alive=shop.alive,
+        facts=facts,
+        notes=notes,
+        on_change=on_change,
+        on_progress=on_progress,
+        started_s=shop.clock.now_s(),
+    )
+
+
+def _times(shop: Workshop, publisher: Publisher, notes: SecurityNotes) -> ClockKeeper:
+    """The clock's steps written down, and what is published corrected by them."""
+    retimer = Retimer(wall=shop.wall, known=lambda: shop.clock.seen().known)
+    publisher.retime = retimer.station
+    times = ClockKeeper(
+        clock=shop.clock,
+        times=shop.journal.ledger.times,
+        retimer=retimer,
+        post=shop.journal.thread.post,
+        book=shop.book,
+    )
+    times.on_step = notes.clock
+    return times
+
+
+def _watch(
+    shop: Workshop, guards: dict[str, Guard], publisher: Publisher, facts: FactsKeeper
+) -> LedgerWatch:
+    """Over the ledger's file, and over what waits for it."""
+    return LedgerWatch(
+        ledger=shop.journal.ledger,
+        thread=shop.journal.thread,
+        journal=shop.journal,
+        guards=guards,
+        publisher=publisher,
+        facts=facts,
+        now_s=shop.clock.now_s,
     )
 
 

@@ -76,17 +76,9 @@ def initial(
     otherwise). `session_found`: there was one, whatever becomes of it. `wear` and `motion` are the
     contactor's history.
     """
-    life = Life(
-        plugged=session_open,
-        session=session_open,
-        limit_changed_s=now_s,
-        past_until_s=now_s,
-        commanded_since_s=now_s,
-        entered_s=now_s,
-    )
     tracks = _restored(settings, latches, now_s, lost=latches_lost)
     return Connector(
-        life=life,
+        life=_life_at(now_s, session_open=session_open),
         started_s=now_s,
         detectors=applicable(settings),
         memory=Memory(
@@ -249,6 +241,18 @@ def _rule(settings: Settings, code: str) -> FaultRule:
     if settings.residual_reclose and "reclose" in rule.choices:
         return rule if rule.recovery is Recovery.AUTO else reclosing(rule)
     return rule
+
+
+def _life_at(now_s: float, *, session_open: bool) -> Life:
+    """A life that begins now, everything just as it is left standing."""
+    return Life(
+        plugged=session_open,
+        session=session_open,
+        limit_changed_s=now_s,
+        past_until_s=now_s,
+        commanded_since_s=now_s,
+        entered_s=now_s,
+    )
 
 
 def _restored(
