@@ -45,8 +45,9 @@ async def test_a_damaged_history_begins_anew(tmp_path: Path) -> None:
     async with bench(tmp_path) as station:
         evidence = station.guard("1").evidence
         row = ContactorRow(connector="1", operations=9, load_openings=0, motion="{")
-        evidence.ledger.save_contactor(row)
-        assert evidence.contactors() == {"1": (Wear(operations=9), Motion())}
+        await evidence.thread.call(evidence.ledger.save_contactor, row)
+        kept = await evidence.thread.call(evidence.contactors)
+        assert kept == {"1": (Wear(operations=9), Motion())}
 
 
 def test_an_unclean_stop_is_known_to_the_next_run(tmp_path: Path) -> None:

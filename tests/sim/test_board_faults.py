@@ -218,6 +218,7 @@ async def test_trace_names_what_a_reply_shows(
     assert not any(frame["shows"] for frame in replies if frame["last_s"] < showing[0]["first_s"])
 
 
+@pytest.mark.alone
 async def test_weld_shows_after_the_open_command(board: RunningBoard) -> None:
     """While closed is commanded a welded contactor looks healthy."""
     await _charge(board)

@@ -142,6 +142,7 @@ async def test_split_request(board: RunningBoard) -> None:
     pytest.fail("two pieces were never taken for one frame")
 
 
+@pytest.mark.alone
 async def test_talking_into_a_reply_loses_both(board: RunningBoard) -> None:
     """The line is half-duplex: request and reply at once destroy each other."""
     with raw_line(board.port("line1")) as port:
