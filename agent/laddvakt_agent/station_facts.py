@@ -14,7 +14,7 @@ HEADROOM_BYTES = 8 * 1024 * 1024  # below this the next commits may not fit
 LATE_S = 1.5  # a round later than this reads safety data that are too old
 _WEAR_FILES = "/sys/block/mmcblk*/device/life_time"  # eMMC: two estimates in steps of 10 %
 _WEAR_EVERY_S = 3600.0
-FAILED_FOR_S = 30.0  # a write that failed counts so long; heartbeats come oftener meanwhile
+FAILED_FOR_S = 30.0  # a write that failed counts so long; it is tried again meanwhile
 SHOWN_FOR_S = 3.0  # … at least so long, and damage that is repaired: every core must see it
 UplinkTold = Callable[[], dict[str, object] | None]
 

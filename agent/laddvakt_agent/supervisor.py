@@ -24,7 +24,6 @@ from laddvakt_hal.device import Device
 from laddvakt_hal.errors import HalError, NotObeyed
 
 HEARTBEAT_S = 300.0  # one durable sign of life per five minutes: eMMC wear
-FAILING_HEARTBEAT_S = 10.0  # … oftener while the disk refuses: to see when it works again
 UPKEEP_S = 1.0
 INHERITED_S = 30.0  # a fault from before the restart that is not seen again by then is over
 PREPARE_EVERY_S = 0.2
@@ -242,8 +241,7 @@ class Supervisor:
                 self.on_change()
             if now_s - self.started_s > INHERITED_S:
                 self.book.drop_unseen(self.wall.at(now_s))
-            every_s = FAILING_HEARTBEAT_S if self.facts.failing(now_s) else HEARTBEAT_S
-            if now_s - beaten_s >= every_s:
+            if now_s - beaten_s >= HEARTBEAT_S:
                 beaten_s = now_s
                 self._beat()
             if all(guard.durable for guard in self.guards.values()):
