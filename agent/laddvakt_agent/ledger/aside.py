@@ -72,6 +72,15 @@ def taken_over(path: Path) -> None:
         sync_directory(path.parent)
 
 
+def sync_file(path: Path) -> None:
+    """Make what was written into this file survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_directory(directory: Path) -> None:
     """Make renames in this folder survive a power cut."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

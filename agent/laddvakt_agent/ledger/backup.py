@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import quote
 
-from laddvakt_agent.ledger.aside import sync_directory
+from laddvakt_agent.ledger.aside import sync_directory, sync_file
 from laddvakt_agent.ledger.errors import LedgerError, from_os, from_sqlite
 from laddvakt_agent.ledger.reading import Reading
 
@@ -59,7 +59,7 @@ def whole(target: Path) -> Iterator[Path]:
     try:
         os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE))
         yield new
-        _sync(new)
+        sync_file(new)
         new.rename(target)
         sync_directory(target.parent)
     except OSError as error:
@@ -119,11 +119,3 @@ def _require_sound(new: Path) -> None:
         raise NotCopied(
             f"the copy is damaged, because the ledger is: {found[0][0]}; see: laddvakt ledger check"
         )
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

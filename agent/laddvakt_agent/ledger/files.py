@@ -246,16 +246,8 @@ def _made(directory: Path, fill: Callable[[sqlite3.Connection], None]) -> Path:
     except sqlite3.Error as error:
         raise from_sqlite(error, new) from error
     with os_errors(new):
-        _sync(new)
+        aside.sync_file(new)
     return new
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _new_file(directory: Path) -> Path:
