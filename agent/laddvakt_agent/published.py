@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 
 class EvseStatus(enum.Enum):
@@ -94,6 +95,40 @@ class ValueRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaxRecord:
+    """One tax on an amount; OCPI 2.3.0 TaxAmount."""
+
+    name: str
+    amount: Decimal
+    percentage: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyRecord:
+    """An amount in the session's currency, exact; `after_taxes` None: no tax was stated."""
+
+    before_taxes: Decimal
+    after_taxes: Decimal | None = None
+    taxes: tuple[TaxRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostRecord:
+    """What a session costs by its tariff, in the parts that a CDR names; `None`: no such part."""
+
+    currency: str  # ISO 4217
+    total: MoneyRecord
+    fixed: MoneyRecord | None = None
+    energy: MoneyRecord | None = None
+    time: MoneyRecord | None = None
+    parking: MoneyRecord | None = None
+    reservation: MoneyRecord | None = None
+    tariff: str | None = None  # JSON: the OCPI Tariff that was in force when it began
+    tariff_version: str = "2.2.1"  # … in the form of this OCPI version
+    period_tariff_ids: tuple[str | None, ...] = ()  # by which tariff each period is priced
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRecord:
     """One charging session as it stands now; `ended_at` set means final."""
 
@@ -114,6 +149,8 @@ class SessionRecord:
     end: ValueRecord | None = None
     reservation: str | None = None  # the one it redeemed
     unbilled: str | None = None  # why there is never a bill for it
+    authorization_reference: str | None = None  # the backend's own word for this permission
+    cost: CostRecord | None = None  # so far; `None`: no tariff applies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +166,8 @@ class CdrRecord:
     created_at: datetime
     held_s: float = 0.0  # the station did not let it; older records lack it
     reserved_s: float = 0.0  # the customer was not there yet; older records lack it
+    cost: CostRecord | None = None  # final; `None`: no tariff applied, or an older record
+    credits: str | None = None  # the CDR that this one takes back; its costs are told negative
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,19 +12,12 @@ from __future__ import annotations
 
 import sqlite3
 
+from laddvakt_agent.ledger.schema_parties import PARTIES, WRITTEN
 from laddvakt_agent.ledger.views import VIEWS
 
 APPLICATION_ID = 0x4C56_4B4C  # "LVKL", in the file's header
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 READABLE_FROM = 2  # the oldest schema whose readers can go on with this file
-
-_WRITTEN = """
-    w_boot_id TEXT NOT NULL,
-    w_seq INTEGER NOT NULL,
-    w_s REAL NOT NULL,
-    w_wall TEXT NOT NULL,
-    w_clock TEXT NOT NULL
-"""
 
 _FIRST = f"""
 CREATE TABLE runs (
@@ -63,7 +56,7 @@ CREATE TABLE sessions (
     settled INTEGER NOT NULL,
     estimated INTEGER NOT NULL,
     periods TEXT NOT NULL,
-    {_WRITTEN}
+    {WRITTEN}
 ) STRICT;
 CREATE TABLE faults (
     id TEXT PRIMARY KEY,
@@ -85,7 +78,7 @@ CREATE TABLE faults (
     cleared_wall TEXT,
     changed_wall TEXT NOT NULL,
     raised_seq INTEGER NOT NULL,
-    {_WRITTEN}
+    {WRITTEN}
 ) STRICT;
 CREATE INDEX faults_raised ON faults(raised_seq);
 CREATE INDEX faults_open ON faults(raised_seq) WHERE cleared_wall IS NULL;
@@ -100,14 +93,14 @@ CREATE TABLE intervals (
     ended_boot_id TEXT,
     ended_s REAL,
     ended_wall TEXT,
-    {_WRITTEN}
+    {WRITTEN}
 ) STRICT;
 CREATE UNIQUE INDEX intervals_open ON intervals(evse_uid) WHERE ended_wall IS NULL;
 CREATE TABLE cdrs (
     id TEXT PRIMARY KEY,
     session_id TEXT NOT NULL UNIQUE REFERENCES sessions(id),
     body TEXT NOT NULL,
-    {_WRITTEN}
+    {WRITTEN}
 ) STRICT;
 CREATE TABLE acks (
     kind TEXT NOT NULL,
@@ -116,7 +109,7 @@ CREATE TABLE acks (
     body TEXT NOT NULL,
     acknowledged INTEGER NOT NULL,
     location_url TEXT,
-    {_WRITTEN},
+    {WRITTEN},
     PRIMARY KEY (kind, object_id)
 ) STRICT;
 CREATE TABLE commands (
@@ -129,12 +122,12 @@ CREATE TABLE commands (
     outcome TEXT NOT NULL,
     at_s REAL NOT NULL,
     at_wall TEXT NOT NULL,
-    {_WRITTEN}
+    {WRITTEN}
 ) STRICT;
 CREATE TABLE latches (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     copy TEXT NOT NULL,
-    {_WRITTEN}
+    {WRITTEN}
 ) STRICT;
 """
 
@@ -147,14 +140,14 @@ CREATE TABLE self_tests (
     detail TEXT NOT NULL,
     at_s REAL NOT NULL,
     at_wall TEXT NOT NULL,
-    {_WRITTEN}
+    {WRITTEN}
 ) STRICT;
 CREATE TABLE contactors (
     connector TEXT PRIMARY KEY,
     operations INTEGER NOT NULL,
     load_openings INTEGER NOT NULL,
     motion TEXT NOT NULL,
-    {_WRITTEN}
+    {WRITTEN}
 ) STRICT;
 """
 
@@ -178,7 +171,7 @@ CREATE TABLE clock_steps (
     to_wall TEXT NOT NULL,
     clock_state TEXT NOT NULL,
     reason TEXT NOT NULL DEFAULT 'step',
-    {_WRITTEN}
+    {WRITTEN}
 ) STRICT;
 CREATE TABLE security (
     number INTEGER PRIMARY KEY,
@@ -194,7 +187,7 @@ CREATE TABLE security (
     clock_state TEXT NOT NULL,
     previous TEXT NOT NULL,
     digest TEXT NOT NULL,
-    {_WRITTEN}
+    {WRITTEN}
 ) STRICT;
 CREATE TRIGGER security_no_update BEFORE UPDATE ON security
 BEGIN
@@ -214,12 +207,12 @@ END;
 CREATE TABLE dropped (
     class TEXT PRIMARY KEY,
     rows INTEGER NOT NULL,
-    {_WRITTEN}
+    {WRITTEN}
 ) STRICT;
 {VIEWS}"""
 
 # Number n leads from version n to n + 1.
-_MIGRATIONS: tuple[str, ...] = (_FIRST, _EVIDENCE, _NOTHING_LOST)
+_MIGRATIONS: tuple[str, ...] = (_FIRST, _EVIDENCE, _NOTHING_LOST, PARTIES)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from laddvakt_agent.uplink.version import Version
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorSettings:
-    """The fixed facts of one connector; enums are those of OCPI 2.2.1."""
+    """The fixed facts of one connector; enums are those both versions have."""
 
     id: str  # ≤ 36 characters
     standard: str  # ConnectorType, e.g. IEC_62196_T2
@@ -16,6 +18,7 @@ class ConnectorSettings:
     max_voltage: int  # V, line to neutral for AC
     max_amperage: int  # A
     max_electric_power: int | None = None  # W
+    tariff_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,7 @@ class EvseSettings:
     connectors: tuple[ConnectorSettings, ...]
     evse_id: str | None = None  # eMI3, ≤ 48 characters; without it a CDR can only say "#NA"
     physical_reference: str | None = None  # ≤ 16 characters, as printed on the charger
+    capabilities: tuple[str, ...] = ()  # OCPI Capability: what this charger really can do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +51,13 @@ class LocationSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """Where the receiver listens; `faults` None: no custom module was agreed on."""
+    """Where the platform listens; `None`: it has no such module, so nothing of it is told."""
 
     locations: str
     sessions: str
     cdrs: str
     faults: str | None = None
+    tariffs: str | None = None  # where it receives ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,11 @@ class UplinkSettings:
     endpoints: Endpoints
     location: LocationSettings
     currency: str  # ISO 4217
+    name: str = "backend"  # of this platform in the configuration
+    version: Version = Version.V2_2_1
+    raw_token: bool = False  # sent as it is instead of base64, for platforms that want it so
+    explicit_nulls: bool = False  # absent optional fields are written as null
+    long_strings: bool = False  # up to the longer limits of 2.3.0 edition 2, instead of 45/20/512
     to_country_code: str | None = None
     to_party_id: str | None = None
     retry_min_s: float = 1.0  # first pause after a failure, at most; it doubles each time

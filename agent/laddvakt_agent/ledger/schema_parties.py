@@ -1,0 +1,66 @@
+"""The part of the ledger that is about other platforms: what they have, and what they gave us.
+
+`body` is an object as JSON; `party` the platform's name in the configuration.
+"""
+
+from __future__ import annotations
+
+WRITTEN = """
+    w_boot_id TEXT NOT NULL,
+    w_seq INTEGER NOT NULL,
+    w_s REAL NOT NULL,
+    w_wall TEXT NOT NULL,
+    w_clock TEXT NOT NULL
+"""
+
+PARTIES = f"""
+ALTER TABLE sessions ADD COLUMN authorization_reference TEXT;
+ALTER TABLE sessions ADD COLUMN tariff TEXT;
+CREATE TABLE party_acks (
+    party TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    object_id TEXT NOT NULL,
+    last_updated TEXT NOT NULL,
+    body TEXT NOT NULL,
+    acknowledged INTEGER NOT NULL,
+    location_url TEXT,
+    {WRITTEN},
+    PRIMARY KEY (party, kind, object_id)
+) STRICT;
+CREATE TABLE tokens (
+    country_code TEXT NOT NULL,
+    party_id TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    type TEXT NOT NULL,
+    party TEXT NOT NULL,
+    body TEXT NOT NULL,
+    last_updated TEXT NOT NULL,
+    {WRITTEN},
+    PRIMARY KEY (country_code, party_id, uid, type)
+) STRICT;
+CREATE TABLE reservations (
+    party TEXT NOT NULL,
+    id TEXT NOT NULL,
+    connector TEXT NOT NULL,
+    body TEXT NOT NULL,
+    expires_wall TEXT NOT NULL,
+    ended TEXT,
+    {WRITTEN},
+    PRIMARY KEY (party, id)
+) STRICT;
+CREATE TABLE profiles (
+    session_id TEXT PRIMARY KEY,
+    party TEXT NOT NULL,
+    body TEXT NOT NULL,
+    {WRITTEN}
+) STRICT;
+CREATE TABLE tariffs (
+    party TEXT NOT NULL,
+    id TEXT NOT NULL,
+    version TEXT NOT NULL,
+    body TEXT NOT NULL,
+    last_updated TEXT NOT NULL,
+    {WRITTEN},
+    PRIMARY KEY (party, id)
+) STRICT;
+"""

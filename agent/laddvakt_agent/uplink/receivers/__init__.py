@@ -1,0 +1,1 @@
+"""The modules in which others tell us something: commands, tokens, charging profiles."""

@@ -1,0 +1,1 @@
+"""OCPI objects as typed structs, per version, with every constraint of the specification."""

@@ -1,0 +1,48 @@
+"""What hangs on the uplink: modules that others may call, and work that goes on beside it.
+
+Each domain is one `Part`, made of a `Context`; the link starts and ends them all together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from laddvakt_agent.clock import Clock
+from laddvakt_agent.config import Config
+from laddvakt_agent.journal import Journal
+from laddvakt_agent.ledger.ledger import Ledger
+from laddvakt_agent.ledger.thread import LedgerThread
+from laddvakt_agent.snapshot import Publisher
+from laddvakt_agent.supervisor import Supervisor
+from laddvakt_agent.uplink.outward import Outward
+from laddvakt_agent.uplink.serving import Module
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a part may need of the agent."""
+
+    config: Config
+    clock: Clock
+    ledger: Ledger
+    thread: LedgerThread
+    supervisor: Supervisor
+    publisher: Publisher
+    journal: Journal
+    outwards: Callable[[], Mapping[str, Outward]]  # the platforms agreed with now, by name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One domain's share."""
+
+    modules: tuple[Module, ...] = ()
+    tasks: tuple[Callable[[], Awaitable[None]], ...] = ()  # run until cancelled; a defect is told
+    close: Callable[[], Awaitable[None]] | None = None
+
+
+def parts(context: Context) -> tuple[Part, ...]:
+    """Every part, in the order in which they start."""
+    del context
+    return ()
