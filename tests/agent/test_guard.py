@@ -68,6 +68,7 @@ async def test_nothing_closes_before_a_disk_has_the_latches(station: Bench) -> N
     guard, other = station.guard("1"), station.guard("2")
     thread, store = station.parts.watch.thread, station.parts.journal.ledger._store
     spent = latch("meter_lost", spent_s=(1.0,))
+    await station.commands.written()  # what the start itself writes is no part of this
     store.execute("PRAGMA query_only = ON")
     for name in FILES:  # no copy can be put there
         (store.path.with_name(name)).mkdir()

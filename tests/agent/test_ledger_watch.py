@@ -74,7 +74,8 @@ async def test_a_broken_page_under_way_costs_nothing_that_stands(
         assert "malformed" in await damaged(station)
         faults = {row.id: row.code for row in ledger.open_faults()}
         assert faults[fault_id] == "contactor_welded"
-        assert set(faults.values()) == {"contactor_welded", "meter_lost"}
+        # Whether the next round has already told of the damage itself is a matter of moments.
+        assert set(faults.values()) - {"ledger_damaged"} == {"contactor_welded", "meter_lost"}
         assert station.parts.journal.out_of_service() == {"1", "2"}
         assert station.parts.journal.in_maintenance() == {"1"}
         for guard in station.parts.supervisor.guards.values():
