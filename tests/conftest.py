@@ -10,7 +10,7 @@ FIGURE = "figure"  # the property's name: `record_property("figure", "a sentence
 
 
 def pytest_configure() -> None:
-    """A suite run in the background of a script ignores SIGINT, and what it starts inherits that."""
+    """A suite run in the background of a script ignores SIGINT, and its children inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
