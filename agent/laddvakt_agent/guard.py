@@ -68,6 +68,7 @@ class Guard:
     found_words: str = ""  # what became of it
     token: TokenRef | None = None
     auth_method: str = "WHITELIST"
+    authorization_reference: str | None = None  # the platform's own word for this permission
     prepared: bool = False  # the board was told once what it must do when the agent dies
     guarded: bool = False  # armed, or the contactor falls open by itself
     durable: bool = True  # False: no disk takes a session, so none begins
@@ -85,9 +86,12 @@ class Guard:
     resets: frozenset[Reset] = frozenset()
     reasons: list[tuple[float, str]] = field(default_factory=list)  # newest last
 
-    def start(self, token: TokenRef, auth_method: str) -> None:
+    def start(
+        self, token: TokenRef, auth_method: str, authorization_reference: str | None = None
+    ) -> None:
         """A person or the backend wants this connector to charge."""
         self.token, self.auth_method, self.stopped = token, auth_method, False
+        self.authorization_reference = authorization_reference
         self.started_s = self.stepped_s
 
     def stop(self) -> None:
@@ -264,7 +268,10 @@ class Guard:
         if token is None:
             log.error("session_without_token", connector=self._id)
             return
-        self.keeper.begin(token, self.auth_method, inputs, now_s)
+        # Who charges freely was let in by nobody: an earlier permission is not theirs.
+        method = "WHITELIST" if self.token is None else self.auth_method
+        reference = None if self.token is None else self.authorization_reference
+        self.keeper.begin(token, method, inputs, now_s, authorization_reference=reference)
 
     def _end_session(self, reason: str, now_s: float) -> None:
         """A clean stop of the agent keeps the session: the next start resumes it."""

@@ -199,6 +199,7 @@ class Journal:
             meter_id=kept.meter_id,
             boot_id=self.boot_id,
             wall_at=self.wall.at,
+            authorization_reference=kept.authorization_reference,
         )
         return replace(row, moved=to_text(kept.moved, self.boot_id))
 
@@ -223,6 +224,7 @@ class Journal:
             grace_s=PATIENCE_S,
             checkpoint_s=now_s,
             moved=moved,
+            authorization_reference=row.authorization_reference,
         )
 
     def _fault_row(self, entry: Entry) -> FaultRow:

@@ -28,6 +28,7 @@ def session_record(
     meter_id: str | None,
     wall_at: WallAt,
     changed_at: datetime,
+    authorization_reference: str | None = None,
 ) -> SessionRecord:
     """The session as the backend should know it; ended only once its stop value is settled.
 
@@ -52,6 +53,7 @@ def session_record(
         end=_value(session.end, wall_at) if final else None,
         reservation=session.reservation,
         unbilled=session.unbilled,
+        authorization_reference=authorization_reference,
     )
 
 

@@ -40,6 +40,7 @@ def to_row(
     meter_id: str | None,
     boot_id: str,
     wall_at: Callable[[float], datetime],
+    authorization_reference: str | None = None,
 ) -> SessionRow:
     """The session with who charges; `wall_at` gives the wall time of a second of this boot."""
 
@@ -69,6 +70,7 @@ def to_row(
         periods=msgspec.json.encode([_stretch(period) for period in session.periods]).decode(),
         core=msgspec.json.encode(session).decode(),
         unbilled=session.unbilled,
+        authorization_reference=authorization_reference,
     )
 
 

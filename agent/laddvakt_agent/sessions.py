@@ -38,6 +38,7 @@ class Kept:
     told: SessionRecord | None = None  # as the backend was last told
     told_s: float = 0.0
     moved: tuple[Moved, ...] = ()  # boots it began in before this one
+    authorization_reference: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +72,8 @@ class SessionKeeper:
         inputs: Inputs,
         now_s: float,
         reservation: core.Reservation | None = None,
+        *,
+        authorization_reference: str | None = None,
     ) -> None:
         """Open a session; `reservation`: the one it redeems."""
         shown = core.look(self.terms, inputs, closed=False)
@@ -85,6 +88,7 @@ class SessionKeeper:
             meter_id=self.meter_id,
             grace_s=self._grace_s,
             checkpoint_s=now_s,
+            authorization_reference=authorization_reference,
         )
         self.running = self._tell(kept, now_s)
         self.save(self.running)
@@ -162,6 +166,7 @@ class SessionKeeper:
             evse_uid=kept.evse_uid,
             token=kept.token,
             auth_method=kept.auth_method,
+            authorization_reference=kept.authorization_reference,
             meter_id=kept.meter_id or self.meter_id,
             wall_at=self.wall_at,
             changed_at=changed_at,

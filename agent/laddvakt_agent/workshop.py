@@ -189,6 +189,7 @@ def _settle_or_prove(guard: Guard, found: Found, now_s: float) -> None:
     if found.verdict.answer is Answer.OPEN:
         guard.found = found
         guard.token, guard.auth_method = found.kept.token, found.kept.auth_method
+        guard.authorization_reference = found.kept.authorization_reference
         return
     guard.found_words = f"closed: {found.verdict.why}"
     guard.keeper.refuse(found.kept, found.verdict.why, found.last_s, now_s)

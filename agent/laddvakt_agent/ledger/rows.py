@@ -51,6 +51,7 @@ class SessionRow:
     core: str | None = None  # the core's whole session as JSON; older rows lack it
     unbilled: str | None = None  # why it will never be billed
     moved: str | None = None  # JSON: the boots before `boot_id` that its seconds came from
+    authorization_reference: str | None = None  # older rows lack it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -273,6 +273,7 @@ def _session_of(cdr: CdrRecord) -> SessionRow:
         end_wh=cdr.end_wh,
         end_reason=cdr.remark,
         settled=True,
+        authorization_reference=session.authorization_reference,
     )
 
 
