@@ -18,6 +18,7 @@ from laddvakt_agent.ledger.check import check
 from laddvakt_agent.ledger.latches import decode, encode
 from laddvakt_agent.ledger.points import Point, Verdict
 from laddvakt_agent.ledger.rows import SecurityRow
+from laddvakt_agent.ledger.schema import SCHEMA_VERSION
 
 CLOCK = Clock(FakeTime())
 
@@ -64,12 +65,13 @@ def test_a_sound_ledger(tmp_path: Path, running: bool, full: bool) -> None:
         ledger.close()
 
 
-@pytest.mark.parametrize("schema", [1, 2])
+@pytest.mark.parametrize("schema", [1, 2, 3])
 def test_an_older_versions_ledger_is_sound(tmp_path: Path, schema: int) -> None:
     older.put(tmp_path, schema)
     points = check(tmp_path, full=True, clock=CLOCK)
     assert [point for point in points if point.verdict is Verdict.WRONG] == []
-    assert points[0].detail == f"schema {schema}, brought to 3 when the agent next starts"
+    now = f"schema {schema}, brought to {SCHEMA_VERSION} when the agent next starts"
+    assert points[0].detail == now
 
 
 def _sql(statement: str) -> Callable[[Path], None]:

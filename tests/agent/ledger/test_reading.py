@@ -184,7 +184,11 @@ def _another(path: Path) -> None:
         (lambda path: path.touch(), Damaged, "not a database"),
         (_another, Damaged, "not a ledger"),
         (_torn, Damaged, "malformed"),
-        (_newer, NewerSchema, "schema 4, known up to 3"),
+        (
+            _newer,
+            NewerSchema,
+            f"schema {SCHEMA_VERSION + 1}, known up to {SCHEMA_VERSION}",
+        ),
         (Path.mkdir, Damaged, "Is a directory"),
     ],
     ids=["missing", "rubbish", "empty", "another", "torn", "newer", "folder"],
