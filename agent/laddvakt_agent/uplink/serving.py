@@ -129,6 +129,10 @@ class Module(Protocol):
 class Authority(Protocol):
     """Knows whose token a token is."""
 
-    def caller(self, token: str, version: Version) -> Caller | None:
-        """Who shows this token; `None`: nobody's. Compares in constant time."""
+    def caller(self, shown: str, version: Version) -> Caller | None:
+        """Who shows this token; `None`: nobody's. Compares in constant time.
+
+        `shown`: what stands after `Token ` in the Authorization header, as it was written: some
+        platforms do not encode theirs, and only the authority knows which.
+        """
         ...
