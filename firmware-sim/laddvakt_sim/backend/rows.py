@@ -36,3 +36,13 @@ def table(text: str) -> tuple[Field, ...]:
             Field(name=match["name"], kind=match["kind"], limit=limit, card=match["card"])
         )
     return tuple(fields)
+
+
+def amended(rows: tuple[Field, ...], text: str) -> tuple[Field, ...]:
+    """The table of an earlier version with the rows of `text` put in place of their namesakes.
+
+    Rows without a namesake are added at the end; ValueError names a line that is no row.
+    """
+    changes = {row.name: row for row in table(text)}
+    kept = tuple(changes.pop(row.name, row) for row in rows)
+    return (*kept, *changes.values())

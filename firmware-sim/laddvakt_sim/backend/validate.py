@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from laddvakt_sim.backend.enums import ENUMS
-from laddvakt_sim.backend.tables import TABLES
+from laddvakt_sim.backend.spec import DEFAULT_VERSION, SPECS, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,14 +25,20 @@ _PATTERNS: Final = {
     "HourMinute": re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]"),
     "LocalDate": re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"),
     "URL": re.compile(r"https?://[^\s]+"),
+    "TokenText": re.compile(r"[\x21-\x7e]+"),
 }
+# Non-specified JSON fields: snake_case as all the others, without a prefix that says "not ours".
+_OWN_FIELD: Final = re.compile(r"(?!x_|custom)[a-z][a-z0-9_]*")
+_OPEN_VALUE: Final = re.compile(r"[\x21-\x7e]+")
 _URL_LIMIT: Final = 255
 _DECIMALS: Final = 4
 
 
-def check(class_name: str, body: Json, *, partial: bool = False) -> list[str]:
+def check(
+    class_name: str, body: Json, *, partial: bool = False, version: str = DEFAULT_VERSION
+) -> list[str]:
     """Every violation of the table; `partial` as for a PATCH: fields may be missing, not wrong."""
-    return list(_check_class(class_name, body, "", partial))
+    return list(_check_class(SPECS[version], class_name, body, "", partial))
 
 
 def moment(text: Json) -> datetime | None:
@@ -46,25 +51,28 @@ def moment(text: Json) -> datetime | None:
         return None
 
 
-def _check_class(class_name: str, body: Json, path: str, partial: bool = False) -> Iterator[str]:
+def _check_class(
+    spec: Spec, class_name: str, body: Json, path: str, partial: bool = False
+) -> Iterator[str]:
     if not isinstance(body, dict):
         yield f"{path or class_name}: an object is required, got {_shown(body)}"
         return
-    rows = {row.name: row for row in TABLES[class_name]}
+    rows = {row.name: row for row in spec.tables[class_name]}
     prefix = f"{path}." if path else ""
     for name in sorted(body.keys() - rows.keys()):
-        yield f"{prefix}{name}: {class_name} has no such field"
+        if not (spec.open_objects and _OWN_FIELD.fullmatch(name)):
+            yield f"{prefix}{name}: {class_name} has no such field"
     for name, row in rows.items():
         if body.get(name) is None:
             if row.card in "1+" and (not partial or name in body):
                 yield f"{prefix}{name}: required field is missing"
         else:
-            yield from _check_field(row, body[name], f"{prefix}{name}")
+            yield from _check_field(spec, row, body[name], f"{prefix}{name}")
 
 
-def _check_field(row: Field, value: Json, path: str) -> Iterator[str]:
+def _check_field(spec: Spec, row: Field, value: Json, path: str) -> Iterator[str]:
     if row.card in "1?":
-        yield from _check_value(row, value, path)
+        yield from _check_value(spec, row, value, path)
         return
     if not isinstance(value, list):
         yield f"{path}: a list is required, got {_shown(value)}"
@@ -72,22 +80,26 @@ def _check_field(row: Field, value: Json, path: str) -> Iterator[str]:
     if row.card == "+" and not value:
         yield f"{path}: at least one entry is required"
     for number, item in enumerate(value):
-        yield from _check_value(row, item, f"{path}[{number}]")
+        yield from _check_value(spec, row, item, f"{path}[{number}]")
 
 
-def _check_value(row: Field, value: Json, path: str) -> Iterator[str]:
-    if row.kind in TABLES:
-        yield from _check_class(row.kind, value, path)
+def _check_value(spec: Spec, row: Field, value: Json, path: str) -> Iterator[str]:
+    if row.kind in spec.tables:
+        yield from _check_class(spec, row.kind, value, path)
         return
-    problem = _enum(row, value) if row.kind in ENUMS else _SCALARS[row.kind](row, value)
+    is_enum = row.kind in spec.enums
+    problem = _enum(spec, row, value) if is_enum else _SCALARS[row.kind](row, value)
     if problem:
         yield f"{path}: {problem}, got {_shown(value)}"
 
 
-def _enum(row: Field, value: Json) -> str:
-    allowed = ENUMS[row.kind]
-    known = isinstance(value, str) and value in allowed
-    return "" if known else f"one of {row.kind} is required"
+def _enum(spec: Spec, row: Field, value: Json) -> str:
+    if isinstance(value, str):
+        if value in spec.enums[row.kind]:
+            return ""
+        if row.kind in spec.open_enums and _OPEN_VALUE.fullmatch(value):
+            return ""
+    return f"one of {row.kind} is required"
 
 
 def _string(row: Field, value: Json) -> str:
