@@ -1,0 +1,1 @@
+"""Somebody else's OCPI platform, to hold the agent against."""
