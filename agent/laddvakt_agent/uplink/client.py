@@ -224,28 +224,30 @@ def _judge(what: str, url: str, reply: _Reply) -> Answer:
     told = f"{what}: HTTP {reply.status}, OCPI {status_code}: {message}"
     location_url = _own_location(url, reply.headers)
     if not 200 <= reply.status < 300:
-        raise _http_error(told, reply, location_url)
+        raise _http_error(told, reply, location_url, status_code)
     if status_code is None:
         problem = f"{what}: HTTP {reply.status} without an OCPI answer: {message}"
         raise Unanswered(problem, location_url=location_url, remedy=CHECK_URL)
     if 1000 <= status_code < 2000:
         return Answer(data=data, location_url=location_url)
     if 2000 <= status_code < 3000:
-        raise Rejected(told, location_url=location_url)
-    raise ServerFailed(told, location_url=location_url)
+        raise Rejected(told, location_url=location_url, status_code=status_code)
+    raise ServerFailed(told, location_url=location_url, status_code=status_code)
 
 
-def _http_error(told: str, reply: _Reply, location_url: str | None) -> UplinkError:
+def _http_error(
+    told: str, reply: _Reply, location_url: str | None, status_code: int | None
+) -> UplinkError:
     if reply.status in (401, 403):
         return Unauthorised(told)
     if reply.status == 404:
-        return Missing(told)
+        return Missing(told, status_code=status_code)
     if reply.status >= 500 or reply.status in (408, 425, 429):
         retry_after_s = _retry_after_s(reply.headers)
         return ServerFailed(told, retry_after_s=retry_after_s, location_url=location_url)
     if 300 <= reply.status < 400:
         return ServerFailed(f"{told} (redirects are not followed)", remedy=FINAL_URL)
-    return Rejected(told, location_url=location_url)
+    return Rejected(told, location_url=location_url, status_code=status_code)
 
 
 def _envelope(content: bytes) -> tuple[int | None, str, object]:

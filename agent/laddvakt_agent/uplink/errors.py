@@ -23,9 +23,11 @@ class UplinkError(Exception):
         retry_after_s: float | None = None,
         location_url: str | None = None,
         remedy: str | None = None,
+        status_code: int | None = None,
     ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s  # the receiver's own wish, seconds
+        self.status_code = status_code  # OCPI, where the answer had one
         self.location_url = location_url  # where the receiver says the object is
         self.remedy = self.usual_remedy if remedy is None else remedy
 
