@@ -216,9 +216,9 @@ class _Agent:
     async def _start_uplink(
         self, stack: contextlib.AsyncExitStack, ledger: Ledger, thread: LedgerThread
     ) -> None:
-        uplink = self.config.uplink
-        if uplink is None:
+        if not self.config.uplink:
             return
+        uplink = self.config.uplink[0]
         from laddvakt_agent.uplink_link import UplinkLink  # noqa: PLC0415 - see running
 
         try:

@@ -204,14 +204,17 @@ def flat(config: Config) -> dict[str, str]:
 
 def credentials(config: Config, environment: Mapping[str, str]) -> dict[str, str]:
     """The secrets that the configuration names; one that cannot be read is told by its user."""
-    if config.uplink is None:
-        return {}
-    file = Path(config.uplink.token_file) if config.uplink.token_file else None
-    try:
-        token, _ = ocpi_token(environment, file)
-    except ServiceError:
-        return {}
-    return {} if token is None else {"ocpi-token": token}
+    found: dict[str, str] = {}
+    for uplink in config.uplink:
+        file = Path(uplink.token_file) if uplink.token_file else None
+        alone = len(config.uplink) == 1
+        try:
+            token, _ = ocpi_token(environment, file, name=uplink.name, alone=alone)
+        except ServiceError:
+            continue
+        if token is not None:
+            found["ocpi-token" if alone else f"ocpi-token-{uplink.name}"] = token
+    return found
 
 
 def _leaves(path: str, value: object) -> Iterator[tuple[str, str]]:

@@ -104,11 +104,16 @@ class ProgressWatchdog:
 
 
 def ocpi_token(
-    environment: Mapping[str, str], token_file: Path | None = None
+    environment: Mapping[str, str],
+    token_file: Path | None = None,
+    *,
+    name: str = "backend",
+    alone: bool = True,
 ) -> tuple[str | None, str | None]:
-    """The backend's token and a warning, each `None` where there is none.
+    """A platform's token and a warning, each `None` where there is none.
 
-    From the configured file, else from systemd's credential `ocpi-token`.
+    From the configured file, else from systemd's credential `ocpi-token-<name>`; the only
+    platform there is may also have `ocpi-token`.
 
     Raises:
         ServiceError: it is there and cannot be used, or the configured file is missing.
@@ -118,9 +123,10 @@ def ocpi_token(
             token_file
         )
     directory = environment.get("CREDENTIALS_DIRECTORY")
-    if not directory or not (path := Path(directory) / TOKEN).exists():
-        return None, None
-    return _read_token(path, f"put the token into /etc/credstore/{TOKEN}"), None
+    for credential in (f"{TOKEN}-{name}", *((TOKEN,) if alone else ())):
+        if directory and (path := Path(directory) / credential).exists():
+            return _read_token(path, f"put the token into /etc/credstore/{credential}"), None
+    return None, None
 
 
 def _read_token(path: Path, remedy: str) -> str:

@@ -151,9 +151,9 @@ def settings_from(config: Config, uplink: UplinkConfig, token: str) -> UplinkSet
         party_id=station.party_id,
         token=token,
         endpoints=Endpoints(
-            locations=uplink.locations,
-            sessions=uplink.sessions,
-            cdrs=uplink.cdrs,
+            locations=uplink.locations or "",
+            sessions=uplink.sessions or "",
+            cdrs=uplink.cdrs or "",
             faults=uplink.faults,
         ),
         location=LocationSettings(

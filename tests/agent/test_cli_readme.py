@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from integration.test_demo import CHECKS
-from laddvakt_agent.config.schema import Table, Tables
+from laddvakt_agent.config.schema import Table, TableOrTables, Tables
 from laddvakt_agent.config.tables import ROOT
 
 README = (Path(__file__).parents[2] / "agent" / "README.md").read_text("utf-8")
@@ -24,7 +24,7 @@ def test_every_check_of_the_demo_is_explained() -> None:
 @pytest.mark.parametrize("name", [name for name in ROOT.keys if name != "fault"])
 def test_every_key_of_a_table_is_listed(name: str) -> None:
     spec = ROOT.keys[name]
-    table = spec.each if isinstance(spec, Tables) else spec
+    table = spec.each if isinstance(spec, Tables | TableOrTables) else spec
     assert isinstance(table, Table)
     rows = {row[0].strip("`[]"): row[1] for row in ROW.findall(README)}
     listed = set(re.findall(r"[a-z][a-z0-9_]*", rows[name]))

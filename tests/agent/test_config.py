@@ -47,8 +47,7 @@ def test_the_demo_station_is_read_whole() -> None:
     config = good()
     assert [part.id for part in config.connector] == ["1", "2"]
     assert config.connector[0].device_names() == ("evse1", "meter1", "rcm1", "relay1")
-    assert config.uplink is not None
-    assert config.uplink.retry_max_s == 2.0
+    assert [uplink.retry_max_s for uplink in config.uplink] == [2.0]
     assert config.line[2].tcp_port == 1502
 
 
@@ -96,7 +95,7 @@ def test_a_lines_wiring_reaches_the_hardware() -> None:
             '[fault.frequency_out_of_range]\nact = "trip"\n[fault.meter_lost]',
             'act: \'trip\' is not known; say it as "none" or "finish" or "ramp"',
         ),
-        ('mode = "device"', 'mode = "platform"', "is not one of: device"),
+        ('mode = "device"', 'mode = "hub"', "is not one of: device, platform"),
         ("retry_max_s = 2.0", "retry_max_s = 0.5\nretry_min_s = 1.5", "not valid TOML"),
         ('board = "charx1"', 'board = "evse1"', "already serves another connector"),
         ('port = "/dev/ttyUSB0"', 'port = ""', "port = '' is not valid (serial device"),

@@ -119,10 +119,9 @@ async def test_a_changed_configuration_is_named_by_its_keys_alone(tmp_path: Path
 async def test_a_changed_credential_shows_and_is_not_shown(tmp_path: Path) -> None:
     file = tmp_path / "token"
     async with bench(tmp_path) as station:
-        uplink = station.commands.config.uplink
-        assert uplink is not None
+        (uplink,) = station.commands.config.uplink
         config = msgspec.structs.replace(
-            station.commands.config, uplink=msgspec.structs.replace(uplink, token_file=str(file))
+            station.commands.config, uplink=(msgspec.structs.replace(uplink, token_file=str(file)),)
         )
         for secret in ("first-secret", "first-secret", "second-secret"):
             file.write_text(secret)

@@ -146,8 +146,7 @@ class Life:
         self.parts.supervisor.facts.write_failed(error, self.clock.now_s())
 
     async def _start_uplink(self) -> None:
-        settings = self.config.uplink
-        assert settings is not None
+        (settings,) = self.config.uplink
         self.uplink = await UplinkLink.start(
             self.config, settings, self.ledger, self.thread, self.clock
         )

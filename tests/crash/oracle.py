@@ -184,8 +184,7 @@ def _energy(cdrs: tuple[CdrRecord, ...], world: World) -> list[str]:
 
 def _billed(life: Life, cdrs: tuple[CdrRecord, ...], backend: Backend) -> list[str]:
     """Every session has one CDR here and there, and they are the same."""
-    uplink = life.config.uplink
-    assert uplink is not None
+    (uplink,) = life.config.uplink
     settings = settings_from(life.config, uplink, "token")
     wrong = [f"session {row.id} is not billed" for row in life.ledger.open_sessions()]
     there = backend.objects("cdrs")

@@ -60,9 +60,8 @@ def configuration(directory: Path, connectors: int) -> Config:
         state_directory=str(directory / "state"),
         api_socket=str(directory / "run" / "api.sock"),
     )
-    assert config.uplink is not None
-    uplink = replaced(config.uplink, token_file=str(directory / "token"))
-    return replaced(config, agent=agent, uplink=uplink)
+    uplink = replaced(config.uplink[0], token_file=str(directory / "token"))
+    return replaced(config, agent=agent, uplink=(uplink,))
 
 
 @cache

@@ -11,10 +11,10 @@ import os
 import zoneinfo
 from collections.abc import Iterator, Mapping
 
-from laddvakt_agent.config.raw import Row, is_number, number, rows, sub, text, whole
+from laddvakt_agent.config.raw import Row, is_number, rows, sub, text, whole
 from laddvakt_agent.config.role_checks import Lookup, connector_checks, profiles_of
 from laddvakt_agent.config.schema import Problem
-from laddvakt_agent.config.settings import RETRY_MAX_S, RETRY_MIN_S
+from laddvakt_agent.config.uplink_checks import uplink_checks
 from laddvakt_agent.core.faults import catalogue
 from laddvakt_agent.core.faults.overrides import as_chosen
 
@@ -28,7 +28,7 @@ def cross_checks(data: Row, look_up: Lookup) -> Iterator[Problem]:
     yield from _device_checks(data, look_up)
     yield from _connector_names(data)
     yield from connector_checks(data, profiles_of(data, look_up))
-    yield from _uplink_checks(sub(data, "uplink"))
+    yield from uplink_checks(data)
     yield from _fault_checks(sub(data, "fault"))
 
 
@@ -166,16 +166,6 @@ def _connector_names(data: Row) -> Iterator[Problem]:
     yield from _unique(data, "connector", "id")
     yield from _unique(data, "connector", "evse_uid")
     yield from _unique(data, "connector", "evse_id")
-
-
-def _uplink_checks(uplink: Row) -> Iterator[Problem]:
-    defaults = {"retry_min_s": RETRY_MIN_S, "retry_max_s": RETRY_MAX_S}
-    low_s, high_s = (number({**defaults, **uplink}, key) for key in defaults)
-    if low_s is not None and high_s is not None and high_s < low_s:
-        yield Problem(
-            path=("uplink", "retry_max_s"),
-            message=f"uplink.retry_max_s = {high_s:g} is below retry_min_s = {low_s:g}",
-        )
 
 
 def _fault_checks(overrides: Row) -> Iterator[Problem]:

@@ -64,6 +64,8 @@ def parse(text: str, name: str, look_up: Lookup) -> Config:
         placed = [(line_of(lines, problem.path) or 0, problem.message) for problem in problems]
         placed.sort(key=lambda place: place[0])
         raise ConfigError(tuple(_show(name, line, message) for line, message in placed))
+    if isinstance(data.get("uplink"), dict):
+        data["uplink"] = [data["uplink"]]
     return msgspec.convert(data, Config)
 
 

@@ -24,7 +24,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One value: its type, and what it may be. `bool` is never taken for a number."""
+    """One value: its type, and what it may be. `bool` is never taken for a number.
+
+    A `list` is one of texts; `choices` are then what may stand in it.
+    """
 
     kind: type = str
     required: bool = False
@@ -39,7 +42,7 @@ class Key:
 class Table:
     """A table with known keys."""
 
-    keys: Mapping[str, Key | Table | Tables | AnyTable]
+    keys: Mapping[str, Spec]
     required: bool = False
 
 
@@ -52,10 +55,21 @@ class Tables:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableOrTables:
+    """One table, or an array of them: the same thing once or several times."""
+
+    each: Table
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnyTable:
     """A table of tables whose names and keys somebody else checks (the fault overrides)."""
 
     required: bool = False
+
+
+Spec: TypeAlias = Key | Table | Tables | TableOrTables | AnyTable
 
 
 @dataclass(slots=True)
@@ -78,16 +92,14 @@ class _Walk:
             elif part.required:
                 self.add((*path, name), f"{_name((*path, name))} is missing{_hint(part)}")
 
-    def value(self, spec: Key | Table | Tables | AnyTable, data: Data, path: Path) -> None:
+    def value(self, spec: Spec, data: Data, path: Path) -> None:
         match spec:
             case Table():
                 self.table(spec, data, path)
-            case Tables():
-                if not isinstance(data, list) or (spec.required and not data):
-                    self.add(path, f"{_name(path)} must be one or more [[{path[-1]}]] tables")
-                    return
-                for index, entry in enumerate(data):
-                    self.table(spec.each, entry, (*path, index))
+            case TableOrTables() if isinstance(data, dict):
+                self.table(spec.each, data, path)
+            case Tables() | TableOrTables():
+                self.tables(spec, data, path)
             case AnyTable():
                 if not isinstance(data, dict) or not all(
                     isinstance(v, dict) for v in data.values()
@@ -96,7 +108,20 @@ class _Walk:
             case Key():
                 self.key(spec, data, path)
 
+    def tables(self, spec: Tables | TableOrTables, data: Data, path: Path) -> None:
+        if not isinstance(data, list) or (spec.required and not data):
+            self.add(path, f"{_name(path)} must be one or more [[{path[-1]}]] tables")
+            return
+        for index, entry in enumerate(data):
+            self.table(spec.each, entry, (*path, index))
+
     def key(self, spec: Key, data: Data, path: Path) -> None:
+        if isinstance(data, list) and spec.kind is list:
+            wrong = [item for item in data if item not in spec.choices]
+            if wrong:
+                allowed = ", ".join(str(choice) for choice in spec.choices)
+                self.add(path, f"{_name(path)} has {wrong[0]!r}, which is not one of: {allowed}")
+            return
         if not _is_kind(data, spec.kind):
             self.add(path, f"{_name(path)} must be {_KINDS[spec.kind]}, not {data!r}{_hint(spec)}")
         elif spec.choices and data not in spec.choices:
@@ -115,7 +140,13 @@ def check(spec: Table, data: Data) -> tuple[Problem, ...]:
     return tuple(walk.problems)
 
 
-_KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+_KINDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list of texts",
+}
 
 
 def _is_kind(data: Data, kind: type) -> bool:
@@ -137,7 +168,7 @@ def _range(spec: Key) -> str:
     return f"{low} to {high}"
 
 
-def _hint(spec: Key | Table | Tables | AnyTable) -> str:
+def _hint(spec: Spec) -> str:
     return f" ({spec.hint})" if isinstance(spec, Key) and spec.hint else ""
 
 

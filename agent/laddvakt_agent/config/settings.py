@@ -160,14 +160,29 @@ class TokenConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UplinkConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The operator's OCPI 2.2.1 receiver."""
+    """One OCPI platform: whom we tell, and in `platform` mode who may ask us.
+
+    Device mode knows where to tell by URLs, or from the platform's versions.
+    """
 
     mode: str
-    locations: str
-    sessions: str
-    cdrs: str
+    name: str = "backend"
+    versions_url: str | None = None  # theirs; where it is missing, they register with us
+    locations: str | None = None
+    sessions: str | None = None
+    cdrs: str | None = None
     faults: str | None = None
-    token_file: str | None = None
+    tariffs: str | None = None
+    token_file: str | None = None  # platform mode: the initial token, until it is spent
+    version: str | None = None  # only this one; else the newest both sides speak
+    raw_token: bool = False
+    explicit_nulls: bool = False
+    long_strings: bool = False
+    modules: tuple[str, ...] | None = None  # what is exchanged; `None`: everything there is
+    needs: tuple[str, ...] = ("locations", "sessions", "cdrs")  # of theirs, or no agreement
+    faults_module: bool = False  # it is agreed that the custom fault module is used
+    country_code: str | None = None  # what we are called there, if not as the station is
+    party_id: str | None = None
     to_country_code: str | None = None
     to_party_id: str | None = None
     retry_min_s: float = RETRY_MIN_S
@@ -184,5 +199,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     connector: tuple[ConnectorConfig, ...]
     agent: AgentConfig = AgentConfig()
     token: tuple[TokenConfig, ...] = ()
-    uplink: UplinkConfig | None = None
+    uplink: tuple[UplinkConfig, ...] = ()  # a single table is one, too
     fault: dict[str, dict[str, float | str]] = {}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from laddvakt_agent.config.schema import AnyTable, Key, Table, Tables
+from laddvakt_agent.config.schema import AnyTable, Key, Table, TableOrTables, Tables
 from laddvakt_agent.inputs import SENSORS
+from laddvakt_agent.uplink.version import Version
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,35}"
 _PATH = r"\S.*"
 _URL = Key(pattern=r"https?://[^\s]+", hint="a http:// or https:// URL")
-_REQUIRED_URL = Key(required=True, pattern=r"https?://[^\s]+", hint="a http:// or https:// URL")
 _REQUIRED_NAME = Key(required=True, pattern=_NAME, hint="letters, digits, . _ - ; at most 36")
 _ROW = Key(
     pattern=r"(not )?[A-Za-z0-9][A-Za-z0-9_.\-]{0,35}\.[a-z0-9_]{1,60}",
@@ -138,14 +138,29 @@ TOKEN = Table(
     }
 )
 
+MODULES = ("locations", "sessions", "cdrs", "tariffs", "tokens", "commands", "chargingprofiles")
+NEEDED = ("locations", "sessions", "cdrs", "tariffs", "tokens")
+
 UPLINK = Table(
     keys={
-        "mode": Key(required=True, choices=("device",)),
-        "locations": _REQUIRED_URL,
-        "sessions": _REQUIRED_URL,
-        "cdrs": _REQUIRED_URL,
+        "name": Key(pattern=_NAME, hint="letters, digits, . _ - ; at most 36"),
+        "mode": Key(required=True, choices=("device", "platform")),
+        "versions_url": _URL,
+        "locations": _URL,
+        "sessions": _URL,
+        "cdrs": _URL,
         "faults": _URL,
-        "token_file": Key(pattern=_PATH, hint="a path; else the systemd credential ocpi-token"),
+        "tariffs": _URL,
+        "token_file": Key(pattern=_PATH, hint="a path; else a systemd credential"),
+        "version": Key(choices=tuple(version.value for version in Version)),
+        "raw_token": Key(kind=bool),
+        "explicit_nulls": Key(kind=bool),
+        "long_strings": Key(kind=bool),
+        "modules": Key(kind=list, choices=MODULES),
+        "needs": Key(kind=list, choices=NEEDED),
+        "faults_module": Key(kind=bool),
+        "country_code": Key(pattern=r"[A-Za-z]{2}", hint="two letters, like SE"),
+        "party_id": Key(pattern=r"[A-Za-z0-9]{3}", hint="three characters"),
         "to_country_code": Key(pattern=r"[A-Za-z]{2}"),
         "to_party_id": Key(pattern=r"[A-Za-z0-9]{3}"),
         "retry_min_s": Key(kind=float, low=0.1, high=60.0),
@@ -162,7 +177,7 @@ ROOT = Table(
         "device": Tables(each=DEVICE, required=True),
         "connector": Tables(each=CONNECTOR, required=True),
         "token": Tables(each=TOKEN),
-        "uplink": UPLINK,
+        "uplink": TableOrTables(each=UPLINK),
         "fault": AnyTable(),
     }
 )
