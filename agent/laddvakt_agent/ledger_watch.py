@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import msgspec
 import structlog
@@ -132,7 +133,7 @@ class LedgerWatch:
             out_of_service=self.journal.out_of_service(),
             in_maintenance=self.journal.in_maintenance(),
             cdrs=self.ledger.cdrs(unacknowledged_only=True),
-            acks=self.ledger.acks(),
+            acks=tuple(chain.from_iterable(self.ledger.audience.everybody().values())),
         )
 
     def _tell(self, fn: Callable[..., None], *args: object) -> None:

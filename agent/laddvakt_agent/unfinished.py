@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import msgspec
 
@@ -20,9 +21,10 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 def restore(journal: Journal, book: FaultBook, keepers: Iterable[SessionKeeper]) -> None:
     """Put sessions and faults whose end is not acknowledged back among the recent ones."""
-    acks = journal.ledger.acks()
+    by_party = journal.ledger.audience.everybody()
+    acks = tuple(chain.from_iterable(by_party.values()))
     sessions = {ack.object_id for ack in acks if _is(ack, Kind.SESSION) and not _completed(ack)}
-    sessions |= _never_told(journal, acks)
+    sessions |= _never_told(journal, by_party)
     faults = {ack.object_id for ack in acks if _is(ack, Kind.FAULT) and not _cleared(ack)}
     by_connector = {keeper.connector: keeper for keeper in keepers}
     for cdr in journal.ledger.cdrs() if sessions else ():
@@ -34,7 +36,7 @@ def restore(journal: Journal, book: FaultBook, keepers: Iterable[SessionKeeper])
         if keeper is not None:
             ended_s = kept.session.ended_s or kept.session.begun_s
             keeper.recent.append(keeper.record(kept, keeper.wall_at(ended_s)))
-    told = {ack.object_id for ack in acks if _is(ack, Kind.FAULT)}
+    told = _told_to_all(by_party, Kind.FAULT)
     over = journal.cleared_faults(MOST_FAULTS) if acks else ()
     recent_from = max((entry.changed_at for entry in over), default=_NEVER) - UNTOLD_FOR
     for entry in over:
@@ -43,15 +45,20 @@ def restore(journal: Journal, book: FaultBook, keepers: Iterable[SessionKeeper])
             book.recent.append(entry)
 
 
-def _never_told(journal: Journal, acks: tuple[AckRow, ...]) -> set[str]:
-    """Sessions that were billed before the backend had heard of them at all.
+def _never_told(journal: Journal, by_party: Mapping[str, tuple[AckRow, ...]]) -> set[str]:
+    """Sessions that were billed before a platform had heard of them at all.
 
     Only those whose CDR it does not have either: what is known of a session may be forgotten once
     it is old.
     """
-    told = {ack.object_id for ack in acks if _is(ack, Kind.SESSION)}
     untold = journal.ledger.cdrs(unacknowledged_only=True)
-    return {cdr.session.id for cdr in untold} - told
+    return {cdr.session.id for cdr in untold} - _told_to_all(by_party, Kind.SESSION)
+
+
+def _told_to_all(by_party: Mapping[str, tuple[AckRow, ...]], kind: Kind) -> set[str]:
+    """The objects that every platform which is told of this kind has heard of."""
+    told = [{ack.object_id for ack in acks if _is(ack, kind)} for acks in by_party.values()]
+    return set.intersection(*(some for some in told if some)) if any(told) else set()
 
 
 def _is(ack: AckRow, kind: Kind) -> bool:

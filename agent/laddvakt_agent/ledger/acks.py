@@ -1,9 +1,14 @@
-"""The uplink's memory of what its backend has, kept in the ledger."""
+"""The uplink's memory of what one platform has, kept in the ledger."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import asdict
+from functools import partial
+
+from laddvakt_agent.ledger.audience import BACKEND, party_of
 from laddvakt_agent.ledger.ledger import Ledger
-from laddvakt_agent.ledger.rows import AckRow
+from laddvakt_agent.ledger.rows import AckRow, PartyAckRow
 from laddvakt_agent.ledger.tables import FAULT_KIND, SESSION_KIND
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.uplink.store import Acked
@@ -19,27 +24,53 @@ class LedgerAcks:
     """An `AckStore`: read once when opened, written through the ledger's thread."""
 
     def __init__(
-        self, ledger: Ledger, thread: LedgerThread, known: dict[tuple[str, str], Acked]
+        self,
+        ledger: Ledger,
+        thread: LedgerThread,
+        known: dict[tuple[str, str], Acked],
+        party: str = BACKEND,
     ) -> None:
         self._ledger = ledger
         self._thread = thread
         self._known = known
+        self._party = party
         self._written = dict(known)  # what the disk has, or is about to get
 
     @classmethod
-    async def open(cls, ledger: Ledger, thread: LedgerThread) -> LedgerAcks:
-        """Read what is kept.
+    async def open(
+        cls, ledger: Ledger, thread: LedgerThread, party: str = BACKEND, *, cdrs: bool = True
+    ) -> LedgerAcks:
+        """A platform is told from now on, `cdrs` as well or not: read what it has already.
 
         Raises:
             StorageError: the disk does not give it.
         """
-        rows = await thread.call(ledger.acks)
-        return cls(ledger, thread, {(row.kind, row.object_id): _acked(row) for row in rows})
+        thread.post(partial(ledger.audience.join, cdrs=cdrs), party)
+        rows = await thread.call(ledger.acks, party)
+        known = {(row.kind, row.object_id): _acked(row) for row in rows}
+        return cls(ledger, thread, known, party)
+
+    @property
+    def party(self) -> str:
+        """The platform's name."""
+        return self._party
 
     def remember(self, rows: tuple[AckRow, ...]) -> None:
-        """The ledger knows these too since it has found its disk; what this run knows is newer."""
-        found = {(row.kind, row.object_id): _acked(row) for row in rows}
+        """The ledger knows these too since it has found its disk; what this run knows is newer.
+
+        Those of other platforms are theirs.
+        """
+        own = (row for row in rows if party_of(row) == self._party)
+        found = {(row.kind, row.object_id): _acked(row) for row in own}
         self._known, self._written = found | self._known, found
+
+    def delivered(self) -> frozenset[str]:
+        """The CDRs that this platform has."""
+        return frozenset(
+            object_id
+            for (kind, object_id), acked in self._known.items()
+            if kind == "cdr" and acked.acknowledged
+        )
 
     def load(self) -> dict[tuple[str, str], Acked]:
         """Everything kept, by kind and object id."""
@@ -68,6 +99,9 @@ class LedgerAcks:
             await self._thread.call(_nothing)
             return
         self._written[kind, object_id] = acked
+        await self._thread.persist(self._ledger.save_ack, self._row(kind, object_id, acked))
+
+    def _row(self, kind: str, object_id: str, acked: Acked) -> AckRow:
         row = AckRow(
             kind=kind,
             object_id=object_id,
@@ -76,7 +110,13 @@ class LedgerAcks:
             acknowledged=acked.acknowledged,
             location_url=acked.location_url,
         )
-        await self._thread.persist(self._ledger.save_ack, row)
+        return row if self._party == BACKEND else PartyAckRow(**asdict(row), party=self._party)
+
+
+def delivered(parties: Iterable[LedgerAcks]) -> frozenset[str]:
+    """The CDRs that all of these platforms have; none where there is no platform."""
+    each = [acks.delivered() for acks in parties]
+    return frozenset.intersection(*each) if each else frozenset()
 
 
 def _nothing() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from laddvakt_agent.clock import Clock
 from laddvakt_agent.ledger import check_beside, intervals
+from laddvakt_agent.ledger.audience import delivered, waited_for
 from laddvakt_agent.ledger.errors import StorageError
 from laddvakt_agent.ledger.files import NAME, Damaged
 from laddvakt_agent.ledger.points import Point, note, ok, wrong
@@ -146,17 +147,18 @@ def _misbilled(body: str) -> str:
 
 def _waiting(rows: sqlite3.Connection) -> Iterator[Point]:
     record = rows.execute(
-        "SELECT count(*) AS count, min(coalesce(w_at, w_wall)) AS oldest FROM cdrs_corrected AS c"
-        " WHERE NOT EXISTS (SELECT 1 FROM acks WHERE kind = 'cdr' AND object_id = c.id"
-        " AND acknowledged = 1)"
+        "SELECT count(*) AS count, min(coalesce(w_at, w_wall)) AS oldest,"
+        f" max({waited_for('c.id')}) AS parties FROM cdrs_corrected AS c"
+        f" WHERE NOT {delivered('c.id')}"
     ).fetchone()
     if not record["count"]:
         yield ok("confirmed", "every bill is confirmed by the backend")
         return
     yield note(
         "confirmed",
-        f"not yet confirmed by the backend: {record['count']}, the oldest of {record['oldest']}",
-        remedy="kept, and sent when it can be reached; see: laddvakt status",
+        f"not yet confirmed by {record['parties'] or 'the backend'}: {record['count']}, the oldest "
+        f"of {record['oldest']}",
+        remedy="kept, and sent when it can be reached; see: laddvakt uplink status",
     )
 
 

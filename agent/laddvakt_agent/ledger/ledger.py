@@ -16,6 +16,7 @@ from pathlib import Path
 from laddvakt_agent.clock import Boot, Clock, Moment
 from laddvakt_agent.core.model import Latch
 from laddvakt_agent.ledger import evidence, files, intervals, tables
+from laddvakt_agent.ledger.audience import BACKEND, Audience
 from laddvakt_agent.ledger.clock_book import ClockBook
 from laddvakt_agent.ledger.found import FoundSessions
 from laddvakt_agent.ledger.latch_keeper import LatchKeeper
@@ -43,6 +44,7 @@ class Ledger:
         self._store = store
         self._keeper = keeper
         self.renewal = renewal
+        self.audience = Audience(store)
         self.found = FoundSessions(store)
         self.security = SecurityLog(store)
         self.times = ClockBook(store)
@@ -169,7 +171,7 @@ class Ledger:
         tables.add_cdr(self._store, cdr)
 
     def cdrs(self, *, unacknowledged_only: bool = False) -> tuple[CdrRecord, ...]:
-        """Every CDR, or those no backend has confirmed, oldest first."""
+        """Every CDR, or those that a platform still waits for, oldest first."""
         return tables.cdrs(self._store, unacknowledged_only=unacknowledged_only)
 
     # Faults and status
@@ -272,10 +274,15 @@ class Ledger:
         """Whether the run before this one did not end in good order; False when there was none."""
         return self._store.unclean
 
-    def save_ack(self, row: AckRow) -> None:
-        """Write what the backend has of one object, or was offered."""
-        tables.save_ack(self._store, row)
+    @property
+    def power_lost(self) -> bool:
+        """Whether the run before this one ended without a word and another boot began since."""
+        return self._store.power_lost
 
-    def acks(self) -> tuple[AckRow, ...]:
-        """What the backend has of every object that may still change or be sent."""
-        return tables.acks(self._store)
+    def save_ack(self, row: AckRow) -> None:
+        """Write what a platform has of one object, or was offered."""
+        self.audience.save(row)
+
+    def acks(self, party: str = BACKEND) -> tuple[AckRow, ...]:
+        """What a platform has of every object that may still change or be sent."""
+        return self.audience.acks(party)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
+from laddvakt_agent.ledger.audience import delivered, waited_for
 from laddvakt_agent.ledger.files import NAME
 from laddvakt_agent.ledger.latches import FILES, Copy, decode, look_at, newest
 from laddvakt_agent.ledger.reading import Reading
@@ -56,8 +57,8 @@ _SESSIONS = (
     " (SELECT rowid FROM sessions AS t WHERE t.id = s.id) AS place FROM sessions_corrected AS s"
 )
 _CDRS = (
-    "SELECT c.*, c.w_at AS made_at, c.w_wall AS made_wall, EXISTS (SELECT 1 FROM acks"
-    " WHERE kind = 'cdr' AND object_id = c.id AND acknowledged = 1) AS acknowledged,"
+    f"SELECT c.*, c.w_at AS made_at, c.w_wall AS made_wall, {delivered('c.id')} AS acknowledged,"
+    f" {waited_for('c.id')} AS waited_for,"
     " CASE WHEN json_valid(c.body) THEN json_extract(c.body, '$.session.connector_id') END"
     " AS connector, (SELECT rowid FROM cdrs AS t WHERE t.id = c.id) AS place"
     " FROM cdrs_corrected AS c"

@@ -15,6 +15,7 @@ from laddvakt_agent.ledger.rows import (
     CommandRow,
     ContactorRow,
     FaultRow,
+    PartyAckRow,
     SecurityRow,
     SelfTestRow,
     SessionRow,
@@ -24,6 +25,7 @@ MOST_WAITING = 10_000  # some 10 MB; days of a busy station
 _CLASS_OF: Mapping[type, str] = MappingProxyType(
     {
         AckRow: "acks",
+        PartyAckRow: "acks",
         CommandRow: "commands",
         SelfTestRow: "self_tests",
         FaultRow: "faults",
@@ -113,6 +115,8 @@ def _state_of(fn: Callable[..., object], args: tuple[object, ...]) -> tuple[str,
     match args:
         case (SessionRow(id=session_id), *_):
             return (name, session_id)
+        case (PartyAckRow(party=party, kind=kind, object_id=object_id),):
+            return (name, party, kind, object_id)
         case (AckRow(kind=kind, object_id=object_id),):
             return (name, kind, object_id)
         case (ContactorRow(connector=connector),):

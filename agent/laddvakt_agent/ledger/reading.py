@@ -104,7 +104,7 @@ def opened(path: Path) -> Iterator[Reading]:
             raw = beside(path, stack)
         raw.execute("BEGIN")  # everything below sees one state
         schema = schema_of(raw)
-        rows = raw if _has_views(raw) else _brought_forward(raw, stack)
+        rows = raw if schema >= SCHEMA_VERSION else _brought_forward(raw, stack)
         rows.row_factory = sqlite3.Row
         yield Reading(path=path, schema=schema, raw=raw, rows=rows)
 
@@ -170,11 +170,6 @@ def _stamps(path: Path) -> tuple[int, int, int]:
     with _os_errors(path):
         found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _has_views(connection: sqlite3.Connection) -> bool:
-    views = "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = 'boots'"
-    return connection.execute(views).fetchone() is not None
 
 
 def _brought_forward(raw: sqlite3.Connection, stack: ExitStack) -> sqlite3.Connection:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from laddvakt_agent.ledger.ages import NOTHING, Oldness, oldness
+from laddvakt_agent.ledger.audience import BACKEND, delivered
 from laddvakt_agent.ledger.rows import SqlValue
 from laddvakt_agent.ledger.store import STAMP, Store
 
@@ -39,14 +40,17 @@ class Group:
 
 
 _BILLED_AND_CONFIRMED = (
-    "EXISTS (SELECT 1 FROM cdrs JOIN acks ON acks.kind = 'cdr' AND acks.object_id = cdrs.id"
-    " WHERE cdrs.session_id = sessions.id AND acks.acknowledged = 1)"
+    f"EXISTS (SELECT 1 FROM cdrs WHERE cdrs.session_id = sessions.id AND {delivered('cdrs.id')})"
 )
 _SIGNED = "(instr(coalesce(core, ''), '\"signed\":{') > 0)"  # whoever was billed may ask for proof
 _NEVER_BILLED = "(unbilled IS NOT NULL AND settled = 1)"
+_ALONE = "NOT EXISTS (SELECT 1 FROM audience)"  # an older version's, or nobody is told any more
 _IN_DOUBT = (
-    "EXISTS (SELECT 1 FROM acks WHERE kind = '{kind}' AND object_id = {table}.id"
-    " AND acknowledged = 0)"
+    "(EXISTS (SELECT 1 FROM acks WHERE kind = '{kind}' AND object_id = {table}.id"
+    " AND acknowledged = 0"
+    f" AND ({_ALONE} OR '{BACKEND}' IN (SELECT party FROM audience)))"
+    " OR EXISTS (SELECT 1 FROM party_acks WHERE kind = '{kind}' AND object_id = {table}.id"
+    " AND acknowledged = 0 AND party IN (SELECT party FROM audience)))"
 )
 _OF_SESSION = "(SELECT id FROM sessions WHERE rowid = :row)"
 _CDR_OF_SESSION = f"(SELECT id FROM cdrs WHERE session_id = {_OF_SESSION})"
@@ -59,23 +63,45 @@ _LAST_WORD = (
     f" OR {_LAST_WORD_OF.format(verbs=('maintenance', 'normal'))})"
 )
 _OPEN = "NOT EXISTS (SELECT 1 FROM cdrs WHERE session_id = sessions.id)"
+_SETTLED_ACK = (
+    "acknowledged = 1 AND ("
+    f"(kind = 'session' AND object_id NOT IN (SELECT id FROM sessions WHERE {_OPEN}))"
+    " OR (kind = 'fault' AND object_id NOT IN"
+    " (SELECT id FROM faults WHERE cleared_wall IS NULL))"
+    " OR (kind = 'cdr' AND body <> ''))"
+)
+
+
+def _settled_acks(table: str, name: str, more: str = "") -> Group:
+    return Group(
+        name=name,
+        table=table,
+        may_go=_SETTLED_ACK + more,
+        delete=(
+            # A confirmed CDR stays known as such, or it would be billed again.
+            f"UPDATE {table} SET body = '', location_url = NULL WHERE rowid = :row"
+            " AND kind = 'cdr' AND acknowledged = 1",
+            f"DELETE FROM {table} WHERE rowid = :row AND kind <> 'cdr'",
+        ),
+        kept=ACK_KEPT,
+    )
+
+
+def _without(kind: str, ids: str) -> tuple[str, ...]:
+    return tuple(
+        f"DELETE FROM {table} WHERE kind = '{kind}' AND object_id = {ids}"
+        for table in ("acks", "party_acks")
+    )
+
 
 # In need they give in this order.
 GROUPS: tuple[Group, ...] = (
-    Group(
-        name="acknowledgements",
-        table="acks",
-        may_go="acknowledged = 1 AND ("
-        f"(kind = 'session' AND object_id NOT IN (SELECT id FROM sessions WHERE {_OPEN}))"
-        " OR (kind = 'fault' AND object_id NOT IN"
-        " (SELECT id FROM faults WHERE cleared_wall IS NULL))"
-        " OR (kind = 'cdr' AND body <> ''))",
-        delete=(
-            # A confirmed CDR stays known as such, or it would be billed again.
-            "UPDATE acks SET body = '', location_url = NULL WHERE rowid = :row AND kind = 'cdr'",
-            "DELETE FROM acks WHERE rowid = :row AND kind <> 'cdr'",
-        ),
-        kept=ACK_KEPT,
+    _settled_acks("acks", "acknowledgements"),
+    # What was in doubt at a platform that has left is nobody's question any more.
+    _settled_acks(
+        "party_acks",
+        "party_acknowledgements",
+        " OR (acknowledged = 0 AND kind <> 'cdr' AND party NOT IN (SELECT party FROM audience))",
     ),
     Group(
         name="self_tests",
@@ -94,8 +120,7 @@ GROUPS: tuple[Group, ...] = (
         table="faults",
         may_go="cleared_wall IS NOT NULL AND NOT " + _IN_DOUBT.format(kind="fault", table="faults"),
         delete=(
-            "DELETE FROM acks WHERE kind = 'fault'"
-            " AND object_id = (SELECT id FROM faults WHERE rowid = :row)",
+            *_without("fault", "(SELECT id FROM faults WHERE rowid = :row)"),
             "DELETE FROM faults WHERE rowid = :row",
         ),
         at_once=50,
@@ -106,8 +131,8 @@ GROUPS: tuple[Group, ...] = (
         may_go=f"({_BILLED_AND_CONFIRMED} OR {_NEVER_BILLED}) AND NOT {_SIGNED} AND NOT "
         + _IN_DOUBT.format(kind="session", table="sessions"),
         delete=(
-            f"DELETE FROM acks WHERE kind = 'cdr' AND object_id = {_CDR_OF_SESSION}",
-            f"DELETE FROM acks WHERE kind = 'session' AND object_id = {_OF_SESSION}",
+            *_without("cdr", _CDR_OF_SESSION),
+            *_without("session", _OF_SESSION),
             f"DELETE FROM cdrs WHERE session_id = {_OF_SESSION}",
             "DELETE FROM sessions WHERE rowid = :row",
         ),

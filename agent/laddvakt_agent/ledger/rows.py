@@ -177,12 +177,20 @@ class AckRow:
     location_url: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyAckRow(AckRow):
+    """The same of another platform than the one called "backend"; `party` is its name."""
+
+    party: str
+
+
 StoredRow: TypeAlias = (
     SessionRow
     | FaultRow
     | IntervalRow
     | CommandRow
     | AckRow
+    | PartyAckRow
     | SelfTestRow
     | ContactorRow
     | SecurityRow

@@ -25,7 +25,12 @@ CREATE TABLE party_acks (
     acknowledged INTEGER NOT NULL,
     location_url TEXT,
     {WRITTEN},
-    PRIMARY KEY (party, kind, object_id)
+    PRIMARY KEY (kind, object_id, party)
+) STRICT;
+CREATE TABLE audience (
+    party TEXT PRIMARY KEY,
+    cdrs INTEGER NOT NULL,
+    {WRITTEN}
 ) STRICT;
 CREATE TABLE tokens (
     country_code TEXT NOT NULL,

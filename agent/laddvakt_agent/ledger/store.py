@@ -39,11 +39,14 @@ class Store:
         self.boot = boot
         self.run = 0
         self.unclean = False  # the run before this one did not end in good order
+        self.power_lost = False  # … and ended with its boot: the whole controller was off
 
     def begin_run(self, stamp: Mapping[str, SqlValue]) -> None:
         """Note this start of the agent; inside a `write`."""
-        before = self.execute("SELECT ended FROM runs ORDER BY run DESC LIMIT 1").fetchone()
+        last = "SELECT ended, boot_id FROM runs ORDER BY run DESC LIMIT 1"
+        before = self.execute(last).fetchone()
         self.unclean = before is not None and not before["ended"]
+        self.power_lost = self.unclean and before["boot_id"] != self.boot.boot_id
         (record,) = self.execute(
             "INSERT INTO runs (boot_id, started_s, started_wall, clock_state, last_s, last_wall,"
             " version) VALUES (:boot_id, :started_s, :started_wall, :clock_state, :w_s, :w_wall,"

@@ -8,9 +8,9 @@ from datetime import datetime
 import msgspec
 
 from laddvakt_agent.clock import Moment
+from laddvakt_agent.ledger.audience import delivered
 from laddvakt_agent.ledger.errors import Conflict, StorageError, StorageKind
 from laddvakt_agent.ledger.rows import (
-    AckRow,
     CommandRow,
     FaultRow,
     SessionRow,
@@ -21,7 +21,6 @@ from laddvakt_agent.ledger.rows import (
 from laddvakt_agent.ledger.store import STAMP, Store
 from laddvakt_agent.published import CdrRecord
 
-CDR_KIND = "cdr"  # of acknowledgements; the object's id is the CDR's
 SESSION_KIND = "session"
 FAULT_KIND = "fault"
 
@@ -37,12 +36,10 @@ def _assigned(names: tuple[str, ...]) -> str:
 _SESSION = columns(SessionRow)
 _FAULT = columns(FaultRow)
 _COMMAND = columns(CommandRow)
-_ACK = columns(AckRow)
 
 _GET_SESSION = f"SELECT {', '.join(_SESSION)} FROM sessions"
 _GET_FAULT = f"SELECT {', '.join(_FAULT)} FROM faults"
 _GET_COMMAND = f"SELECT {', '.join(_COMMAND)} FROM commands"
-_GET_ACK = f"SELECT {', '.join(_ACK)} FROM acks"
 _PUT_SESSION = (
     f"INSERT INTO sessions ({', '.join(_SESSION + STAMP)}) VALUES ({_named(_SESSION + STAMP)})"
     f" ON CONFLICT(id) DO UPDATE SET {_assigned(_SESSION[1:] + STAMP)}"
@@ -55,12 +52,7 @@ _PUT_FAULT = (
 _ADD_COMMAND = (
     f"INSERT INTO commands ({', '.join(_COMMAND + STAMP)}) VALUES ({_named(_COMMAND + STAMP)})"
 )
-_PUT_ACK = (
-    f"INSERT INTO acks ({', '.join(_ACK + STAMP)}) VALUES ({_named(_ACK + STAMP)})"
-    f" ON CONFLICT(kind, object_id) DO UPDATE SET {_assigned(_ACK[2:] + STAMP)}"
-)
 _OPEN = "unbilled IS NULL AND NOT EXISTS (SELECT 1 FROM cdrs WHERE session_id = sessions.id)"
-_SPENT = f"(kind = '{CDR_KIND}' AND acknowledged = 1 AND body = '')"
 _ADD_CDR = (
     f"INSERT INTO cdrs (id, session_id, body, {', '.join(STAMP)})"
     f" VALUES (:id, :session_id, :body, {_named(STAMP)})"
@@ -114,12 +106,8 @@ def add_cdr(store: Store, cdr: CdrRecord) -> None:
 
 
 def cdrs(store: Store, *, unacknowledged_only: bool) -> tuple[CdrRecord, ...]:
-    """Every CDR, or those no backend has confirmed, oldest first."""
-    unacknowledged = (
-        f" WHERE NOT EXISTS (SELECT 1 FROM acks WHERE kind = '{CDR_KIND}'"
-        " AND object_id = cdrs.id AND acknowledged = 1)"
-    )
-    where = unacknowledged if unacknowledged_only else ""
+    """Every CDR, or those that a platform still waits for, oldest first."""
+    where = f" WHERE NOT {delivered('cdrs.id')}" if unacknowledged_only else ""
     found = store.read(f"SELECT body FROM cdrs{where} ORDER BY cdrs.rowid")
     try:
         return tuple(msgspec.json.decode(record["body"], type=CdrRecord) for record in found)
@@ -224,7 +212,7 @@ def _known_fault(store: Store, fault_id: str) -> FaultRow:
     return known
 
 
-# Commands and acknowledgements
+# Commands
 
 
 def add_command(store: Store, row: CommandRow) -> None:
@@ -237,14 +225,3 @@ def commands(store: Store, limit: int) -> tuple[CommandRow, ...]:
     """The newest `limit` commands, newest first."""
     newest = f"{_GET_COMMAND} ORDER BY number DESC LIMIT :limit"
     return store.rows(CommandRow, newest, {"limit": limit})
-
-
-def save_ack(store: Store, row: AckRow) -> None:
-    """Write what the backend has of one object, or was offered."""
-    with store.write() as stamp:
-        store.execute(_PUT_ACK, to_columns(row) | stamp)
-
-
-def acks(store: Store) -> tuple[AckRow, ...]:
-    """What the backend has of every object that may still change or be sent."""
-    return store.rows(AckRow, f"{_GET_ACK} WHERE NOT {_SPENT} ORDER BY kind, object_id")
