@@ -36,8 +36,10 @@ from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.evidence import Evidence
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.found import Found
+from laddvakt_agent.guard_notes import note_fault, note_move
 from laddvakt_agent.inputs import Roles, Wishes
 from laddvakt_agent.published import TokenRef
+from laddvakt_agent.reserved import Ceiling, Held, Reserver
 from laddvakt_agent.sessions import SessionKeeper
 from laddvakt_agent.wiring import Wiring
 
@@ -85,14 +87,28 @@ class Guard:
     started_s: float = 0.0  # when somebody was last let in
     resets: frozenset[Reset] = frozenset()
     reasons: list[tuple[float, str]] = field(default_factory=list)  # newest last
+    group_id: str | None = None  # of the token
+    awaited_until_s: float = 0.0  # let in from afar: so long the vehicle may still be plugged in
+    reservation: Held | None = None  # it is kept for this customer
+    reserver: Reserver | None = None
+    ceiling: Ceiling | None = None  # what the session's charging profile allows
 
     def start(
-        self, token: TokenRef, auth_method: str, authorization_reference: str | None = None
+        self,
+        token: TokenRef,
+        auth_method: str,
+        authorization_reference: str | None = None,
+        group_id: str | None = None,
     ) -> None:
-        """A person or the backend wants this connector to charge."""
+        """A person or the backend wants this connector to charge; see `kept_from`."""
         self.token, self.auth_method, self.stopped = token, auth_method, False
-        self.authorization_reference = authorization_reference
+        self.authorization_reference, self.group_id = authorization_reference, group_id
         self.started_s = self.stepped_s
+
+    def kept_from(self, token: TokenRef | None, group_id: str | None = None) -> bool:
+        """Whether it is reserved, and not for the customer of this token."""
+        held = self.reservation
+        return held is not None and (token is None or not held.redeems(token, group_id))
 
     def stop(self) -> None:
         """End the session; the vehicle may stay plugged."""
@@ -109,6 +125,8 @@ class Guard:
             session_found=self.found_words,
             in_service=self.in_service and self.durable and not self.shutting_down,
             recorded=self.recorded(self.latches),
+            reserved=self.reservation is not None,
+            profile_limit_a=None if self.ceiling is None else self.ceiling.limit_a(),
             maintenance=self.maintenance,
             unlock=unlock,
             tests_wanted=tests,
@@ -141,7 +159,8 @@ class Guard:
         """When the next step is due even if no reading arrives."""
         proof_s = None if self.found is None else deadline_s(self.found.claim)
         core_s = machine.next_deadline_s(self.settings, self.connector, self.inputs, now_s)
-        dues = (core_s, proof_s, self.keeper.due_s())
+        ceiling_s = None if self.ceiling is None else self.ceiling.due_s()
+        dues = (core_s, proof_s, self.keeper.due_s(), ceiling_s)
         return min((due_s for due_s in dues if due_s is not None), default=None)
 
     @property
@@ -156,7 +175,8 @@ class Guard:
         if self.keeper.running is not None or self.found is not None:
             return True
         # The last session must have its final meter value before another one counts.
-        return self._able() and not self.keeper.ending
+        free = not self.keeper.ending and not self.kept_from(self.token, self.group_id)
+        return self._able() and free
 
     def _with_proof(self, inputs: Inputs, now_s: float) -> Inputs:
         """A found session goes on once the readings prove it, or ends once they refuse it."""
@@ -183,7 +203,8 @@ class Guard:
             return
         pilot = inputs.pilot
         age_s = self.settings.sample_max_age_s
-        if pilot is not None and pilot.value is Pilot.A and now_s < pilot.taken_s + age_s:
+        absent = pilot is not None and pilot.value is Pilot.A and now_s < pilot.taken_s + age_s
+        if absent and now_s >= self.awaited_until_s:
             self.token, self.stopped = None, False
         elif self.token is not None and now_s > self.started_s + UNUSED_TOKEN_S:
             self.token = None
@@ -200,7 +221,7 @@ class Guard:
             case SelfTestEnded() | ReservationDropped():
                 self._note_word(effect, now_s)
             case FaultRaised() | FaultUpdated() | FaultCleared():
-                self._note_fault(effect, now_s)
+                note_fault(self.book, self._id, effect, self.keeper.wall_at(now_s))
             case SessionBegun():
                 self._begin_session(inputs, now_s)
             case SessionEnded(reason=reason):
@@ -215,6 +236,8 @@ class Guard:
                 self.evidence.self_test(self._id, test, passed, detail, now_s)
             case ReservationDropped(reason=reason):
                 log.warning("reservation_dropped", connector=self._id, reason=reason)
+                if self.reservation is not None and self.reserver is not None:
+                    self.reserver.dropped(self.reservation, reason)
 
     @property
     def _id(self) -> str:
@@ -223,45 +246,18 @@ class Guard:
     def _note_move(
         self, effect: ContactorCommanded | LimitCommanded | StateChanged, now_s: float
     ) -> None:
+        note_move(self._id, effect)
         match effect:
-            case ContactorCommanded(closed=True, reason=reason):
+            case ContactorCommanded(closed=True):
                 self.opened_s = None
-                log.info("contactor_closing", connector=self._id, reason=reason)
-            case ContactorCommanded(reason=reason):
+            case ContactorCommanded():
                 self.opened_s = now_s
                 memory = self.connector.memory
                 self.evidence.contactor(self._id, memory.wear, memory.motion)
-                log.info("contactor_opening", connector=self._id, reason=reason)
-            case LimitCommanded(limit_a=limit_a, reason=reason):
-                log.info("limit_set", connector=self._id, limit_a=limit_a, reason=reason)
-            case StateChanged(before=before, after=after, reason=reason):
+            case StateChanged(after=after, reason=reason):
                 self.reasons = [*self.reasons, (now_s, f"{after.value}: {reason}")][-20:]
-                log.info(
-                    "state_changed",
-                    connector=self._id,
-                    before=before.value,
-                    after=after.value,
-                    reason=reason,
-                )
-
-    def _note_fault(self, effect: FaultRaised | FaultUpdated | FaultCleared, now_s: float) -> None:
-        wall = self.keeper.wall_at(now_s)
-        if isinstance(effect, FaultCleared):
-            code, subject = effect.code, effect.subject
-            log.info("fault_cleared", connector=self._id, code=code, subject=subject)
-            self.book.cleared(self._id, code, subject, wall)
-            return
-        fault = effect.fault
-        log.warning(
-            "fault_raised" if isinstance(effect, FaultRaised) else "fault_updated",
-            connector=self._id,
-            code=fault.code,
-            subject=fault.subject,
-            act=fault.act.name.lower(),
-            evidence=fault.evidence,
-            locked_out=fault.locked_out,
-        )
-        self.book.raised(self._id, fault, wall)
+            case LimitCommanded():
+                pass  # the log has it
 
     def _begin_session(self, inputs: Inputs, now_s: float) -> None:
         token = self.token or self.free_token
@@ -271,7 +267,22 @@ class Guard:
         # Who charges freely was let in by nobody: an earlier permission is not theirs.
         method = "WHITELIST" if self.token is None else self.auth_method
         reference = None if self.token is None else self.authorization_reference
-        self.keeper.begin(token, method, inputs, now_s, authorization_reference=reference)
+        held, self.awaited_until_s = self.reservation, 0.0
+        if held is None:
+            self.keeper.begin(token, method, inputs, now_s, authorization_reference=reference)
+            return
+        self.reservation = None
+        self.keeper.begin(
+            token,
+            method,
+            inputs,
+            now_s,
+            held.begun(now_s, self.keeper.wall_at(now_s)),
+            authorization_reference=reference or held.authorization_reference,
+            session_id=held.session_id,
+        )
+        if self.reserver is not None:
+            self.reserver.redeemed(held)
 
     def _end_session(self, reason: str, now_s: float) -> None:
         """A clean stop of the agent keeps the session: the next start resumes it."""

@@ -59,6 +59,7 @@ class SessionKeeper:
     ending: list[Kept] = field(default_factory=list)
     recent: list[SessionRecord] = field(default_factory=list)
     heard: Callable[[str], bool] = lambda session_id: True  # the backend has this one's end
+    kept_for: Callable[[], tuple[SessionRecord, ...]] = tuple  # reservations nobody has redeemed
 
     @property
     def settle_s(self) -> float:
@@ -74,11 +75,12 @@ class SessionKeeper:
         reservation: core.Reservation | None = None,
         *,
         authorization_reference: str | None = None,
+        session_id: str | None = None,
     ) -> None:
-        """Open a session; `reservation`: the one it redeems."""
+        """Open a session; `reservation`: the one it redeems, whose `session_id` goes on."""
         shown = core.look(self.terms, inputs, closed=False)
         session = core.begin(
-            str(uuid.uuid4()), self.connector, now_s, shown, self.terms, reservation
+            session_id or str(uuid.uuid4()), self.connector, now_s, shown, self.terms, reservation
         )
         kept = Kept(
             session=session,
@@ -153,7 +155,8 @@ class SessionKeeper:
     def records(self) -> tuple[SessionRecord, ...]:
         """The sessions as the backend should know them, newest last."""
         alive = [*self.ending, self.running] if self.running else self.ending
-        return (*self.recent, *(kept.told for kept in alive if kept.told is not None))
+        told = (kept.told for kept in alive if kept.told is not None)
+        return (*self.recent, *told, *self.kept_for())
 
     def energy_wh(self) -> float | None:
         """What the running session has drawn so far, by the latest reading."""

@@ -110,7 +110,7 @@ def session(settings: UplinkSettings, record: SessionRecord) -> Content:
 
 def _session_status(record: SessionRecord) -> str:
     if record.ended_at is None:
-        return "ACTIVE"
+        return "RESERVATION" if record.waiting else "ACTIVE"
     return "COMPLETED" if record.unbilled is None else "INVALID"  # never billed
 
 
