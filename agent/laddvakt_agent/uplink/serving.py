@@ -90,9 +90,21 @@ class Refused(Exception):
         status_code: int = 2001,
         http_status: int = 200,
         data: object = Missing.DATA,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status_code, self.http_status, self.data = status_code, http_status, data
+        self.headers: Mapping[str, str] = {} if headers is None else headers
+
+
+def not_allowed(asked: Asked, *allowed: str) -> Refused:
+    """What to raise for a method that a module does not have there; `allowed`: those it has."""
+    return Refused(
+        f"{asked.method} is not possible here; {', '.join(allowed)} is",
+        status_code=2000,
+        http_status=405,
+        headers={"Allow": ", ".join(allowed)},
+    )
 
 
 class Module(Protocol):
