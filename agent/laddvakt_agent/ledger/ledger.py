@@ -20,7 +20,9 @@ from laddvakt_agent.ledger.audience import BACKEND, Audience
 from laddvakt_agent.ledger.clock_book import ClockBook
 from laddvakt_agent.ledger.found import FoundSessions
 from laddvakt_agent.ledger.latch_keeper import LatchKeeper
+from laddvakt_agent.ledger.profiles import ProfileBook
 from laddvakt_agent.ledger.renewal import Renewal, begin
+from laddvakt_agent.ledger.reservations import ReservationBook
 from laddvakt_agent.ledger.retention import Retention
 from laddvakt_agent.ledger.rows import (
     AckRow,
@@ -49,6 +51,8 @@ class Ledger:
         self.security = SecurityLog(store)
         self.times = ClockBook(store)
         self.retention = Retention(store)
+        self.reservations = ReservationBook(store)
+        self.profiles = ProfileBook(store)
         self.damaged_aside: Path | None = None
         self.damage = ""  # what was wrong with it
         self.salvaged = 0  # rows saved from it
