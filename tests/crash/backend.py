@@ -16,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
-from laddvakt_agent.uplink import client as real
+from laddvakt_agent.uplink.answers import Answer as Told
+from laddvakt_agent.uplink.answers import Raw, judge
 from laddvakt_agent.uplink.errors import Unanswered, Unreachable
 from laddvakt_agent.uplink.objects import Content
 from laddvakt_agent.uplink.settings import UplinkSettings
@@ -104,7 +105,7 @@ class MemoryClient:
 
     async def send(
         self, method: str, url: str, body: Content | None = None, *, correlation_id: str
-    ) -> real.Answer:
+    ) -> Told:
         del correlation_id
         backend, what = self.backend, f"{method} {url}"
         if body is not None:
@@ -123,16 +124,14 @@ class MemoryClient:
             await asyncio.sleep(self._settings.request_timeout_s)
             raise Unanswered(f"{what}: the answer was lost")
         await asyncio.sleep(LATENCY_S)
-        return real._judge(what, url, _reply(answer))
+        return judge(what, url, _reply(answer))
 
 
-def _reply(answer: Answer) -> real._Reply:
+def _reply(answer: Answer) -> Raw:
     content: dict[str, object] = {"status_code": answer.status_code}
     if answer.data is not None:
         content["data"] = answer.data
     if answer.errors:
         content["status_message"] = "; ".join(answer.errors)
     headers = {} if answer.cdr_key is None else {"Location": f"{BASE}/cdrs/{answer.cdr_key}"}
-    return real._Reply(
-        status=answer.http_status, headers=headers, content=json.dumps(content).encode()
-    )
+    return Raw(status=answer.http_status, headers=headers, content=json.dumps(content).encode())

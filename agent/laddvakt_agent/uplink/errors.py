@@ -24,10 +24,12 @@ class UplinkError(Exception):
         location_url: str | None = None,
         remedy: str | None = None,
         status_code: int | None = None,
+        http_status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s  # the receiver's own wish, seconds
         self.status_code = status_code  # OCPI, where the answer had one
+        self.http_status = http_status  # of a refusal
         self.location_url = location_url  # where the receiver says the object is
         self.remedy = self.usual_remedy if remedy is None else remedy
 
