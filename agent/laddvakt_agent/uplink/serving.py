@@ -13,6 +13,11 @@ from typing import Protocol
 
 from laddvakt_agent.uplink.version import Version
 
+# The modules that a platform's configuration may leave out.
+_CHOSEN = frozenset(
+    ("locations", "sessions", "cdrs", "tariffs", "tokens", "commands", "chargingprofiles")
+)
+
 
 class Role(enum.Enum):
     """Whose side of a module an endpoint is; OCPI InterfaceRole."""
@@ -50,7 +55,14 @@ class Caller:
     registered: bool  # False: it still shows the initial token, only versions and credentials
     parties: frozenset[Party] = frozenset()  # that it said it speaks for
     sees_faults: bool = False  # an agreement on the custom fault module stands
+    modules: frozenset[str] | None = None  # exchanged with it; `None`: all there are
     own: Party  # the party that we are for this platform
+
+    def exchanges(self, identifier: str) -> bool:
+        """Whether a standard module is among those it may use; custom ones have their own rule."""
+        if self.modules is None or identifier not in _CHOSEN:
+            return True
+        return identifier in self.modules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
