@@ -37,6 +37,8 @@ class Bench:
     parts: Parts
     commands: Commands
     clock: Clock
+    ledger: Ledger
+    thread: LedgerThread
 
     def guard(self, connector: str) -> Guard:
         return self.parts.supervisor.guards[connector]
@@ -96,7 +98,7 @@ async def bench(
         uplink_health=lambda: None,
     )
     try:
-        yield Bench(parts=parts, commands=commands, clock=clock)
+        yield Bench(parts=parts, commands=commands, clock=clock, ledger=ledger, thread=thread)
     finally:
         await parts.supervisor.close()
         await thread.close()

@@ -46,7 +46,7 @@ class ServerError(Exception):
 class Place:
     """Where it listens, and how others reach it."""
 
-    url: str  # public, without /ocpi
+    url: str  # public, without /ocpi; a port 0 in it becomes the one that was chosen
     host: str = "127.0.0.1"
     port: int = 0  # 0: any
     certificate: Path | None = None  # PEM with the chain; without it: plain HTTP
@@ -204,7 +204,12 @@ async def listen(
         if problem:
             raise ServerError(problem)
     listening = Listening(_bound(place), certificate)
-    desk = Desk(url=place.url, authority=authority, modules=modules, answer_s=limits.answer_s)
+    url = (
+        place.url.removesuffix(":0") + f":{listening.port}"
+        if place.url.endswith(":0")
+        else place.url
+    )
+    desk = Desk(url=url, authority=authority, modules=modules, answer_s=limits.answer_s)
     gate = Gate(desk, limits, wall, asyncio.get_running_loop())
     listening.start(gate, limits, wall)
     return listening
