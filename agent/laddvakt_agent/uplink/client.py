@@ -121,8 +121,9 @@ class Client:
             UplinkError: no answer, or no success.
         """
         settings = self._settings
+        urls = settings.endpoints
         url = join_url(
-            settings.endpoints.locations,
+            urls.locations or urls.sessions or urls.cdrs or "",
             settings.country_code,
             settings.party_id,
             settings.location.id,

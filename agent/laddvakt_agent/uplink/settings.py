@@ -53,9 +53,9 @@ class LocationSettings:
 class Endpoints:
     """Where the platform listens; `None`: it has no such module, so nothing of it is told."""
 
-    locations: str
-    sessions: str
-    cdrs: str
+    locations: str | None = None
+    sessions: str | None = None
+    cdrs: str | None = None
     faults: str | None = None
     tariffs: str | None = None  # where it receives ours
 
