@@ -56,6 +56,12 @@ class Platform:
         """The custom fault module's identifier; version_information_endpoint, Custom Modules."""
         return f"{self.own.country_code}{self.own.party_id}-faults".lower()
 
+    def uses(self, identifier: str) -> bool:
+        """Whether a module is exchanged with it."""
+        if identifier == self.faults:
+            return self.sees_faults
+        return self.modules is None or identifier == "credentials" or identifier in self.modules
+
 
 def platforms_of(config: Config, environment: Mapping[str, str]) -> tuple[Platform, ...]:
     """Every platform with its token.
