@@ -8,7 +8,6 @@ SCENARIOS ?= tests/scenarios
 POINTS ?= 2000
 KILLS ?= 0
 SEED ?= 1
-EXPLORE := tests/agent/core/test_core_exploration.py
 
 .PHONY: demo test check bench bench-long bench-healing bench-diagnosis crash clean fuzz
 
@@ -18,14 +17,7 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@tests/needs.sh
-	@echo "== test: the core, every line and branch of it"
-	@$(BIN)/pytest -q -n 2 tests/agent/core --ignore=$(EXPLORE) \
-	  --cov=laddvakt_agent.core --cov-branch --cov-fail-under=100 --cov-report=term:skip-covered
-	@echo "== test: everything else, three at a time"
-	@$(BIN)/pytest -q -n 3 --dist loadgroup -m 'not alone' --ignore-glob='*/core/test_core_[!e]*.py' \
-	  --ignore=tests/agent/core/test_core_explain.py
-	@echo "== test: what judges times closely, one at a time, the demo once included"
-	@$(BIN)/pytest -q -m alone $$(grep -rl 'mark.alone' tests --include='*.py')
+	@tests/run.sh $(BIN)
 
 check: $(STAMP)
 	@echo "== check: ruff, format, import contracts, mypy"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -46,6 +47,7 @@ SHORT_RULES = with_overrides(
 )
 
 
+@functools.cache
 def explored() -> tuple[Known, dict[str, Count]]:
     """Every state of the tables, and of the track of each shape of row, found by exploration."""
     lives, count = core_explore_connector.explore()

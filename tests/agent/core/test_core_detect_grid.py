@@ -176,7 +176,6 @@ def test_one_phase_of_three_in_use() -> None:
     assert bench.says() is False
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("settings", [ONE, IT], ids=["tn", "it"])
 def test_benign_hour(settings: Settings) -> None:
     """A weak feeder that sags with the load, short sags and swells, and a meter slow and fast."""

@@ -244,7 +244,6 @@ def pictures(draw: st.DrawFn) -> tuple[Picture, Picture]:
     return one, other
 
 
-@pytest.mark.no_cover
 @given(pictures())
 def test_order_says_nothing_and_nothing_is_lost(pair: tuple[Picture, Picture]) -> None:
     """Equal facts in any order give one answer; each standing fault is in it exactly once."""

@@ -76,7 +76,6 @@ STATUSES: dict[str, tuple[Callable[[], World], str]] = {
 }
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("name", STATUSES)
 def test_status(name: str) -> None:
     make, expected = STATUSES[name]

@@ -141,7 +141,6 @@ def test_a_person_answers_where_nobody_can_say() -> None:
     assert not world.bolt
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("settings", "witness", "dead"),
     [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,7 +49,6 @@ SHAPES = st.sampled_from(
 )
 
 
-@pytest.mark.no_cover
 @settings(max_examples=examples(25), deadline=None)
 @given(
     shape=SHAPES,
@@ -125,7 +123,6 @@ ILLEGAL: st.SearchStrategy[Inputs] = st.builds(
 NOWS_S = st.one_of(st.floats(1000.0, 1100.0), ANY_FLOAT)
 
 
-@pytest.mark.no_cover
 @settings(max_examples=examples(30), deadline=None)
 @given(shape=SHAPES, steps=st.lists(st.tuples(ILLEGAL, NOWS_S), max_size=6))
 def test_no_input_raises(shape: Settings, steps: list[tuple[Inputs, float]]) -> None:

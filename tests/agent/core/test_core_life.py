@@ -134,7 +134,6 @@ def test_out_of_service_ends_no_session_and_begins_none() -> None:
 # The vehicle's times.
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("period_s", [0.25, 0.5, 1.0])
 @pytest.mark.parametrize("waits_s", [0.0, 1.0, 4.5, 5.0, 12.0])
 def test_closes_within_3_s_of_c(period_s: float, waits_s: float) -> None:
@@ -198,7 +197,6 @@ def _healthy(vehicle: Vehicle, *, authorised: bool) -> freshness.Seen:
     )
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("sights", "state"),
     [
@@ -251,7 +249,6 @@ def _turn(world: Fitted, dice: Random) -> None:
     setattr(world, name, dice.choice(values))
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(2))
 def test_random_lives(seed: int) -> None:
     """Whatever is turned: held while live, poles still while closed, and commands tell all."""
@@ -397,7 +394,6 @@ MUTANTS: dict[str, tuple[Patch, str]] = {
 }
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_wrong_table_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mutate, expected = MUTANTS[name]

@@ -8,8 +8,7 @@ from agent.core import core_explore_tracks
 from agent.core.core_mutants import MUTANTS
 from agent.core.core_mutants_seek import by_days, by_hot_day
 
-# What runs in a core with a defect proves nothing of its coverage, and measuring it costs the most.
-pytestmark = [pytest.mark.xdist_group("mutants"), pytest.mark.timeout(120), pytest.mark.no_cover]
+pytestmark = [pytest.mark.xdist_group("mutants"), pytest.mark.timeout(120)]
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -233,7 +233,6 @@ def test_a_budget_per_session_ends_with_it() -> None:
     assert spent["vehicle_keeps_drawing"] == ()
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("spread", [0.0, 0.1, 0.5, 0.9])
 def test_streets_do_not_reclose_together(spread: float) -> None:
     """Each station, and each outage, has a delay of its own; it is drawn when it is raised."""
@@ -269,7 +268,6 @@ def _track(world: World, code: str) -> Track:
     return next(t for t in world.connector.tracks if t.rule.code == code)
 
 
-@pytest.mark.no_cover
 def test_the_back_off_doubles() -> None:
     world = World(draw_a=(0.5, 0.5, 0.5)).charge()
     waits_s = []

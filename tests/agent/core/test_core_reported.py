@@ -23,7 +23,6 @@ def test_words_and_codes_exist() -> None:
     assert set(REPORTS.values()) <= CATALOGUE.keys()
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(("word", "code"), REPORTS.items(), ids=REPORTS)
 def test_each_word_raises_its_fault(word: str, code: str) -> None:
     """Fitted with nothing that could infer it, the board's word alone raises the fault."""

@@ -220,7 +220,6 @@ CASES = (
 )  # fmt: skip
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_fault_while_charging(case: Case) -> None:
     world = World(settings=case.settings).charge()
@@ -347,7 +346,6 @@ def test_a_silent_meter_is_no_weld() -> None:
     assert "contactor_welded" not in world.faults
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("draw_a", "voltage_v"),
     [

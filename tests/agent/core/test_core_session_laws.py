@@ -11,7 +11,6 @@ import itertools
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -139,7 +138,6 @@ class Plant:
         return self.session
 
 
-@pytest.mark.no_cover
 @settings(deadline=None, max_examples=150)  # a busy machine is no finding
 @given(rounds=ROUNDS, start_wh=st.floats(0.0, 9e5), honest=st.booleans())
 def test_the_bill_never_exceeds_what_flowed(
@@ -163,7 +161,6 @@ def test_the_bill_never_exceeds_what_flowed(
         assert session.end is not None
 
 
-@pytest.mark.no_cover
 @settings(deadline=None, max_examples=75)
 @given(rounds=ROUNDS, start_wh=st.floats(0.0, 9e5), signs=st.booleans())
 def test_under_calibration_law_what_is_not_signed_is_not_billed(

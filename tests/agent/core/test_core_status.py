@@ -118,7 +118,6 @@ def _faces() -> list[Track]:
     return [replace(t, raised_s=NOW_S - ago_s) for t in kinds.values() for ago_s in (0.0, 61.0)]
 
 
-@pytest.mark.no_cover
 def test_total_over_every_life_and_fault() -> None:
     """Every life with no fault, one of each kind and pairs of them has exactly one status."""
     faces, names = _faces(), set[str]()

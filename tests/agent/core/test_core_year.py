@@ -207,7 +207,6 @@ def year(seed: int, days: int) -> Year:
     return Year(dice=Random(seed), world=world).live(days)
 
 
-@pytest.mark.no_cover
 @pytest.mark.timeout(3600)
 def test_a_year(capsys: pytest.CaptureFixture[str]) -> None:
     """Safe at every step, nobody forgotten, and no memory that grows."""
@@ -224,7 +223,6 @@ def test_a_year(capsys: pytest.CaptureFixture[str]) -> None:
     assert lived.latches_most < 20
 
 
-@pytest.mark.no_cover
 def test_nothing_is_left_of_a_bad_year() -> None:
     """After two quiet days and a technician's visit no track and no latch remains."""
     lived = year(seed=8, days=20)
