@@ -27,8 +27,6 @@ def missing(measured: Path) -> list[str]:
 
 if __name__ == "__main__":
     gaps = missing(Path(sys.argv[1]))
-    print(
-        f"{len(gaps)} lines and branches were never run" if gaps else "all lines and branches run"
-    )  # noqa: T201
-    print("\n".join(gaps[:_SHOWN]))  # noqa: T201
+    said = f"{len(gaps)} lines and branches were never run" if gaps else "every line and branch run"
+    print("\n".join([said, *gaps[:_SHOWN]]))  # noqa: T201
     sys.exit(bool(gaps))
