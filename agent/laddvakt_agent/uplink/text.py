@@ -1,9 +1,13 @@
-"""OCPI 2.2.1 notation: times, numbers, strings and ids as the receiver accepts them. Pure."""
+"""OCPI notation: times, numbers, strings and ids as the receiver accepts them. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Content: TypeAlias = "dict[str, Json]"
 
 NOT_AVAILABLE = "#NA"  # transport_and_format, "No data available"
 _STEP = timedelta(milliseconds=1)

@@ -118,7 +118,7 @@ def test_signed_values_go_into_the_cdr_whole() -> None:
     record = replace(finished(), start=value(1.0, signed()), end=value(2.0, signed(OCMF * 9)))
     body = objects.cdr(SETTINGS, replace(cdr(), session=record))
     assert problems("CDR", body) == []
-    data = signed_data(record)
+    data = signed_data(record, 512)
     assert body["signed_data"] == data
     assert data is not None
     assert (data["encoding_method"], data["public_key"]) == ("OCMF", "3059")
@@ -142,11 +142,11 @@ def test_signed_values_go_into_the_cdr_whole() -> None:
     ids=["nothing", "no end", "start not signed", "end not signed"],
 )
 def test_half_a_proof_is_none(start: ValueRecord | None, end: ValueRecord | None) -> None:
-    assert signed_data(replace(finished(), start=start, end=end)) is None
+    assert signed_data(replace(finished(), start=start, end=end), 512) is None
 
 
 def test_a_meter_without_a_key_sends_none() -> None:
     both = value(1.0, signed(key=None))
-    data = signed_data(replace(finished(), start=both, end=both))
+    data = signed_data(replace(finished(), start=both, end=both), 512)
     assert data is not None
     assert "public_key" not in data

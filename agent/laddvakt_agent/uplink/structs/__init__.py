@@ -23,7 +23,7 @@ from laddvakt_agent.uplink.structs import (
 )
 from laddvakt_agent.uplink.structs.plan import Object, read, write
 from laddvakt_agent.uplink.structs.problems import Invalid, Problem, Report
-from laddvakt_agent.uplink.structs.rules import Json
+from laddvakt_agent.uplink.text import Json
 from laddvakt_agent.uplink.version import Version
 
 __all__ = ["Invalid", "Object", "Problem", "checked", "decode", "encode", "patched"]

@@ -18,7 +18,8 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from laddvakt_agent.uplink.structs.problems import BAD, Report, kind, quoted
-from laddvakt_agent.uplink.structs.rules import Flag, Json, Moment, Number, OneOf, Rule, Whole
+from laddvakt_agent.uplink.structs.rules import Flag, Moment, Number, OneOf, Rule, Whole
+from laddvakt_agent.uplink.text import Json
 from laddvakt_agent.uplink.version import Version
 
 T = TypeVar("T", bound="Object")

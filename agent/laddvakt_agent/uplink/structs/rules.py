@@ -12,13 +12,11 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import ClassVar, Protocol, TypeAlias
+from typing import ClassVar, Protocol
 
 from laddvakt_agent.uplink.structs.problems import Report, kind, quoted
-from laddvakt_agent.uplink.text import date_time
+from laddvakt_agent.uplink.text import Json, date_time
 from laddvakt_agent.uplink.version import Version
-
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
