@@ -7,6 +7,7 @@ Readings are the latest snapshot, without any I/O; commands await their confirme
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -168,4 +169,34 @@ class DigitalInput(Protocol):
 
     def closed(self) -> Reading[bool]:
         """True while the contact is closed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A card somebody held to a reader."""
+
+    uid: str  # its id, hexadecimal in capitals
+    technology: str  # ISO14443, ISO15693, EM4100, unknown
+    taken_at_s: float
+
+
+class CardReader(Protocol):
+    """Where people show their cards. It tells each presentation once, to whoever made it."""
+
+    down: str  # why no card can be presented now; empty while one can
+    heard_s: float | None  # when a card was last presented
+
+    @property
+    def name(self) -> str:
+        """In the configuration."""
+        ...
+
+    @property
+    def refused(self) -> int:
+        """What came and was no card: noise, or a reader that is set up otherwise."""
+        ...
+
+    async def run(self) -> None:
+        """Listen until cancelled; a reader that goes away is waited for."""
         ...
