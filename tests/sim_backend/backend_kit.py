@@ -154,17 +154,22 @@ class Peer:
 
     def __init__(self, client: TestClient[Any, Any]) -> None:
         self._client = client
+        self.slow = False  # an answer may take its time
 
-    async def ocpi(self, method: str, path: str, body: object = None, **headers: str) -> Reply:
+    async def ocpi(
+        self, method: str, path: str, body: object = None, *, follow: bool = True, **headers: str
+    ) -> Reply:
         """One request under `/ocpi/2.2.1/`; a text body goes as it is."""
         named = {**AUTHORISED, **{k.replace("_", "-"): v for k, v in headers.items()}}
         how: dict[str, Any] = {} if body is None else {"json": body}
+        how["allow_redirects"] = follow
         if isinstance(body, str):
-            how = {"data": body}
+            how = {"data": body, "allow_redirects": follow}
             named["Content-Type"] = "application/json"
         url = f"/ocpi/2.2.1/{path}"
         async with self._client.request(method, url, headers=named, **how) as reply:
-            return Reply(reply.status, await reply.json(), dict(reply.headers))
+            content = {} if 300 <= reply.status < 400 else await reply.json()
+            return Reply(reply.status, content, dict(reply.headers))
 
     async def get(self, path: str) -> dict[str, Any]:
         """One of the receiver's own answers."""

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from laddvakt_sim.backend.behaviour import Mode
+from laddvakt_sim.backend.modes import DEEDS
 from sim_backend.backend_kit import (
     CDR,
     CONNECTOR,
@@ -41,12 +42,20 @@ async def peer(tmp_path: Path) -> AsyncIterator[Peer]:
 
 
 async def test_versions_lead_to_the_endpoints(peer: Peer) -> None:
-    details = (await peer.ocpi("GET", "")).body["data"]
-    assert {e["identifier"]: e["role"] for e in details["endpoints"]} == dict.fromkeys(
-        ("locations", "sessions", "cdrs", "selad-faults"), "RECEIVER"
-    )
+    """Both versions, each with the modules of an eMSP that takes and gives prices."""
     versions = (await peer.ocpi("GET", "../versions")).body["data"]
-    assert versions == [{"version": "2.2.1", "url": "http://here/ocpi/2.2.1"}]
+    assert versions == [
+        {"version": version, "url": f"http://here/ocpi/{version}"} for version in ("2.2.1", "2.3.0")
+    ]
+    for version in ("2.2.1", "2.3.0"):
+        details = (await peer.ocpi("GET", f"../{version}")).body["data"]
+        assert details["version"] == version
+        assert {(e["identifier"], e["role"]) for e in details["endpoints"]} == {
+            ("credentials", "SENDER"),
+            *((name, "RECEIVER") for name in ("locations", "sessions", "cdrs", "selad-faults")),
+            *((name, "SENDER") for name in ("tokens", "commands", "chargingprofiles")),
+            *(("tariffs", role) for role in ("SENDER", "RECEIVER")),
+        }
 
 
 @pytest.mark.parametrize(
@@ -61,9 +70,16 @@ async def test_only_the_base64_of_the_token_opens(peer: Peer, header: str) -> No
 
 
 async def test_the_answer_echoes_ids_and_swaps_the_parties(peer: Peer) -> None:
-    reply = await peer.ocpi("PUT", L1, LOCATION, OCPI_from_party_id="LAD", OCPI_to_party_id="EMS")
+    sent = {"OCPI_from_party_id": "LAD", "OCPI_to_party_id": "EMS"}
+    sent |= {"OCPI_from_country_code": "SE", "OCPI_to_country_code": "DE"}
+    reply = await peer.ocpi("PUT", L1, LOCATION, **sent)
     headers = {name: reply.headers[name] for name in reply.headers if name.startswith("OCPI")}
-    assert headers == {"OCPI-to-party-id": "LAD", "OCPI-from-party-id": "EMS"}
+    assert headers == {
+        "OCPI-to-party-id": "LAD",
+        "OCPI-from-party-id": "EMS",
+        "OCPI-to-country-code": "SE",
+        "OCPI-from-country-code": "DE",
+    }
     assert reply.headers["X-Correlation-ID"] == "c-1"
 
 
@@ -124,7 +140,7 @@ STATUS = {"status": "CHARGING", "last_updated": T2}
         pytest.param([("POST", "cdrs", {**CDR, "currency": 5})], [(200, 2001)], id="wrong CDR"),
         pytest.param([("PUT", "cdrs/SE/LAD/C1", CDR)], [(404, 2001)], id="no PUT of a CDR"),
         pytest.param([("GET", f"{L1}/E1", None)], [(404, 2001)], id="get of nothing"),
-        pytest.param([("GET", "tokens", None)], [(404, 2001)], id="no such module"),
+        pytest.param([("GET", "bookings", None)], [(404, 2001)], id="no such module"),
         pytest.param(
             [("PUT", "selad-faults/SE/LAD/F1", FAULT), ("GET", "selad-faults/se/lad/f1", None)],
             [(201, 1000), (200, 1000)],
@@ -211,29 +227,64 @@ async def test_the_page_shows_what_stands_and_escapes_it(peer: Peer) -> None:
     assert "<script>" not in page
 
 
-@pytest.mark.parametrize("mode", [mode.value for mode in Mode])
-async def test_each_misbehaviour_does_what_it_says(peer: Peer, mode: str) -> None:
-    """Whether it is kept, and what is answered; other modules are not concerned."""
-    assert await peer.behave(mode=mode, module="cdrs") == 200
-    answered: object
+# What a client sees of a posted CDR; a pair is HTTP and OCPI status.
+SEEN: dict[Mode, object] = {
+    Mode.OK: (201, 1000),
+    Mode.HTTP_500_KEPT: (500, 3000),
+    Mode.DROP: aiohttp.ServerDisconnectedError,
+    Mode.SILENT: TimeoutError,
+    Mode.LOST_REPLY: aiohttp.ServerDisconnectedError,
+    Mode.HTML: aiohttp.ContentTypeError,
+    Mode.EMPTY: aiohttp.ContentTypeError,
+    Mode.GARBAGE: ValueError,
+    Mode.NO_ENVELOPE: KeyError,
+    Mode.REDIRECT_307: (307, "/moved/ocpi/2.2.1/cdrs"),
+    Mode.REDIRECT_308: (308, "/moved/ocpi/2.2.1/cdrs"),
+    Mode.REDIRECT_AWAY: (307, "/away/ocpi/2.2.1/cdrs"),
+    Mode.REDIRECT_LOOP: (307, "/ocpi/2.2.1/cdrs"),
+    Mode.TRUNCATED: ValueError,
+    Mode.WRONG_LENGTH: aiohttp.ClientPayloadError,
+    Mode.TEXT_CODE: (200, "1000"),
+}
+HTTP_CODES = {400: 2001, 401: 2000, 403: 2000, 404: 2000, 405: 2000, 429: 2000} | dict.fromkeys(
+    (500, 502, 503), 3000
+)
+
+
+def seen(mode: Mode) -> object:
+    kind, _, number = mode.value.partition("_")
+    if mode in SEEN:
+        return SEEN[mode]
+    if kind == "status":
+        return 200, int(number)
+    if kind == "http":
+        return int(number), HTTP_CODES[int(number)]
+    return 201, 1000  # spoilt in its form alone
+
+
+async def posted(peer: Peer) -> object:
     try:
-        async with asyncio.timeout(0.3):
-            answered = (await peer.ocpi("POST", "cdrs", CDR)).codes
-    except (aiohttp.ClientError, TimeoutError) as error:
-        answered = type(error)
-    expected = {
-        "ok": (201, 1000),
-        "http_500": (500, 3000),
-        "http_401": (401, 2000),
-        "html": aiohttp.ContentTypeError,
-        "empty": aiohttp.ContentTypeError,
-        "silent": TimeoutError,
-        "lost_reply": aiohttp.ServerDisconnectedError,
-        "http_500_kept": (500, 3000),
-    }
-    assert answered == expected[mode]
+        async with asyncio.timeout(1.5 if peer.slow else 0.3):
+            reply = await peer.ocpi("POST", "cdrs", CDR, follow=False)
+        if 300 <= reply.http_status < 400:
+            return reply.http_status, reply.headers["Location"].removeprefix("http://here")
+        return reply.codes  # noqa: TRY300 - raises where there is no envelope
+    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("mode", [mode for mode in Mode if mode is not Mode.HUGE], ids=str)
+async def test_each_misbehaviour_does_what_it_says(peer: Peer, mode: Mode) -> None:
+    """Whether it is kept, and what is answered; other modules are not concerned."""
+    assert await peer.behave(mode=mode.value, module="cdrs") == 200
+    peer.slow = mode is Mode.SLOW
+    answered, expected = await posted(peer), seen(mode)
+    if isinstance(answered, type) and isinstance(expected, type):
+        assert issubclass(answered, expected)
+    else:
+        assert answered == expected
     kept = (await peer.get("/objects"))["cdrs"]
-    assert bool(kept) is (mode in {"ok", "lost_reply", "http_500_kept"})
+    assert bool(kept) is DEEDS[mode].kept
     assert len((await peer.get("/received"))["requests"]) == 1
     assert (await peer.ocpi("PUT", S1, SESSION)).codes == (201, 1000)
 

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from laddvakt_sim.backend.modes import Mode
 from laddvakt_sim.backend.storage import MODULES
 
 if TYPE_CHECKING:
     from laddvakt_sim.backend.validate import Json
 
 
+__all__ = ["Behaviour", "BehaviourError", "Mode", "Rule"]
+
+# Nothing can be told any more when these fail, so they do so only when they are named.
+FIRST = ("versions", "credentials")
+FAULTY_MODULES = (*MODULES, "tariffs", "tokens", "commands", "chargingprofiles", *FIRST)
+
+
 class BehaviourError(Exception):
     """The wish is not understood; the message names what is allowed."""
-
-
-class Mode(enum.Enum):
-    """What happens to a request; each comment says what is kept and what is answered."""
-
-    OK = "ok"  # kept, answered
-    HTTP_500 = "http_500"  # not kept, HTTP 500
-    HTTP_401 = "http_401"  # not kept, HTTP 401
-    HTML = "html"  # not kept, HTTP 200 with a page, as from a captive portal
-    EMPTY = "empty"  # not kept, HTTP 200 without a body
-    SILENT = "silent"  # not kept, never answered
-    LOST_REPLY = "lost_reply"  # kept, the connection breaks before the answer
-    HTTP_500_KEPT = "http_500_kept"  # kept, but HTTP 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +50,8 @@ class Behaviour:
         if request.get("mode") not in modes:
             raise BehaviourError(f"mode: one of {', '.join(modes)} is required")
         module = request.get("module")
-        if module is not None and module not in MODULES:
-            raise BehaviourError(f"module: one of {', '.join(MODULES)} is allowed")
+        if module is not None and module not in FAULTY_MODULES:
+            raise BehaviourError(f"module: one of {', '.join(FAULTY_MODULES)} is allowed")
         rule = Rule(
             mode=Mode(request["mode"]),
             count=_positive(request, "count"),
@@ -67,9 +61,16 @@ class Behaviour:
             self._rules.clear()
         self._rules[None if module is None else str(module)] = rule
 
-    def next(self, module: str) -> Rule:
-        """The rule for this request; a counted rule is used up by it."""
+    def next(self, module: str, *, moved: bool = False) -> Rule:
+        """The rule for this request; a counted rule is used up by it.
+
+        One that followed a redirect (`moved`) has had its trouble and is carried out.
+        """
+        if moved:
+            return Rule(mode=Mode.OK)
         key = module if module in self._rules else None
+        if module not in FAULTY_MODULES or (key is None and module in FIRST):
+            return Rule(mode=Mode.OK)
         rule = self._rules.get(key)
         if rule is None:
             return Rule(mode=Mode.OK)

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import click
 
+from laddvakt_sim.backend.modes import described
 from laddvakt_sim.backend.process import serve
+from laddvakt_sim.backend.settings import VERSIONS, ServerSettings
 from laddvakt_sim.claim import TEMPORARY_FAILURE, StartError, claim, make_folder, told
 
 DEFAULT_TOKEN = "simulated-backend-token"
+_CREDENTIALS_TOKEN = re.compile(r"[\x21-\x7e]{1,64}")
+_PARTY = re.compile(r"([A-Za-z]{2})-?([A-Za-z0-9]{3})")
 _MODULE_ID = re.compile(r"[A-Za-z0-9._~-]{1,36}")  # ASCII, ≤ 36, whole in one URL segment
 
 
@@ -35,6 +39,27 @@ def _module_id(_context: click.Context, _parameter: click.Parameter, value: str)
             "as in selad-faults"
         )
     return value
+
+
+def _credentials_token(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> str | None:
+    if value is not None and not _CREDENTIALS_TOKEN.fullmatch(value):
+        raise click.BadParameter("1 to 64 printable ASCII characters without spaces are allowed")
+    return value
+
+
+def _party(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    match = None if value is None else _PARTY.fullmatch(value)
+    if value is not None and match is None:
+        raise click.BadParameter(f"{value!r}: a country and a party such as SE-EMS is required")
+    return None if match is None else (match[1] + match[2]).upper()
+
+
+def _list_modes(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(described())
+        context.exit()
 
 
 @click.command("backend")
@@ -60,23 +85,81 @@ def _module_id(_context: click.Context, _parameter: click.Parameter, value: str)
     callback=_module_id,
     help="Identifier of the custom fault module: <country><party>-faults.",
 )
+@click.option(
+    "--version",
+    "versions",
+    type=click.Choice(VERSIONS),
+    multiple=True,
+    default=VERSIONS,
+    show_default=True,
+    help="OCPI version to speak; may be given several times.",
+)
+@click.option(
+    "--initial-token",
+    callback=_credentials_token,
+    help="Token A: lets a charger register once.",
+)
+@click.option(
+    "--party",
+    default="SE-EMS",
+    show_default=True,
+    callback=_party,
+    help="Country and party of this backend.",
+)
+@click.option(
+    "--hub",
+    callback=_party,
+    metavar="SE-HUB",
+    help="Answer as a hub of this country and party: routing headers are required.",
+)
+@click.option(
+    "--page-limit",
+    type=click.IntRange(1, 1000),
+    default=5,
+    show_default=True,
+    help="Tokens and tariffs per page.",
+)
+@click.option(
+    "--list-modes",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_modes,
+    help="Print every way to misbehave, for POST /behaviour, and end.",
+)
 @click.option("--exit-with-stdin", is_flag=True, help="End when stdin closes.")
 def backend(
-    directory: Path, port: int, token: str, faults_module: str, *, exit_with_stdin: bool
+    directory: Path,
+    port: int,
+    token: str,
+    faults_module: str,
+    versions: tuple[str, ...],
+    initial_token: str | None,
+    party: str,
+    hub: str | None,
+    page_limit: int,
+    *,
+    exit_with_stdin: bool,
 ) -> None:
-    """Receive OCPI 2.2.1 from a charger, check it strictly and keep all of it."""
+    """Be an OCPI 2.2.1 and 2.3.0 party for a charger, check it strictly and keep all of it."""
+
+    def settings_at(base_url: str) -> ServerSettings:
+        return ServerSettings(
+            base_url=base_url,
+            token=token,
+            faults_module=faults_module,
+            versions=tuple(dict.fromkeys(versions)),
+            initial_token=initial_token,
+            country_code=party[:2],
+            party_id=party[2:],
+            hub_party_id=hub,
+            page_limit=page_limit,
+        )
+
     try:
         make_folder(directory)
         claim(directory / "backend.sqlite", "backend")
-        asyncio.run(
-            serve(
-                directory,
-                port=port,
-                token=token,
-                faults_module=faults_module,
-                exit_with_stdin=exit_with_stdin,
-            )
-        )
+        asyncio.run(serve(directory, port, settings_at, exit_with_stdin=exit_with_stdin))
     except StartError as error:
         raise _LaterError(str(error)) from error
     except OSError as error:

@@ -17,6 +17,7 @@ from laddvakt_sim.backend.server import Server, ServerSettings
 from laddvakt_sim.backend.storage import MODULES, Storage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _HOST = "127.0.0.1"
@@ -24,9 +25,15 @@ _SHUTDOWN_S = 0.5  # requests under way get this long; a silent one would wait f
 
 
 async def serve(
-    directory: Path, *, port: int, token: str, faults_module: str, exit_with_stdin: bool
+    directory: Path,
+    port: int,
+    settings_at: Callable[[str], ServerSettings],
+    *,
+    exit_with_stdin: bool,
 ) -> None:
     """Receive until SIGTERM, SIGINT or the end of stdin; `port` 0 takes a free one.
+
+    `settings_at` makes the settings once the base URL is known.
 
     Raises:
         OSError: the port is taken or the folder, which must exist, cannot be written.
@@ -41,8 +48,7 @@ async def serve(
     storage = Storage(directory / "backend.sqlite")
     try:
         with socket.create_server((_HOST, port), reuse_port=False) as listener:
-            base_url = f"http://{_HOST}:{listener.getsockname()[1]}"
-            settings = ServerSettings(base_url=base_url, token=token, faults_module=faults_module)
+            settings = settings_at(f"http://{_HOST}:{listener.getsockname()[1]}")
             await _run(Server(storage, settings), listener, directory, settings, stop)
     finally:
         storage.close()
@@ -75,8 +81,9 @@ def announce(path: Path, settings: ServerSettings) -> None:
     """Write where the receiver is, all at once: a reader sees the whole file or none."""
     content = {
         "url": settings.base_url,
-        "versions_url": f"{settings.base_url}/ocpi/versions",
+        "versions_url": settings.versions_url,
         "endpoints": {module: settings.endpoint(module) for module in MODULES},
+        "tariffs": settings.endpoint("tariffs"),
         "pid": os.getpid(),
     }
     partial = path.with_suffix(".json.part")

@@ -5,43 +5,28 @@ No HTTP here: a request is method, URL segments and body; an answer is a status 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from laddvakt_sim.backend.answer import Answer, refused
 from laddvakt_sim.backend.rules import check_ids, check_rules, check_update
+from laddvakt_sim.backend.spec import DEFAULT_VERSION
 from laddvakt_sim.backend.validate import Json, check, moment
 
 if TYPE_CHECKING:
     from laddvakt_sim.backend.storage import Storage
 
-OK = 1000
-INVALID = 2001
-UNKNOWN_LOCATION = 2003
+__all__ = ["Answer", "Receiver", "refused"]
 
-_CLASS_OF = {"sessions": "Session", "faults": "Fault", "cdrs": "CDR"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """HTTP status, OCPI status and what else goes into the envelope."""
-
-    http_status: int = 200
-    status_code: int = OK
-    errors: tuple[str, ...] = ()
-    data: Json = None
-    cdr_key: str | None = None  # where the CDR is, for the Location header
-
-
-def refused(*errors: str, status_code: int = INVALID, http_status: int = 200) -> Answer:
-    """Valid JSON, but not acceptable: HTTP 200 and a message naming the field."""
-    return Answer(http_status=http_status, status_code=status_code, errors=errors)
+_CLASS_OF = {"sessions": "Session", "faults": "Fault", "cdrs": "CDR", "tariffs": "Tariff"}
 
 
 class Receiver:
-    """The modules of an eMSP-like party, kept in `storage`."""
+    """The modules of an eMSP-like party, kept in `storage`; objects are judged by one version."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, version: str = DEFAULT_VERSION) -> None:
         self._storage = storage
+        self._version = version
 
     def get(self, module: str, segments: tuple[str, ...]) -> Answer:
         """The object at country, party and ids; 404 when it never came."""
@@ -59,7 +44,7 @@ class Receiver:
             return self._put_location(segments, body)
         class_name = _CLASS_OF[module]
         expected = {"id": segments[2]}
-        if module == "sessions":
+        if module != "faults":
             expected |= {"country_code": segments[0], "party_id": segments[1]}
         return self._keep(module, class_name, segments, body, expected)
 
@@ -68,7 +53,7 @@ class Receiver:
         if module == "locations":
             return self._patch_location(segments, body)
         class_name = _CLASS_OF[module]
-        errors = check(class_name, body, partial=True) + _stamp_errors(body)
+        errors = self._check(class_name, body, partial=True) + _stamp_errors(body)
         if errors:
             return refused(*errors)
         before = self._storage.get(module, "/".join(segments))
@@ -83,9 +68,17 @@ class Receiver:
             after["charging_periods"] = before["charging_periods"]
         return self._keep(module, class_name, segments, after, {"id": segments[2]})
 
+    def delete(self, module: str, segments: tuple[str, ...]) -> Answer:
+        """Forget a tariff; nothing else in OCPI is ever deleted."""
+        if module != "tariffs":
+            return refused("DELETE is for tariffs only", http_status=405)
+        if not self._storage.remove(module, "/".join(segments)):
+            return refused("no such object", http_status=404)
+        return Answer()
+
     def post_cdr(self, body: dict[str, Json]) -> Answer:
         """Take a new CDR; one with a known id is refused and the first one stays."""
-        errors = check("CDR", body) or check_rules("CDR", body)
+        errors = self._check("CDR", body) or check_rules("CDR", body)
         if errors:
             return refused(*errors)
         cdr_id = str(body["id"])
@@ -101,13 +94,13 @@ class Receiver:
             expected = dict(zip(("country_code", "party_id", "id"), segments, strict=True))
             return self._keep("locations", "Location", segments, body, expected)
         class_name, expected = _child_class(segments)
-        errors = check(class_name, body) or check_rules(class_name, body)
+        errors = self._check(class_name, body) or check_rules(class_name, body)
         errors += check_ids(body, expected)
         return refused(*errors) if errors else self._replace_child(segments, body, create=True)
 
     def _patch_location(self, segments: tuple[str, ...], body: dict[str, Json]) -> Answer:
         if len(segments) == 3:
-            errors = check("Location", body, partial=True) + _stamp_errors(body)
+            errors = self._check("Location", body, partial=True) + _stamp_errors(body)
             before = self._storage.get("locations", "/".join(segments))
             if errors:
                 return refused(*errors)
@@ -115,7 +108,7 @@ class Receiver:
                 return refused("no such Location: PUT it first", http_status=404)
             return self._keep("locations", "Location", segments, {**before, **body}, {})
         class_name, expected = _child_class(segments)
-        errors = check(class_name, body, partial=True) + _stamp_errors(body)
+        errors = self._check(class_name, body, partial=True) + _stamp_errors(body)
         errors += check_ids(body, expected)
         return refused(*errors) if errors else self._replace_child(segments, body, create=False)
 
@@ -149,6 +142,9 @@ class Receiver:
         self._storage.put("locations", key, location)
         return Answer(http_status=201 if before is None else 200)
 
+    def _check(self, class_name: str, body: dict[str, Json], *, partial: bool = False) -> list[str]:
+        return check(class_name, body, partial=partial, version=self._version)
+
     def _keep(
         self,
         module: str,
@@ -157,7 +153,7 @@ class Receiver:
         body: dict[str, Json],
         expected: dict[str, str],
     ) -> Answer:
-        errors = check(class_name, body) or check_rules(class_name, body)
+        errors = self._check(class_name, body) or check_rules(class_name, body)
         errors += check_ids(body, expected)
         key = "/".join(segments)
         before = self._storage.get(module, key)

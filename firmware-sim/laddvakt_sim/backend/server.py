@@ -1,63 +1,73 @@
-"""The receiver on HTTP: OCPI under `/ocpi`, what came under `/received`, a page under `/`."""
+"""The backend on HTTP: OCPI under `/ocpi`, what came under `/received`, a page under `/`."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from laddvakt_sim.backend.behaviour import Behaviour, BehaviourError, Mode, Rule
+from laddvakt_sim.backend.agreement import Agreements, Standing
+from laddvakt_sim.backend.answer import Answer, refused
+from laddvakt_sim.backend.behaviour import Behaviour
+from laddvakt_sim.backend.caller import Caller
+from laddvakt_sim.backend.control import KEPT, Control
+from laddvakt_sim.backend.faulty import AWAY, MOVED, spoilt, unkept_answer
+from laddvakt_sim.backend.modes import DEEDS, Mode
+from laddvakt_sim.backend.modules import Modules, Request
+from laddvakt_sim.backend.orders import Orders
 from laddvakt_sim.backend.page import render
-from laddvakt_sim.backend.receiver import OK, Answer, Receiver, refused
-from laddvakt_sim.backend.storage import MODULES, Received, Storage
-from laddvakt_sim.backend.transport import envelope, header_errors, is_authorised, utc_now
-from laddvakt_sim.backend.validate import Json, moment
+from laddvakt_sim.backend.registration import Registrar
+from laddvakt_sim.backend.settings import ServerSettings
+from laddvakt_sim.backend.storage import Received, Storage
+from laddvakt_sim.backend.transport import envelope, header_errors, misrouted, utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from laddvakt_sim.backend.behaviour import Rule
+    from laddvakt_sim.backend.validate import Json
 
-VERSION = "2.2.1"
-PAGE_LIMIT = 100
+__all__ = ["Server", "ServerSettings"]
+
 _MAX_BODY_BYTES = 1_000_000
-_SEGMENTS = {"locations": range(3, 6), "sessions": range(3, 4), "faults": range(3, 4)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerSettings:
-    """What the receiver is called and where it stands."""
-
-    base_url: str
-    token: str
-    faults_module: str  # identifier of the custom module, `<country><party>-faults`
-
-    def endpoint(self, module: str) -> str:
-        """The URL of a module's endpoint."""
-        name = self.faults_module if module == "faults" else module
-        return f"{self.base_url}/ocpi/{VERSION}/{name}"
+_OPEN_TO_ALL = ("versions", "credentials")
 
 
 class Server:
-    """Turns HTTP into calls of the receiver and keeps every request it got."""
+    """Turns HTTP into calls of the modules and keeps every request it got."""
 
     def __init__(self, storage: Storage, settings: ServerSettings) -> None:
         self._storage = storage
         self._settings = settings
-        self._receiver = Receiver(storage)
         self._behaviour = Behaviour()
+        self._agreements = Agreements(storage, settings)
+        self._caller = Caller(settings)
+        self._registrar = Registrar(settings, self._agreements, self._caller)
+        orders = Orders(settings, self._agreements, self._caller)
+        self._modules = Modules(storage, settings, self._agreements, self._registrar, orders)
+        self._control = Control(
+            storage=storage,
+            settings=settings,
+            agreements=self._agreements,
+            caller=self._caller,
+            registrar=self._registrar,
+            orders=orders,
+            behaviour=self._behaviour,
+        )
 
     def application(self) -> web.Application:
-        """The routes; OCPI ones want the token, the others are for people and tests here."""
+        """The routes; OCPI ones want a token, the others are for people and tests here."""
         app = web.Application(client_max_size=_MAX_BODY_BYTES)
+        self._control.add_routes(app.router)
         app.router.add_get("/", self._page)
-        app.router.add_get("/received", self._received)
-        app.router.add_get("/objects", self._objects)
-        app.router.add_post("/behaviour", self._set_behaviour)
-        app.router.add_route("*", "/ocpi/{path:.*}", self._ocpi)
+        for prefix in ("", MOVED, AWAY):
+            app.router.add_route("*", f"{prefix}/ocpi/{{path:.*}}", self._ocpi)
+
+        async def close(_app: web.Application) -> None:
+            await self._caller.close()
+
+        app.on_cleanup.append(close)
         return app
 
     def behave(self, wish: Json) -> None:
@@ -66,35 +76,16 @@ class Server:
 
     async def _page(self, request: web.Request) -> web.Response:
         del request
-        objects = {module: self._storage.objects(module) for module in MODULES}
+        objects = {module: self._storage.objects(module) for module in KEPT}
         text = render(objects, self._storage.latest(50))
         return web.Response(text=text, content_type="text/html")
 
-    async def _received(self, request: web.Request) -> web.Response:
-        since = request.query.get("since", "0")
-        if not since.isdecimal():
-            return web.json_response({"error": "since: a sequence number is required"}, status=400)
-        requests = self._storage.received(int(since))
-        last = requests[-1]["seq"] if requests else int(since)
-        return web.json_response({"requests": requests, "next": last})
-
-    async def _objects(self, request: web.Request) -> web.Response:
-        del request
-        return web.json_response({module: self._storage.objects(module) for module in MODULES})
-
-    async def _set_behaviour(self, request: web.Request) -> web.Response:
-        try:
-            self.behave(_parsed_or_text(await _text(request)))
-        except BehaviourError as error:
-            return web.json_response({"error": str(error)}, status=400)
-        return web.json_response({"ok": True})
-
     async def _ocpi(self, request: web.Request) -> web.StreamResponse:
         at_s, at = time.clock_gettime(time.CLOCK_BOOTTIME), utc_now()
-        text = await _text(request)
+        version, module, segments = self._address(request)
+        rule = self._behaviour.next(module, moved=request.path.startswith(MOVED))
+        text = "" if rule.mode is Mode.DROP else await _text(request)
         body = _parsed_or_text(text)
-        module, segments = self._address(request)
-        rule = self._behaviour.next(module) if module in MODULES else Rule(mode=Mode.OK)
         received = Received(
             at_s=at_s,
             at=at,
@@ -104,39 +95,29 @@ class Server:
             object_id=_object_id(module, segments, body),
             body=body,
         )
-        if rule.mode in (Mode.OK, Mode.LOST_REPLY, Mode.HTTP_500_KEPT):
-            answer, headers = self._answer(request, module, segments, text)
-            if rule.mode is Mode.OK:
-                self._note(received, answer)
-                return envelope(request, answer, headers)
-        return await self._misbehave(request, received, rule)
+        if request.path.startswith(AWAY):
+            answer = self._leak(request)
+        elif DEEDS[rule.mode].kept:
+            answer = await self._answer(request, version, module, segments, text)
+        else:
+            answer = Answer()
+        if rule.mode is Mode.OK:
+            self._note(received, answer)
+            return envelope(request, answer)
+        self._note_spoilt(received, answer, rule)
+        return await spoilt(request, answer, rule, self._settings.base_url)
 
-    async def _misbehave(
-        self, request: web.Request, received: Received, rule: Rule
-    ) -> web.StreamResponse:
-        retry = {} if rule.retry_after_s is None else {"Retry-After": str(rule.retry_after_s)}
-        match rule.mode:
-            case Mode.SILENT:
-                self._storage.note(received)
-                await asyncio.Event().wait()  # until the client gives up
-            case Mode.LOST_REPLY:
-                self._storage.note(received)
-                if request.transport is not None:
-                    request.transport.abort()
-            case Mode.HTML:
-                self._storage.note(replace(received, http_status=200))
-                return web.Response(text="<html>Please log in</html>", content_type="text/html")
-            case Mode.EMPTY:
-                self._storage.note(replace(received, http_status=200))
-            case Mode.HTTP_401:
-                answer = refused("as told by /behaviour", status_code=2000, http_status=401)
-                self._note(received, answer)
-                return envelope(request, answer, retry)
-            case Mode.HTTP_500 | Mode.HTTP_500_KEPT | Mode.OK:
-                answer = refused("as told by /behaviour", status_code=3000, http_status=500)
-                self._note(received, answer)
-                return envelope(request, answer, retry)
-        return web.Response()
+    def _note_spoilt(self, received: Received, answer: Answer, rule: Rule) -> None:
+        plain = unkept_answer(rule)
+        if plain is not None:
+            self._note(received, plain)
+        elif rule.mode in (Mode.SILENT, Mode.LOST_REPLY, Mode.DROP):
+            self._storage.note(received)
+        elif DEEDS[rule.mode].kept:
+            self._note(received, answer)
+        else:
+            redirected = rule.mode.value.startswith("redirect")
+            self._storage.note(replace(received, http_status=307 if redirected else 200))
 
     def _note(self, received: Received, answer: Answer) -> None:
         self._storage.note(
@@ -148,107 +129,90 @@ class Server:
             )
         )
 
-    def _address(self, request: web.Request) -> tuple[str, tuple[str, ...]]:
-        """Module and the URL segments after its endpoint; a trailing slash is of no account."""
-        parts = tuple(part for part in request.match_info["path"].split("/") if part)
-        if len(parts) < 2 or parts[0] != VERSION:
-            return "versions", parts
-        module = "faults" if parts[1] == self._settings.faults_module else parts[1]
-        return module, parts[2:]
+    def _leak(self, request: web.Request) -> Answer:
+        """Nothing secret may follow a redirect to another origin."""
+        if "Authorization" in request.headers:
+            return refused("Authorization: sent to another origin", http_status=403)
+        return refused("this is another origin", http_status=403)
 
-    def _answer(
-        self, request: web.Request, module: str, segments: tuple[str, ...], text: str
-    ) -> tuple[Answer, dict[str, str]]:
-        if not is_authorised(request.headers.get("Authorization"), self._settings.token):
-            problem = "Authorization: Token <base64 of the known token> is required"
-            return refused(problem, status_code=2000, http_status=401), {}
+    def _address(self, request: web.Request) -> tuple[str, str, tuple[str, ...]]:
+        """Version, module and the URL segments after its endpoint; a trailing slash is nothing."""
+        parts = tuple(part for part in request.match_info["path"].split("/") if part)
+        if parts == ("versions",):
+            return "", "versions", ()
+        if not parts or parts[0] not in self._settings.versions:
+            return "", "unknown", parts
+        if len(parts) == 1:
+            return parts[0], "versions", ()
+        module = "faults" if parts[1] == self._settings.faults_module else parts[1]
+        return parts[0], module, parts[2:]
+
+    async def _answer(
+        self,
+        request: web.Request,
+        version: str,
+        module: str,
+        segments: tuple[str, ...],
+        text: str,
+    ) -> Answer:
+        standing = await self._standing(request, module)
+        refusal = self._refusal(request, standing, version, module, text)
+        if standing is None or refusal is not None:
+            return refusal or _unauthorised()
+        optional = request.method in ("GET", "DELETE") or segments[-1:] == ("authorize",)
+        try:
+            body = None if optional and not text else _parsed(text)
+        except (ValueError, RecursionError) as error:
+            return refused(f"the body is not JSON: {error}", http_status=400)
+        return await self._modules.answer(
+            Request(
+                method=request.method,
+                version=version,
+                module=module,
+                segments=segments,
+                query=request.query,
+                body=body,
+                standing=standing,
+            )
+        )
+
+    async def _standing(self, request: web.Request, module: str) -> Standing | None:
+        header = request.headers.get("Authorization")
+        standing = self._agreements.standing(header)
+        if standing is Standing.TRIAL and module not in _OPEN_TO_ALL:
+            # It has answered our registration and writes at once: the answer is on its way.
+            await self._registrar.settled()
+            standing = self._agreements.standing(header)
+        return standing
+
+    def _refusal(
+        self,
+        request: web.Request,
+        standing: Standing | None,
+        version: str,
+        module: str,
+        text: str,
+    ) -> Answer | None:
+        if standing is None or (
+            standing in (Standing.INITIAL, Standing.TRIAL) and module not in _OPEN_TO_ALL
+        ):
+            return _unauthorised()
+        if module == "unknown":
+            return refused("no such resource", http_status=404)
         errors = header_errors(request.headers, has_body=bool(text))
         if errors:
-            return refused(*errors), {}
-        if request.method == "GET":
-            return self._get(request, module, segments)
-        try:
-            body = _parsed(text)
-        except (ValueError, RecursionError) as error:
-            return refused(f"the body is not JSON: {error}", http_status=400), {}
-        if not isinstance(body, dict):
-            return refused("a JSON object is required as the body"), {}
-        return self._push(request.method, module, segments, body)
+            return refused(*errors)
+        agreed = self._agreements.current if standing is Standing.PARTNER else None
+        if agreed is not None and module not in _OPEN_TO_ALL and version != agreed.version:
+            return refused(f"{agreed.version} is agreed, not {version}")
+        settings = self._settings
+        known = settings.parties() if agreed or settings.hub_party_id else None
+        return misrouted(request.headers, request.method, module, known, settings.hub_party_id)
 
-    def _push(
-        self, method: str, module: str, segments: tuple[str, ...], body: dict[str, Json]
-    ) -> tuple[Answer, dict[str, str]]:
-        if method == "POST" and module == "cdrs" and not segments:
-            answer = self._receiver.post_cdr(body)
-            if answer.cdr_key is None:
-                return answer, {}
-            return answer, {"Location": f"{self._settings.endpoint('cdrs')}/{answer.cdr_key}"}
-        if len(segments) not in _SEGMENTS.get(module, range(0)):
-            return refused("no such resource", http_status=404), {}
-        handlers: dict[str, Callable[[str, tuple[str, ...], dict[str, Json]], Answer]] = {
-            "PUT": self._receiver.put,
-            "PATCH": self._receiver.patch,
-        }
-        if method not in handlers:
-            return refused(f"{method} is not for this module", http_status=405), {}
-        return handlers[method](module, segments, body), {}
 
-    def _get(
-        self, request: web.Request, module: str, segments: tuple[str, ...]
-    ) -> tuple[Answer, dict[str, str]]:
-        if module == "versions":
-            return self._versions(segments), {}
-        if module == "faults" and not segments:
-            return self._list(request, module)
-        if module in MODULES and len(segments) in _SEGMENTS.get(module, range(3, 4)):
-            return self._receiver.get(module, segments), {}
-        return refused("no such resource", http_status=404), {}
-
-    def _versions(self, parts: tuple[str, ...]) -> Answer:
-        if parts == ("versions",):
-            url = f"{self._settings.base_url}/ocpi/{VERSION}"
-            return Answer(data=[{"version": VERSION, "url": url}])
-        if parts != (VERSION,):
-            return refused("no such resource", http_status=404)
-        endpoints: list[Json] = [
-            {
-                "identifier": self._settings.faults_module if module == "faults" else module,
-                "role": "RECEIVER",
-                "url": self._settings.endpoint(module),
-            }
-            for module in MODULES
-        ]
-        return Answer(data={"version": VERSION, "endpoints": endpoints})
-
-    def _list(self, request: web.Request, module: str) -> tuple[Answer, dict[str, str]]:
-        """A page of objects: transport_and_format, Pagination."""
-        query = request.query
-        errors = [
-            f"{name}: a DateTime is required"
-            for name in ("date_from", "date_to")
-            if name in query and moment(query[name]) is None
-        ] + [
-            f"{name}: a whole number is required"
-            for name in ("offset", "limit")
-            if name in query and not query[name].isdecimal()
-        ]
-        if errors:
-            return refused(*errors), {}
-        offset = int(query.get("offset", "0"))
-        limit = min(int(query.get("limit", PAGE_LIMIT)), PAGE_LIMIT)
-        page = self._storage.page(
-            module,
-            date_from=query.get("date_from"),
-            date_to=query.get("date_to"),
-            offset=offset,
-            limit=limit,
-        )
-        headers = {"X-Total-Count": str(page.total), "X-Limit": str(PAGE_LIMIT)}
-        if limit and offset + limit < page.total:
-            following = {**query, "offset": str(offset + limit), "limit": str(limit)}
-            url = f"{self._settings.endpoint(module)}?{urlencode(following, quote_via=quote)}"
-            headers["Link"] = f'<{url}>; rel="next"'
-        return Answer(status_code=OK, data=list(page.items)), headers
+def _unauthorised() -> Answer:
+    problem = "Authorization: Token <base64 of the known token> is required"
+    return refused(problem, status_code=2000, http_status=401)
 
 
 def _object_id(module: str, segments: tuple[str, ...], body: Json) -> str:

@@ -36,6 +36,10 @@ CREATE TABLE IF NOT EXISTS objects (
     last_updated TEXT NOT NULL,
     UNIQUE (module, key)
 );
+CREATE TABLE IF NOT EXISTS state (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
 """
 
 
@@ -120,6 +124,28 @@ class Storage:
             (module, key.lower(), json.dumps(body), _comparable(str(body["last_updated"]))),
         )
         return is_new
+
+    def remove(self, module: str, key: str | None = None) -> bool:
+        """Take one object away, or without a key all of a module; False: there was none."""
+        cursor = self._db.execute(
+            "DELETE FROM objects WHERE module = ? AND key = coalesce(?, key)",
+            (module, None if key is None else key.lower()),
+        )
+        return cursor.rowcount > 0
+
+    def state(self, name: str) -> Json:
+        """What `keep_state` kept under this name, `None` when nothing."""
+        row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+        value: Json = None if row is None else json.loads(row["value"])
+        return value
+
+    def keep_state(self, name: str, value: Json) -> None:
+        """Remember one thing that is no OCPI object."""
+        self._db.execute(
+            "INSERT INTO state (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, json.dumps(value)),
+        )
 
     def objects(self, module: str) -> list[dict[str, Json]]:
         """Every current object of a module, in order of creation."""
