@@ -12,6 +12,7 @@ import zoneinfo
 from collections.abc import Iterator, Mapping
 
 from laddvakt_agent.config.raw import Row, is_number, rows, sub, text, whole
+from laddvakt_agent.config.reader_checks import permit_checks
 from laddvakt_agent.config.role_checks import Lookup, connector_checks, profiles_of
 from laddvakt_agent.config.schema import Problem
 from laddvakt_agent.config.uplink_checks import uplink_checks
@@ -23,6 +24,7 @@ UNIT_MAX_SERIAL = 247  # Modbus over serial line V1.02: 248 to 255 are reserved
 
 def cross_checks(data: Row, look_up: Lookup) -> Iterator[Problem]:
     """Every problem between keys, as far as `data` lets it be seen."""
+    yield from permit_checks(data)
     yield from _station_checks(data)
     yield from _line_checks(data)
     yield from _device_checks(data, look_up)
@@ -34,11 +36,6 @@ def cross_checks(data: Row, look_up: Lookup) -> Iterator[Problem]:
 
 def _station_checks(data: Row) -> Iterator[Problem]:
     station = sub(data, "station")
-    if station and station.get("authorisation", "token") == "token" and not rows(data, "token"):
-        yield Problem(
-            path=("station",),
-            message='no [[token]] is listed, nobody could charge: add one, or set "free" here',
-        )
     for key, most in (("latitude", 90), ("longitude", 180)):
         written = text(station, key)
         degrees = _degrees(written)

@@ -117,8 +117,11 @@ class _Walk:
 
     def key(self, spec: Key, data: Data, path: Path) -> None:
         if isinstance(data, list) and spec.kind is list:
-            wrong = [item for item in data if item not in spec.choices]
-            if wrong:
+            texts = [item for item in data if isinstance(item, str)]
+            wrong = [item for item in texts if spec.choices and item not in spec.choices]
+            if len(texts) < len(data):
+                self.add(path, f"{_name(path)} must be {_KINDS[list]}")
+            elif wrong:
                 allowed = ", ".join(str(choice) for choice in spec.choices)
                 self.add(path, f"{_name(path)} has {wrong[0]!r}, which is not one of: {allowed}")
             return

@@ -26,6 +26,8 @@ class StationConfig(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "SEK"
     publish: bool = True
     authorisation: str = "token"
+    authorise_within_s: float = 5.0  # so long a person waits for a platform's word
+    unknown_offline: str = "deny"  # … and what becomes of a card nobody knows while none answers
     supply: str = "tn-tt-230-400"
     calibration_law: str = "none"  # "eichrecht": only what the meter signed is billed
     site_meter: str | None = None  # the device that measures the whole site
@@ -159,6 +161,17 @@ class TokenConfig(msgspec.Struct, frozen=True, kw_only=True):
     party_id: str | None = None
 
 
+class ReaderConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A card reader on a serial port of its own."""
+
+    name: str
+    port: str
+    format: str  # see laddvakt_hal.card_formats
+    baud: int = 9600
+    reverse: bool = False  # its bytes come the other way round than the platforms write them
+    connectors: tuple[str, ...] = ()  # that it stands at; none named: all
+
+
 class UplinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One OCPI platform: whom we tell, and in `platform` mode who may ask us.
 
@@ -199,5 +212,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     connector: tuple[ConnectorConfig, ...]
     agent: AgentConfig = AgentConfig()
     token: tuple[TokenConfig, ...] = ()
+    reader: tuple[ReaderConfig, ...] = ()
     uplink: tuple[UplinkConfig, ...] = ()  # a single table is one, too
     fault: dict[str, dict[str, float | str]] = {}

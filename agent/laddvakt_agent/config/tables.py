@@ -5,6 +5,7 @@ from __future__ import annotations
 from laddvakt_agent.config.schema import AnyTable, Key, Table, TableOrTables, Tables
 from laddvakt_agent.inputs import SENSORS
 from laddvakt_agent.uplink.version import Version
+from laddvakt_hal.card_formats import FORMATS
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,35}"
 _PATH = r"\S.*"
@@ -47,6 +48,8 @@ STATION = Table(
         "currency": Key(pattern=r"[A-Z]{3}", hint="ISO 4217, like SEK"),
         "publish": Key(kind=bool),
         "authorisation": Key(choices=("token", "free")),
+        "authorise_within_s": Key(kind=float, low=1.0, high=30.0),
+        "unknown_offline": Key(choices=("deny", "allow")),
         "calibration_law": Key(choices=("none", "eichrecht")),
         "supply": Key(choices=("tn-tt-230-400", "it-tt-3x230", "1ph")),
         "site_meter": Key(pattern=_NAME),
@@ -138,6 +141,17 @@ TOKEN = Table(
     }
 )
 
+READER = Table(
+    keys={
+        "name": _REQUIRED_NAME,
+        "port": Key(required=True, pattern=_PATH, hint="serial device, like /dev/ttyUSB1"),
+        "baud": Key(kind=int, low=1200, high=256000),
+        "format": Key(required=True, choices=tuple(FORMATS)),
+        "reverse": Key(kind=bool),
+        "connectors": Key(kind=list),
+    }
+)
+
 MODULES = ("locations", "sessions", "cdrs", "tariffs", "tokens", "commands", "chargingprofiles")
 NEEDED = ("locations", "sessions", "cdrs", "tariffs", "tokens")
 
@@ -177,6 +191,7 @@ ROOT = Table(
         "device": Tables(each=DEVICE, required=True),
         "connector": Tables(each=CONNECTOR, required=True),
         "token": Tables(each=TOKEN),
+        "reader": Tables(each=READER),
         "uplink": TableOrTables(each=UPLINK),
         "fault": AnyTable(),
     }
