@@ -72,7 +72,7 @@ async def test_only_the_base64_of_the_token_opens(peer: Peer, header: str) -> No
 async def test_the_answer_echoes_ids_and_swaps_the_parties(peer: Peer) -> None:
     sent = {"OCPI_from_party_id": "LAD", "OCPI_to_party_id": "EMS"}
     sent |= {"OCPI_from_country_code": "SE", "OCPI_to_country_code": "DE"}
-    reply = await peer.ocpi("PUT", L1, LOCATION, **sent)
+    reply = await peer.ocpi("PUT", L1, LOCATION, follow=True, **sent)
     headers = {name: reply.headers[name] for name in reply.headers if name.startswith("OCPI")}
     assert headers == {
         "OCPI-to-party-id": "LAD",
