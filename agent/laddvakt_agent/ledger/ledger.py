@@ -19,6 +19,7 @@ from laddvakt_agent.ledger import evidence, files, intervals, tables
 from laddvakt_agent.ledger.audience import BACKEND, Audience
 from laddvakt_agent.ledger.clock_book import ClockBook
 from laddvakt_agent.ledger.found import FoundSessions
+from laddvakt_agent.ledger.history import History
 from laddvakt_agent.ledger.latch_keeper import LatchKeeper
 from laddvakt_agent.ledger.profiles import ProfileBook
 from laddvakt_agent.ledger.renewal import Renewal, begin
@@ -35,6 +36,7 @@ from laddvakt_agent.ledger.rows import (
 )
 from laddvakt_agent.ledger.salvage import take_over_due
 from laddvakt_agent.ledger.security import SecurityLog
+from laddvakt_agent.ledger.shown import ShownBook
 from laddvakt_agent.ledger.store import Store
 from laddvakt_agent.published import CdrRecord
 
@@ -47,6 +49,8 @@ class Ledger:
         self._keeper = keeper
         self.renewal = renewal
         self.audience = Audience(store)
+        self.history = History(store)
+        self.shown = ShownBook(store)
         self.found = FoundSessions(store)
         self.security = SecurityLog(store)
         self.times = ClockBook(store)

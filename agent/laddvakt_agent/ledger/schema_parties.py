@@ -59,6 +59,16 @@ CREATE TABLE profiles (
     body TEXT NOT NULL,
     {WRITTEN}
 ) STRICT;
+CREATE TABLE shown (
+    party TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    object_id TEXT NOT NULL,
+    stamp_ms INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    body TEXT NOT NULL,
+    {WRITTEN},
+    PRIMARY KEY (kind, object_id, party)
+) STRICT;
 CREATE TABLE tariffs (
     party TEXT NOT NULL,
     id TEXT NOT NULL,
