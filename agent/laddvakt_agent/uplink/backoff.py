@@ -40,6 +40,14 @@ class Backoff:
         self._failures += 1
         self._until_s = now_s + self._rng.uniform(self._max_s / 2, self._max_s)
 
+    def hold(self, now_s: float, for_s: float) -> None:
+        """Wait without a failure: everybody's power has just come back."""
+        self._until_s = now_s + for_s
+
+    def again_now(self) -> None:
+        """Somebody wants it tried at once; a next failure goes on where the last one was."""
+        self._until_s = None
+
     def succeeded(self) -> None:
         """Wait no longer."""
         self._failures = 0

@@ -37,6 +37,16 @@ class Kind(enum.Enum):
     FAULT = "fault"
     SESSION = "session"
     CDR = "cdr"
+    TARIFF = "tariff"  # its content {}: it is taken back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why the receiver does not take an object, and what a person can do."""
+
+    reason: str
+    remedy: str
+    at_s: float  # CLOCK_BOOTTIME
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,6 +63,12 @@ class Entry:
     told: Content | None = None  # what the receiver confirmed; None: nothing, or in doubt
     sent: Content | None = None  # what was last sent in this run; a Location with its times
     sent_at: datetime | None = None  # the `last_updated` it was sent with
+    refusal: Refusal | None = None  # the last one, until it is confirmed
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether something was sent that may or may not have arrived."""
+        return self.acked is not None and not self.acked.acknowledged
 
     @property
     def pending(self) -> bool:
@@ -97,16 +113,12 @@ class Book:
     ) -> Entry:
         """Set what the receiver should know of one object.
 
-        What is over and confirmed stays as it was told, when only its times are known better now.
+        A session that is over and confirmed is never written again; a fault that is stays as it
+        was told, when only its times are known better now.
         """
         entry = self._entries[kind].get(object_id)
         if entry is not None:
-            if (
-                entry.told is not None
-                and _over(entry.told)
-                and _same_but_times(entry.told, content)
-            ):
-                content = entry.told
+            content = _final(kind, entry.told, content)
             if entry.pending:
                 entry.changed_at = changed_at  # not told yet: told with its corrected time
             if content != entry.content:
@@ -116,8 +128,7 @@ class Book:
             return entry
         acked = self._kept.get((kind.value, object_id))
         told = _told(acked)
-        if told is not None and _over(told) and _same_but_times(told, content):
-            content = told
+        content = _final(kind, told, content)
         entry = Entry(
             kind=kind,
             object_id=object_id,
@@ -130,6 +141,14 @@ class Book:
         )
         self._entries[kind][object_id] = entry
         return entry
+
+    def told(self, kind: Kind) -> list[str]:
+        """The ids of a kind that the receiver has or may have, also from earlier runs."""
+        return [
+            object_id
+            for (name, object_id), acked in self._kept.items()
+            if name == kind.value and _told(acked) != {}
+        ]
 
     def retain(self, kind: Kind, object_ids: Iterable[str]) -> None:
         """Forget the objects that are no longer published; what was acknowledged stays known."""
@@ -206,7 +225,7 @@ class Book:
             location_url=location_url,
         )
         await self._save(entry, acked)
-        entry.told = content
+        entry.told, entry.refusal = content, None
         entry.refusals.succeeded()
 
     async def _save(self, entry: Entry, acked: Acked) -> None:
@@ -241,7 +260,14 @@ def decode_body(acked: Acked) -> Content | None:
 _TIMES = frozenset({"start_date_time", "end_date_time", "started_at", "cleared_at"})
 
 
-def _over(told: Content) -> bool:
+def _final(kind: Kind, told: Content | None, content: Content) -> Content:
+    """What to want of an object, after what the receiver has confirmed of it."""
+    if told is None or not over(told):
+        return content
+    return told if kind is Kind.SESSION or _same_but_times(told, content) else content
+
+
+def over(told: Content) -> bool:
     """Whether this was the last that there is to say of a session or a fault."""
     return told.get("status") in ("COMPLETED", "INVALID") or bool(told.get("cleared_at"))
 

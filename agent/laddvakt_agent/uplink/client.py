@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from laddvakt_agent.uplink.peer import PeerTime
+    from laddvakt_agent.uplink.requestlog import RequestLog
     from laddvakt_agent.uplink.settings import UplinkSettings
     from laddvakt_agent.uplink.version import Version
 
@@ -38,7 +39,12 @@ class Client:
     """One receiver; an `Outward`. Use as an async context manager."""
 
     def __init__(
-        self, settings: UplinkSettings, rng: random.Random, peer: PeerTime | None = None
+        self,
+        settings: UplinkSettings,
+        rng: random.Random,
+        peer: PeerTime | None = None,
+        *,
+        log: RequestLog | None = None,
     ) -> None:
         self._settings = settings
         self._authorization = authorization(settings.token, raw=settings.raw_token)
@@ -52,7 +58,7 @@ class Client:
             ("cdrs", Role.RECEIVER): settings.endpoints.cdrs,
             ("tariffs", Role.RECEIVER): settings.endpoints.tariffs,
         }
-        self._wire = Wire(rng, request_timeout_s=settings.request_timeout_s, peer=peer)
+        self._wire = Wire(rng, request_timeout_s=settings.request_timeout_s, peer=peer, log=log)
 
     async def __aenter__(self) -> Client:
         return self

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from laddvakt_agent.uplink.book import Refusal
 from laddvakt_agent.uplink.errors import (
     CHECK_TLS,
     Missing,
@@ -41,17 +42,23 @@ class Link:
     backoff: Backoff  # no connection
     untrusted: bool = False  # … because its certificate could not be verified
     refused: set[str] = field(default_factory=set)  # endpoints that answer HTTP 401 or 403
+    platform: str = ""
+    trouble: Refusal | None = None  # why there is no connection
 
     def lost(self, error: UplinkError, now_s: float) -> None:
         """There is no connection; told once."""
         if not self.backoff.failing:
-            _log.warning("uplink_lost", reason=str(error), remedy=error.remedy)
+            _log.warning(
+                "uplink_lost", platform=self.platform, reason=str(error), remedy=error.remedy
+            )
+        self.trouble = Refusal(reason=str(error), remedy=error.remedy, at_s=now_s)
         self.untrusted = error.remedy == CHECK_TLS
         self.backoff.failed(now_s)
 
     def found(self) -> None:
         """Somebody answered."""
         self.untrusted = False
+        self.trouble = None
         self.backoff.succeeded()
 
 
@@ -91,6 +98,29 @@ class Lane:
         self._report = report
         self._held = held
         self._changed = asyncio.Event()
+        self.trouble: Refusal | None = None  # why this endpoint is not told now
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What it tells."""
+        return self._kinds
+
+    def again_now(self) -> None:
+        """Try everything at once, whatever it waits for."""
+        self._link.backoff.again_now()
+        self._backoff.again_now()
+        for entry in self._pending():
+            entry.refusals.again_now()
+        self.wake()
+
+    def due_s(self) -> float | None:
+        """Seconds until something is tried again, `None` when nothing waits."""
+        pause_s = self._pause_s()
+        return None if pause_s is None else max(0.0, pause_s - _TIMER_SLACK_S)
+
+    def blocked(self) -> Refusal | None:
+        """Why nothing of this endpoint can be told now, whatever the object."""
+        return self._link.trouble or self.trouble
 
     def wake(self) -> None:
         """Something changed: look again."""
@@ -171,16 +201,24 @@ class Lane:
         if not self._backoff.failing:
             _log.warning(
                 "uplink_deferred",
+                platform=self._link.platform,
                 endpoint=self._name,
                 reason=str(error),
                 remedy=error.remedy,
             )
+        self.trouble = self._said(error)
         self._backoff.failed(self._now_s(), at_least_s=error.retry_after_s or 0.0)
         self._report(Outcome(answered=False, confirmed=False))
 
     def _unauthorised(self, error: UplinkError) -> None:
         if not self._link.refused:
-            _log.error("uplink_refused", reason=str(error), remedy=error.remedy)
+            _log.error(
+                "uplink_refused",
+                platform=self._link.platform,
+                reason=str(error),
+                remedy=error.remedy,
+            )
+        self.trouble = self._said(error)
         self._link.refused.add(self._name)
         self._backoff.failed_slowly(self._now_s())
         self._report(Outcome(answered=True, confirmed=False))
@@ -189,17 +227,23 @@ class Lane:
         if not entry.refusals.failing:
             _log.error(
                 "object_refused",
+                platform=self._link.platform,
                 kind=entry.kind.value,
                 object_id=entry.object_id,
                 reason=str(error),
                 remedy=error.remedy,
             )
+        entry.refusal = self._said(error)
         entry.refusals.failed(self._now_s())
         self._heard(confirmed=False)
 
+    def _said(self, error: UplinkError) -> Refusal:
+        return Refusal(reason=str(error), remedy=error.remedy, at_s=self._now_s())
+
     def _heard(self, *, confirmed: bool) -> None:
         if self._link.backoff.failing or self._backoff.failing:
-            _log.info("uplink_restored", endpoint=self._name)
+            _log.info("uplink_restored", platform=self._link.platform, endpoint=self._name)
+        self.trouble = None
         self._link.found()
         self._link.refused.discard(self._name)
         self._backoff.succeeded()

@@ -77,6 +77,11 @@ class UplinkSettings:
     long_strings: bool = False  # up to the longer limits of 2.3.0 edition 2, instead of 45/20/512
     to_country_code: str | None = None
     to_party_id: str | None = None
-    retry_min_s: float = 1.0  # first pause after a failure, at most; it doubles each time
-    retry_max_s: float = 300.0  # longest pause
+    retry_min_s: float = 2.0  # first pause after a failure, at most; it doubles each time
+    retry_max_s: float = 900.0  # longest pause
     request_timeout_s: float = 15.0
+
+    @property
+    def faults_inside(self) -> bool:
+        """Whether an EVSE carries its standing faults: an additional field, from 2.3.0 on."""
+        return self.version is not Version.V2_2_1 and self.endpoints.faults is not None

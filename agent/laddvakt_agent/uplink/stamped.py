@@ -7,34 +7,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from laddvakt_agent.uplink.objects import Json
-from laddvakt_agent.uplink.text import date_time
+from laddvakt_agent.uplink.text import Json, date_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from laddvakt_agent.uplink.objects import Content
+    from laddvakt_agent.uplink.text import Content
+
+_CHANGES = ("status", "faults")  # of an EVSE, told at its own URL
 
 
 def stamped_location(
     content: Content,
     *,
     before: Content | None,
-    statuses: Mapping[str, tuple[Json, datetime]],
+    states: Mapping[str, tuple[Content, datetime]],
     fresh: datetime,
 ) -> Content:
     """The Location to PUT.
 
     `content` carries no times; `before` is the one the receiver has, `None` when that is in
-    doubt; `statuses` gives each EVSE's status with its own `last_updated`; whatever else is not
-    as before gets `fresh`, which is later than anything sent so far.
+    doubt; `states` gives what changes of each EVSE with its own `last_updated`; whatever else is
+    not as before gets `fresh`, which is later than anything sent so far.
     """
     old = before or {}
     old_evses = _objects(old, "evses")
     by_uid = {evse["uid"]: evse for evse in old_evses}
     evses = [
-        _evse(evse, by_uid.get(evse["uid"], {}), statuses.get(str(evse["uid"])), fresh)
+        _evse(evse, by_uid.get(evse["uid"], {}), states.get(str(evse["uid"])), fresh)
         for evse in _objects(content, "evses")
     ]
     is_same = _bare(content, "evses") == _bare(old, "evses") and evses == old_evses
@@ -43,34 +44,38 @@ def stamped_location(
     return {**content, "evses": list[Json](evses), "last_updated": max(stamps)}
 
 
-def with_statuses(location: Content, statuses: Mapping[str, tuple[Json, datetime]]) -> Content:
-    """A Location as the receiver has it after these EVSE statuses were told one by one."""
+def with_states(location: Content, states: Mapping[str, tuple[Content, datetime]]) -> Content:
+    """A Location as the receiver has it after these EVSE states were told one by one."""
     evses: list[Content] = []
     for evse in _objects(location, "evses"):
-        told = statuses.get(str(evse["uid"]))
-        if told is not None:
-            evse = {**evse, "status": told[0], "last_updated": date_time(told[1])}  # noqa: PLW2901 - the newer one
-        evses.append(evse)
+        told = states.get(str(evse["uid"]))
+        evses.append(evse if told is None else with_state(evse, *told))
     stamps = [str(location["last_updated"]), *(str(evse["last_updated"]) for evse in evses)]
     return {**location, "evses": list[Json](evses), "last_updated": max(stamps)}
 
 
+def with_state(evse: Content, state: Content, last_updated: datetime) -> Content:
+    """An EVSE with what changes of it replaced whole: a field that it lacks is gone."""
+    fixed = {name: value for name, value in evse.items() if name not in _CHANGES}
+    return {**fixed, **state, "last_updated": date_time(last_updated)}
+
+
 def _evse(
-    evse: Content, old: Content, status: tuple[Json, datetime] | None, fresh: datetime
+    evse: Content, old: Content, state: tuple[Content, datetime] | None, fresh: datetime
 ) -> Content:
     old_connectors = {item["id"]: item for item in _objects(old, "connectors")}
     connectors = [
         _connector(item, old_connectors.get(item["id"], {}), fresh)
         for item in _objects(evse, "connectors")
     ]
-    told = {**evse} if status is None else {**evse, "status": status[0]}
-    ignored = ("connectors",) if status is None else ("connectors", "status")
+    told = {**evse} if state is None else {**evse, **state[0]}
+    ignored = ("connectors",) if state is None else ("connectors", *_CHANGES)
     is_same = _bare(told, *ignored) == _bare(old, *ignored)
     is_same = is_same and len(connectors) == len(old_connectors)
     stamps = [str(old["last_updated"]) if is_same else date_time(fresh)]
     stamps += [str(item["last_updated"]) for item in connectors]
-    if status is not None:
-        stamps.append(date_time(status[1]))
+    if state is not None:
+        stamps.append(date_time(state[1]))
     return {**told, "connectors": list[Json](connectors), "last_updated": max(stamps)}
 
 

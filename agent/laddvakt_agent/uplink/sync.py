@@ -1,4 +1,4 @@
-"""The synchroniser: keeps the backend's picture of the station equal to the published one."""
+"""The synchroniser: keeps one platform's picture of the station equal to the published one."""
 
 from __future__ import annotations
 
@@ -9,27 +9,30 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from laddvakt_agent.uplink import objects
 from laddvakt_agent.uplink.backoff import Backoff
 from laddvakt_agent.uplink.book import Book, Kind
 from laddvakt_agent.uplink.client import Client
 from laddvakt_agent.uplink.lane import Lane, Link, Outcome
 from laddvakt_agent.uplink.peer import PeerTime
 from laddvakt_agent.uplink.pushes import Pushes
-from laddvakt_agent.uplink.text import identifier
+from laddvakt_agent.uplink.requestlog import RequestLog
+from laddvakt_agent.uplink.wanted import Wanted
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from laddvakt_agent.published import CdrRecord, Station
+    from laddvakt_agent.published import Station
+    from laddvakt_agent.uplink.book import Entry
     from laddvakt_agent.uplink.objects import Content
     from laddvakt_agent.uplink.peer import PeerClock
     from laddvakt_agent.uplink.settings import UplinkSettings
     from laddvakt_agent.uplink.store import AckStore
 
 _log = structlog.get_logger(__name__)
+
+_LOOK_S = 1.0  # while it waits its turn: somebody may want it at once
 
 
 class Clock(Protocol):
@@ -57,6 +60,18 @@ class UplinkHealth:
     waits_for_clock: bool = False  # nothing is told before it is known what time it is
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingFor:
+    """One object that the platform is not known to have, and why not."""
+
+    kind: str
+    object_id: str
+    since: datetime  # of the wanted content
+    due_s: float | None  # until it is tried again; `None`: now, or after what goes before it
+    reason: str | None  # the last refusal or trouble; `None`: nothing is wrong, it is on its way
+    remedy: str | None
+
+
 class Synchroniser:
     """Holds the wanted state, tells it, and goes on when told "no", late or nothing."""
 
@@ -67,20 +82,27 @@ class Synchroniser:
         clock: Clock,
         rng: random.Random,
         peer_clock: PeerClock | None = None,
+        *,
+        first_after_s: float = 0.0,
+        requests: RequestLog | None = None,
     ) -> None:
+        """`first_after_s`: nothing is sent before that, see `spread`; `requests`: notes them."""
         self._settings = settings
         self._clock = clock
         self._rng = rng
         self._book = Book(
             store, rng, retry_min_s=settings.retry_min_s, retry_max_s=settings.retry_max_s
         )
+        self._wanted = Wanted(settings, self._book, clock.wall)
+        self.requests = requests or RequestLog(clock.now_s, clock.wall)
+        self._not_before_s = clock.now_s() + first_after_s if first_after_s else None
         self._links: dict[tuple[str, str], Link] = {}
         self._peer = None
         if peer_clock is not None:
             self._peer = PeerTime(peer_clock, self._backoff(), self._only_link())
         self._lanes: tuple[Lane, ...] = ()
-        self._unbuildable: set[str] = set()
         self._offered: Station | None = None
+        self._tariffs: Mapping[str, Content] = {}
         self._reachable = False
         self._last_success_s: float | None = None
         self._pushed = 0
@@ -93,9 +115,35 @@ class Synchroniser:
             return
         self._offered = station
         if self._loaded:
-            self._want(station)
+            self._wanted.take(station)
+        self._wake()
+
+    def offer_tariffs(self, tariffs: Mapping[str, Content]) -> None:
+        """All tariffs there are now, by id: OCPI Tariffs of this platform's version.
+
+        Each without `last_updated`. One told before that is not among them is taken back.
+        """
+        self._tariffs = dict(tariffs)
+        if self._loaded:
+            self._wanted.take_tariffs(self._tariffs)
+        self._wake()
+
+    def try_now(self) -> None:
+        """Forget every pause: somebody wants to see whether it works now."""
+        self._not_before_s = None
         for lane in self._lanes:
-            lane.wake()
+            lane.again_now()
+
+    def waiting(self) -> tuple[WaitingFor, ...]:
+        """What the platform is not known to have, in the order in which it is told."""
+        now_s = self._clock.now_s()
+        lanes = {kind: lane for lane in self._lanes for kind in lane.kinds}
+        return tuple(
+            _waiting_for(entry, lanes.get(kind), now_s)
+            for kind in Kind
+            for entry in self._book.entries(kind)
+            if entry.pending
+        )
 
     def health(self) -> UplinkHealth:
         """How it is doing now."""
@@ -106,9 +154,11 @@ class Synchroniser:
             last_success_s=self._last_success_s,
             refused=any(link.refused for link in self._links.values())
             or any(entry.refusals.failing for entry in entries)
-            or bool(self._unbuildable),
+            or bool(self._wanted.unbuildable),
             untrusted=any(link.untrusted for link in self._links.values()),
-            pending=sum(entry.pending for entry in entries) + len(self._unbuildable) + unread,
+            pending=sum(entry.pending for entry in entries)
+            + len(self._wanted.unbuildable)
+            + unread,
             pushed=self._pushed,
             waits_for_clock=self._held(),
         )
@@ -132,9 +182,11 @@ class Synchroniser:
         """
         self._book.load()
         self._loaded = True
+        self._wanted.take_tariffs(self._tariffs)
         if self._offered is not None:
-            self._want(self._offered)
-        async with Client(self._settings, self._rng, self._peer) as client:
+            self._wanted.take(self._offered)
+        await self._spread()
+        async with Client(self._settings, self._rng, self._peer, log=self.requests) as client:
             pushes = Pushes(self._settings, self._book, client, self._clock)
             self._lanes = self._make_lanes(pushes)
             try:
@@ -152,9 +204,12 @@ class Synchroniser:
         So a status goes before the fault it comes from, and a session before its CDR.
         """
         urls = self._settings.endpoints
+        made: dict[str, Lane] = {}
 
-        def lane(name: str, url: str, *kinds: Kind, after: Lane | None = None) -> Lane:
-            return Lane(
+        def add(name: str, url: str | None, *kinds: Kind, after: str | None = None) -> None:
+            if url is None:
+                return
+            made[name] = Lane(
                 name,
                 kinds,
                 book=self._book,
@@ -162,22 +217,28 @@ class Synchroniser:
                 link=self._link(url),
                 backoff=self._backoff(),
                 now_s=self._clock.now_s,
-                after=after,
+                after=None if after is None else made.get(after),
                 report=self._report,
                 held=self._held,
             )
 
-        locations = lane("locations", urls.locations, Kind.LOCATION, Kind.EVSE)
-        sessions = lane("sessions", urls.sessions, Kind.SESSION, after=locations)
-        cdrs = lane("cdrs", urls.cdrs, Kind.CDR, after=sessions)
-        if urls.faults is None:
-            return (locations, sessions, cdrs)
-        return (
-            locations,
-            lane("faults", urls.faults, Kind.FAULT, after=locations),
-            sessions,
-            cdrs,
-        )
+        add("locations", urls.locations, Kind.LOCATION, Kind.EVSE)
+        add("faults", urls.faults, Kind.FAULT, after="locations")
+        add("sessions", urls.sessions, Kind.SESSION, after="locations")
+        add("cdrs", urls.cdrs, Kind.CDR, after="sessions" if urls.sessions else "locations")
+        add("tariffs", urls.tariffs, Kind.TARIFF)
+        return tuple(made.values())
+
+    async def _spread(self) -> None:
+        """Wait for this charger's turn after everybody's power came back."""
+        if self._not_before_s is None:
+            return
+        wait_s = max(0.0, self._not_before_s - self._clock.now_s())
+        _log.info("uplink_waits_its_turn", platform=self._settings.name, for_s=round(wait_s, 1))
+        while self._not_before_s is not None and self._clock.now_s() < self._not_before_s:
+            left_s = self._not_before_s - self._clock.now_s()
+            await asyncio.sleep(min(_LOOK_S, left_s))
+        self._not_before_s = None
 
     def _held(self) -> bool:
         """Nothing is told while the clock is wrong, nor what was made before it was set right.
@@ -191,12 +252,14 @@ class Synchroniser:
 
     def _link(self, url: str) -> Link:
         parts = urlsplit(url)
-        return self._links.setdefault((parts.scheme, parts.netloc), Link(self._backoff()))
+        return self._links.setdefault(
+            (parts.scheme, parts.netloc), Link(self._backoff(), platform=self._settings.name)
+        )
 
     def _only_link(self) -> Link | None:
         """The way to all endpoints, if there is only one."""
         urls = self._settings.endpoints
-        named = (urls.locations, urls.sessions, urls.cdrs, urls.faults)
+        named = (urls.locations, urls.sessions, urls.cdrs, urls.faults, urls.tariffs)
         links = [self._link(url) for url in named if url is not None]
         return links[0] if len(self._links) == 1 else None
 
@@ -210,85 +273,21 @@ class Synchroniser:
             self._last_success_s = self._clock.now_s()
             self._pushed += 1
         self._reported.set()
+        self._wake()
+
+    def _wake(self) -> None:
         for lane in self._lanes:
             lane.wake()
 
-    def _want(self, station: Station) -> None:
-        """Turn the station into wanted objects; what did not change is not built again."""
-        place = self._settings.location
-        if self._book.find(Kind.LOCATION, place.id) is None:
-            fixed = objects.location(self._settings, {})
-            now = self._clock.wall()
-            self._book.want(Kind.LOCATION, place.id, fixed, changed_at=now, source=place)
-        for state in station.evses:
-            content: Content = {"status": state.status.value}
-            self._book.want(
-                Kind.EVSE, state.uid, content, changed_at=state.changed_at, source=state
-            )
-        self._want_sessions(station)
-        self._want_faults(station)
-        self._want_cdrs(station.cdrs)
 
-    def _want_sessions(self, station: Station) -> None:
-        for record in station.sessions:
-            if not self._known(Kind.SESSION, record.id, record):
-                content = objects.session(self._settings, record)
-                object_id = str(content["id"])
-                self._book.want(
-                    Kind.SESSION,
-                    object_id,
-                    content,
-                    changed_at=record.changed_at,
-                    source=record,
-                )
-        self._retain(Kind.SESSION, (record.id for record in station.sessions))
-
-    def _want_faults(self, station: Station) -> None:
-        if self._settings.endpoints.faults is None:
-            return
-        for report in station.faults:
-            if not self._known(Kind.FAULT, report.id, report):
-                content = objects.fault(self._settings, report)
-                self._book.want(
-                    Kind.FAULT,
-                    str(content["id"]),
-                    content,
-                    changed_at=report.changed_at,
-                    source=report,
-                )
-        self._retain(Kind.FAULT, (report.id for report in station.faults))
-
-    def _want_cdrs(self, records: Iterable[CdrRecord]) -> None:
-        ids = []
-        self._unbuildable.intersection_update(record.id for record in records)
-        for record in records:
-            ids.append(record.id)
-            if self._known(Kind.CDR, record.id, record) or record.id in self._unbuildable:
-                continue
-            try:
-                content = objects.cdr(self._settings, record)
-            except ValueError as error:
-                _log.error(
-                    "cdr_not_built",
-                    cdr=record.id,
-                    reason=str(error),
-                    remedy="put its EVSE and connector back into the configuration and restart: "
-                    "the CDR is kept until then",
-                )
-                self._unbuildable.add(record.id)
-                continue
-            self._book.want(
-                Kind.CDR,
-                str(content["id"]),
-                content,
-                changed_at=record.created_at,
-                source=record,
-            )
-        self._retain(Kind.CDR, ids)
-
-    def _known(self, kind: Kind, record_id: str, record: object) -> bool:
-        entry = self._book.find(kind, identifier(record_id, 36))
-        return entry is not None and entry.source == record
-
-    def _retain(self, kind: Kind, record_ids: Iterable[str]) -> None:
-        self._book.retain(kind, (identifier(record_id, 36) for record_id in record_ids))
+def _waiting_for(entry: Entry, lane: Lane | None, now_s: float) -> WaitingFor:
+    said = entry.refusal or (None if lane is None else lane.blocked())
+    due_s = entry.refusals.remaining_s(now_s) or (None if lane is None else lane.due_s())
+    return WaitingFor(
+        kind=entry.kind.value,
+        object_id=entry.object_id,
+        since=entry.changed_at,
+        due_s=due_s or None,
+        reason=None if said is None else said.reason,
+        remedy=None if said is None else said.remedy,
+    )

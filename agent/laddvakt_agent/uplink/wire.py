@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from laddvakt_agent.uplink.peer import PeerTime
+    from laddvakt_agent.uplink.requestlog import RequestLog
 
 MAX_ANSWER_BYTES = 262_144  # no answer to a push needs more; a runaway one must not fill the memory
 MAX_PAGE_BYTES = 4_194_304  # … but a page of somebody's list may
@@ -45,11 +46,17 @@ class Wire:
     """Requests to one platform, each with a time limit; close it when it is not needed."""
 
     def __init__(
-        self, rng: random.Random, *, request_timeout_s: float, peer: PeerTime | None = None
+        self,
+        rng: random.Random,
+        *,
+        request_timeout_s: float,
+        peer: PeerTime | None = None,
+        log: RequestLog | None = None,
     ) -> None:
         self._rng = rng
         self._timeout_s = request_timeout_s
         self._peer = peer
+        self._log = log
         self._dated: ssl.SSLContext | None = None
         self._session = aiohttp.ClientSession(
             # Connecting gets half, so that "no connection" is known before "no answer".
@@ -114,7 +121,7 @@ class Wire:
     ) -> Answer:
         """Go where a redirect points, as long as that is the same server."""
         for _ in range(MAX_REDIRECTS):
-            raw = await self._exchange(method, url, body, headers)
+            raw = await self._noted(method, url, body, headers)
             target = None
             if raw.status in _FOLLOWED:
                 named = {name.lower(): value for name, value in raw.headers.items()}
@@ -122,8 +129,16 @@ class Wire:
             if target is None:
                 return judge(f"{method} {url}", url, raw)
             url = target
-        raw = await self._exchange(method, url, body, headers)
+        raw = await self._noted(method, url, body, headers)
         return judge(f"{method} {url}", url, raw)
+
+    async def _noted(self, method: str, url: str, body: object, headers: Mapping[str, str]) -> Raw:
+        if self._log is None:
+            return await self._exchange(method, url, body, headers)
+        with self._log.noting(method, url, headers["X-Correlation-ID"]) as heard:
+            raw = await self._exchange(method, url, body, headers)
+            heard.http_status, heard.content = raw.status, raw.content
+        return raw
 
     async def _exchange(
         self, method: str, url: str, body: object, headers: Mapping[str, str]

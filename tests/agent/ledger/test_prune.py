@@ -17,7 +17,7 @@ from laddvakt_agent.ledger import AckRow, CommandRow, Ledger
 from laddvakt_agent.ledger.retention import ACK_KEPT, KEPT, NEWEST_KEPT
 from laddvakt_agent.uplink.book import Kind
 
-KINDS = ("session", "fault", "cdr", "location", "evse")
+KINDS = ("session", "fault", "cdr", "location", "evse", "tariff")
 DAY_S = 86_400.0
 ACK_DAYS, DAYS = ACK_KEPT.days, KEPT.days
 
@@ -73,7 +73,7 @@ def test_the_kinds_are_the_uplinks() -> None:
 @pytest.mark.parametrize(
     ("days", "acknowledged", "kept"),
     [
-        pytest.param(ACK_DAYS + 1, True, {"location", "evse"}, id="old"),
+        pytest.param(ACK_DAYS + 1, True, {"location", "evse", "tariff"}, id="old"),
         pytest.param(ACK_DAYS - 1, True, set(KINDS), id="young"),
         pytest.param(ACK_DAYS + 1, False, set(KINDS), id="in doubt"),
     ],

@@ -127,7 +127,7 @@ async def test_nothing_made_in_1970_goes_out_between_the_time_and_the_correction
         states = (evse(status, uid=uid, at=wall.at(0.0)) for uid in ("evse-1", "evse-2"))
         return retimer.station(station(*states, sessions=(bill.session,), cdrs=(bill,)))
 
-    monkeypatch.setattr(sync_module, "Client", lambda *_: receiver)
+    monkeypatch.setattr(sync_module, "Client", lambda *_, **__: receiver)
     sync = Synchroniser(
         settings(URLS), MemoryStore(), Told(clock), random.Random(3), peer_clock=clock
     )

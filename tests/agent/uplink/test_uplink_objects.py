@@ -121,11 +121,13 @@ def test_energy_has_four_decimals(energy_wh: float, expected: float) -> None:
 def test_the_location_is_valid_and_its_times_move_upwards() -> None:
     """At first everything is new; then one status moves its EVSE and the Location, not more."""
     content = objects.location(SETTINGS, {})
-    early = {"evse-1": ("AVAILABLE", T0), "evse-2": ("AVAILABLE", T0)}
-    first = stamped_location(content, before=None, statuses=early, fresh=T0)
+    free: Content = {"status": "AVAILABLE"}
+    early = {"evse-1": (free, T0), "evse-2": (free, T0)}
+    first = stamped_location(content, before=None, states=early, fresh=T0)
     assert problems("Location", first, stamped=False) == []
-    late = {**early, "evse-2": ("CHARGING", LATER)}
-    second = stamped_location(content, before=first, statuses=late, fresh=LATER + MILLISECOND)
+    busy: Content = {"status": "CHARGING"}
+    late = {**early, "evse-2": (busy, LATER)}
+    second = stamped_location(content, before=first, states=late, fresh=LATER + MILLISECOND)
     assert problems("Location", second, stamped=False) == []
     assert second["last_updated"] == date_time(LATER + MILLISECOND)
     times = [evse["last_updated"] for evse in evses_of(second)]
@@ -137,12 +139,11 @@ def test_a_changed_connector_moves_all_above_it() -> None:
     place = SETTINGS.location
     bigger = replace(place.evses[0], connectors=(replace(connector(), max_amperage=32),))
     changed = replace(SETTINGS, location=replace(place, evses=(bigger, place.evses[1])))
-    statuses = {"evse-1": ("AVAILABLE", T0), "evse-2": ("AVAILABLE", T0)}
-    before = stamped_location(
-        objects.location(SETTINGS, {}), before=None, statuses=statuses, fresh=T0
-    )
+    free: Content = {"status": "AVAILABLE"}
+    states = {"evse-1": (free, T0), "evse-2": (free, T0)}
+    before = stamped_location(objects.location(SETTINGS, {}), before=None, states=states, fresh=T0)
     after = stamped_location(
-        objects.location(changed, {}), before=before, statuses=statuses, fresh=LATER
+        objects.location(changed, {}), before=before, states=states, fresh=LATER
     )
     assert problems("Location", after, stamped=False) == []
     assert after["last_updated"] == date_time(LATER)

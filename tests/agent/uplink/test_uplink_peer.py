@@ -206,7 +206,7 @@ async def test_what_is_over_and_confirmed_is_not_told_again_with_better_times(
     assert not entry.pending
     other = _told(energy_wh=1.0) | over
     entry = book.want(Kind.SESSION, "s-1", other, changed_at=T0, source=3)
-    assert entry.pending, "anything else is news"
+    assert not entry.pending, "what was billed is in the CDR"
 
 
 async def test_what_still_runs_is_told_again_with_its_corrected_start() -> None:

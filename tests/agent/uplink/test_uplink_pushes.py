@@ -132,13 +132,35 @@ async def test_a_session_patch_in_doubt_is_followed_by_a_put() -> None:
     book = make_book()
     entry = want(book, Kind.SESSION, "s-1", ACTIVE)
     await told(book, entry)
-    want(book, Kind.SESSION, "s-1", DONE)
+    want(book, Kind.SESSION, "s-1", {**ACTIVE, "kwh": 1.0})
     with pytest.raises(Unanswered):
         await pushes(book, Script(Unanswered("late"))).push(entry)
     assert entry.pending
     script = Script(OK)
     await pushes(book, script).push(entry)
     assert script.asked == [PUT_S]
+
+
+@pytest.mark.parametrize(
+    ("found", "asked"),
+    [
+        pytest.param(DONE, [GET_S], id="it arrived"),
+        pytest.param({**DONE, "kwh": 9.0}, [GET_S], id="over in another way"),
+        pytest.param(ACTIVE, [GET_S, PUT_S], id="it did not arrive"),
+    ],
+)
+async def test_an_end_in_doubt_is_looked_for_before_it_is_told_again(
+    found: Content, asked: list[str]
+) -> None:
+    """mod_sessions: a COMPLETED session takes no more modifications; the CDR is what counts."""
+    book = make_book()
+    entry = want(book, Kind.SESSION, "s-1", DONE)
+    with pytest.raises(Unanswered):
+        await pushes(book, Script(Unanswered("late"))).push(entry)
+    script = Script(holding(found), OK)
+    await pushes(book, script).push(entry)
+    assert script.asked == asked
+    assert not entry.pending
 
 
 async def test_without_a_connection_nothing_is_in_doubt() -> None:
@@ -297,9 +319,10 @@ async def test_a_cdr_stays_until_it_is_acknowledged(answers: list[Answer | Uplin
     again = make_book(store)
     changed = {**CDR, "currency": "EUR"}  # the configuration changed meanwhile
     retried = want(again, Kind.CDR, "c-1", changed)
-    script = Script(OK)
+    script = Script(missing(), OK)
     await pushes(again, script).push(retried)
-    assert script.bodies == [CDR]
+    assert script.asked == ["GET c/c-1", "POST c"]
+    assert script.bodies[-1] == CDR
 
 
 async def test_a_cdr_that_never_left_is_told_with_what_was_learnt_since() -> None:
@@ -311,14 +334,14 @@ async def test_a_cdr_that_never_left_is_told_with_what_was_learnt_since() -> Non
         with pytest.raises(Unreachable):
             await pushes(book, Script(Unreachable("no route"))).push(entry)
     assert store.saves == 1, "an outage must not wear the disk"
-    corrected = {**CDR, "start_date_time": "2027-03-01T15:00:00.000Z"}
+    corrected = {**CDR, "remark": "with the clock set right"}
     want(book, Kind.CDR, "c-1", corrected)
-    script = Script(Unanswered("late"), OK)
+    script = Script(Unanswered("late"), missing(), OK)
     with pytest.raises(Unanswered):
         await pushes(book, script).push(entry)
     want(book, Kind.CDR, "c-1", CDR)
     await pushes(book, script).push(entry)
-    assert script.bodies == [corrected, corrected], "what may have arrived stays as it was"
+    assert script.bodies == [corrected, None, corrected], "what may have arrived stays as it was"
 
 
 async def test_a_cdr_in_doubt_is_looked_for_where_it_was_promised() -> None:
