@@ -25,7 +25,7 @@ from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.service import Notifier, ProgressWatchdog, ServiceError
 
 if TYPE_CHECKING:
-    from laddvakt_agent.uplink_link import UplinkLink
+    from laddvakt_agent.uplinks import Uplinks
 
 LAST_WORDS_S = 2.0
 FAILURE_EVERY_S = 60.0  # a disk that goes on refusing is told of this often
@@ -72,7 +72,7 @@ class _Agent:
     reread: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     parts: Parts = field(init=False)
-    uplink: UplinkLink | None = field(default=None, init=False)
+    uplink: Uplinks | None = field(default=None, init=False)
     watchdog: ProgressWatchdog = field(init=False)
     work: asyncio.Task[None] = field(init=False)
     failure: tuple[str, float] = ("", 0.0)  # of the ledger, as last told, and when
@@ -218,14 +218,14 @@ class _Agent:
     ) -> None:
         if not self.config.uplink:
             return
-        uplink = self.config.uplink[0]
-        from laddvakt_agent.uplink_link import UplinkLink  # noqa: PLC0415 - see running
+        from laddvakt_agent.uplinks import Uplinks  # noqa: PLC0415 - see running
 
         try:
-            self.uplink = await UplinkLink.start(self.config, uplink, ledger, thread, self.clock)
+            self.uplink = Uplinks(self.config, ledger, thread, self.clock)
         except ServiceError as error:
             raise StartError(str(error), EXIT_CONFIG) from error
         stack.push_async_callback(self.uplink.close)
+        await self.uplink.start()
         self.parts.supervisor.facts.uplink_told = self.uplink.health
         self.parts.watch.came_home = self.uplink.remember
         for guard in self.parts.supervisor.guards.values():
@@ -263,7 +263,7 @@ class _Agent:
             self.parts.publisher.forget_cdrs(self.uplink.delivered())
 
     def _uplink_health(self) -> dict[str, object] | None:
-        return None if self.uplink is None else self.uplink.health()
+        return None if self.uplink is None else self.uplink.status()
 
 
 def _open_ledger(config: Config, clock: Clock) -> Ledger:

@@ -1,4 +1,4 @@
-"""Connects the published station with the OCPI synchroniser, and keeps that one running."""
+"""Connects the published station with one platform's synchroniser, and keeps that one running."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ import os
 import random
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 
 from laddvakt_agent.clock import Clock
 from laddvakt_agent.config import Config, ConnectorConfig, UplinkConfig
 from laddvakt_agent.ledger.acks import LedgerAcks
-from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.rows import AckRow
-from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.published import Station
-from laddvakt_agent.service import ServiceError, ocpi_token
 from laddvakt_agent.uplink.book import Kind
+from laddvakt_agent.uplink.parties.agreement import Agreement, Endpoint
+from laddvakt_agent.uplink.parties.platforms import Platform
+from laddvakt_agent.uplink.serving import Role
 from laddvakt_agent.uplink.settings import (
     ConnectorSettings,
     Endpoints,
@@ -29,6 +28,7 @@ from laddvakt_agent.uplink.settings import (
 )
 from laddvakt_agent.uplink.sync import Synchroniser
 from laddvakt_agent.uplink.text import identifier
+from laddvakt_agent.uplink.version import Version
 
 RESTART_S = 30.0  # after a defect of the synchroniser: guarding goes on meanwhile
 
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 
 class UplinkLink:
-    """The uplink as the rest of the agent sees it: offer states, ask how it is."""
+    """One platform that is told: offer states, ask how it is."""
 
     def __init__(self, settings: UplinkSettings, acks: LedgerAcks, clock: Clock) -> None:
         self._settings, self._acks, self._clock = settings, acks, clock
@@ -44,33 +44,10 @@ class UplinkLink:
         self._sync = self._new()
         self._task = asyncio.create_task(self._keep_running(), name="uplink")
 
-    @classmethod
-    async def start(
-        cls,
-        config: Config,
-        uplink: UplinkConfig,
-        ledger: Ledger,
-        thread: LedgerThread,
-        clock: Clock,
-    ) -> UplinkLink:
-        """Read the token and what the backend has, then begin.
-
-        Raises:
-            ServiceError: there is no usable token.
-            StorageError: the acknowledgements cannot be read.
-        """
-        token_file = Path(uplink.token_file) if uplink.token_file else None
-        token, warning = ocpi_token(os.environ, token_file)
-        if warning:
-            log.warning("token_exposed", warning=warning)
-        if token is None:
-            raise ServiceError(
-                "there is an [uplink] but no token: set uplink.token_file, "
-                "or give the service the credential ocpi-token"
-            )
-        return cls(
-            settings_from(config, uplink, token), await LedgerAcks.open(ledger, thread), clock
-        )
+    @property
+    def settings(self) -> UplinkSettings:
+        """What it was made of."""
+        return self._settings
 
     def offer(self, station: Station) -> None:
         """The station as it is now; returns at once."""
@@ -143,19 +120,29 @@ class _ToldTime:
         return self.clock.wall_at(self.clock.now_s())
 
 
-def settings_from(config: Config, uplink: UplinkConfig, token: str) -> UplinkSettings:
-    """What the synchroniser needs to know, from the configuration."""
+def settings_from(
+    config: Config,
+    uplink: UplinkConfig,
+    token: str,
+    *,
+    endpoints: Endpoints | None = None,
+    version: Version | None = None,
+) -> UplinkSettings:
+    """What the synchroniser needs to know, from the configuration.
+
+    `endpoints`, `version`: what was agreed on, where the addresses are not configured.
+    """
     station = config.station
     return UplinkSettings(
-        country_code=station.country_code,
-        party_id=station.party_id,
+        name=uplink.name,
+        version=version or version_of(uplink),
+        country_code=uplink.country_code or station.country_code,
+        party_id=uplink.party_id or station.party_id,
         token=token,
-        endpoints=Endpoints(
-            locations=uplink.locations or "",
-            sessions=uplink.sessions or "",
-            cdrs=uplink.cdrs or "",
-            faults=uplink.faults,
-        ),
+        raw_token=uplink.raw_token,
+        explicit_nulls=uplink.explicit_nulls,
+        long_strings=uplink.long_strings,
+        endpoints=endpoints_of(uplink) if endpoints is None else endpoints,
         location=LocationSettings(
             id=station.location_id,
             name=station.name,
@@ -176,6 +163,46 @@ def settings_from(config: Config, uplink: UplinkConfig, token: str) -> UplinkSet
         retry_max_s=uplink.retry_max_s,
         request_timeout_s=uplink.request_timeout_s,
     )
+
+
+def endpoints_of(uplink: UplinkConfig) -> Endpoints:
+    """The configured addresses."""
+    return Endpoints(
+        locations=uplink.locations,
+        sessions=uplink.sessions,
+        cdrs=uplink.cdrs,
+        faults=uplink.faults,
+        tariffs=uplink.tariffs,
+    )
+
+
+def fixed_agreement(uplink: UplinkConfig, platform: Platform, wall: datetime) -> Agreement | None:
+    """The configured addresses as if they had been agreed on; `None` where there are none."""
+    if platform.registers or uplink.versions_url is not None:
+        return None
+    urls = {
+        "locations": uplink.locations,
+        "sessions": uplink.sessions,
+        "cdrs": uplink.cdrs,
+        platform.faults: uplink.faults,
+        "tariffs": uplink.tariffs,
+    }
+    return Agreement(
+        version=version_of(uplink),
+        versions_url="",
+        endpoints=tuple(
+            Endpoint(identifier=name, role=Role.RECEIVER, url=url)
+            for name, url in urls.items()
+            if url is not None
+        ),
+        since=wall,
+        renewed=wall,
+    )
+
+
+def version_of(uplink: UplinkConfig) -> Version:
+    """Of configured addresses: the first of ours, if nothing is said."""
+    return Version.V2_2_1 if uplink.version is None else Version(uplink.version)
 
 
 def _evse(part: ConnectorConfig) -> EvseSettings:

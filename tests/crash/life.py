@@ -22,7 +22,7 @@ from laddvakt_agent.commands import Commands
 from laddvakt_agent.diagnostics.answers import Forbidden, NotPossible
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
-from laddvakt_agent.uplink_link import UplinkLink
+from laddvakt_agent.uplinks import Uplinks
 
 ROUND_S = 1.0  # between two readings of everything
 PERSON_S = 2.0
@@ -59,7 +59,7 @@ class Life:
         self.parts.watch.set_durable()
         self.guards = self.parts.supervisor.guards
         self._eyes = Eyes(world, Wires(world.charger, 1))
-        self.uplink: UplinkLink | None = None
+        self.uplink: Uplinks | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._quiet_since_s = world.now_s
 
@@ -134,7 +134,8 @@ class Life:
     def _over(self) -> bool:
         keepers = [guard.keeper for guard in self.guards.values()]
         idle = not any(keeper.running or keeper.ending for keeper in keepers)
-        told = self.uplink is not None and not self.uplink.health()["pending"]
+        health = None if self.uplink is None else self.uplink.health()
+        told = health is not None and not health["pending"]
         nobody = not self.world.events and not self.world.asked
         return idle and told and nobody and not self.parts.journal.unsaved
 
@@ -146,10 +147,8 @@ class Life:
         self.parts.supervisor.facts.write_failed(error, self.clock.now_s())
 
     async def _start_uplink(self) -> None:
-        (settings,) = self.config.uplink
-        self.uplink = await UplinkLink.start(
-            self.config, settings, self.ledger, self.thread, self.clock
-        )
+        self.uplink = Uplinks(self.config, self.ledger, self.thread, self.clock)
+        await self.uplink.start()
         self.parts.supervisor.facts.uplink_told = self.uplink.health
         self.parts.watch.came_home = self.uplink.remember
 
