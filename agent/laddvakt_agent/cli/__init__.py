@@ -18,6 +18,7 @@ _VERBS = {
     "test": "laddvakt_agent.cli.connector:test",
     "bus": "laddvakt_agent.cli.bus:bus",
     "ledger": "laddvakt_agent.cli.ledger:ledger",
+    "tariff": "laddvakt_agent.cli.tariff:tariff",
     "demo": "laddvakt_agent.cli.demo:demo",
 }
 
@@ -35,6 +36,7 @@ def laddvakt() -> None:
     laddvakt connector 1 start --token 04A1B2C3
     laddvakt bus doctor
     laddvakt ledger check
+    laddvakt tariff price --tariff T.json --cdr C.json
     laddvakt demo
 
     Exit codes: 0 ok, 1 a fault stands, the ledger cannot be written or a check failed, 2 usage,

@@ -13,8 +13,8 @@ import laddvakt_agent.core
 CORE = Path(laddvakt_agent.core.__file__).parent
 MODULES = sorted(CORE.rglob("*.py"))
 ALLOWED = {
-    "__future__", "bisect", "collections", "dataclasses", "decimal", "enum", "fractions", "itertools", "math",
-    "types", "typing",
+    "__future__", "bisect", "collections", "dataclasses", "decimal", "enum", "fractions",
+    "itertools", "math", "types", "typing",
 }  # fmt: skip
 IMPURE_CALLS = {"open", "print", "input", "eval", "exec", "__import__", "id", "hash"}
 
