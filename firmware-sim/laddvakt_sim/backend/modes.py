@@ -128,6 +128,14 @@ DEEDS: Final[dict[Mode, Deed]] = {
     Mode.NO_COUNT: Deed(kept=True, text="a list comes without X-Total-Count and X-Limit"),
 }
 
+# These say that the request itself is at fault: whoever believes it will not send the same again.
+BLAMING: Final = frozenset(
+    mode
+    for mode in Mode
+    if mode.value.startswith("status_2") or mode in (Mode.HTTP_400, Mode.HTTP_404, Mode.HTTP_405)
+)
+PASSING: Final = tuple(mode for mode in Mode if mode not in BLAMING)
+
 
 def described() -> str:
     """Every mode with its meaning, a line each."""
