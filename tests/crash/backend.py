@@ -78,9 +78,14 @@ class MemoryClient:
     backend: Backend
 
     def __init__(
-        self, settings: UplinkSettings, rng: random.Random, peer_clock: object = None
+        self,
+        settings: UplinkSettings,
+        rng: random.Random,
+        peer_clock: object = None,
+        *,
+        log: object = None,
     ) -> None:
-        del peer_clock
+        del peer_clock, log
         self._settings = settings
         self._rng = rng
 
