@@ -133,6 +133,7 @@ class _Door:
         for task in self._greetings:
             task.cancel()
         await asyncio.gather(*self._greetings, return_exceptions=True)
+        server.pre_shutdown()
         await server.shutdown(timeout=1.0)
         await asyncio.sleep(0)  # transports close in the next round
 
