@@ -16,6 +16,7 @@ from laddvakt_agent.journal import Journal
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.ledger_watch import LedgerWatch
+from laddvakt_agent.readers import desks, permits
 from laddvakt_agent.retime import Retimer
 from laddvakt_agent.security_notes import SecurityNotes
 from laddvakt_agent.snapshot import Publisher
@@ -73,6 +74,7 @@ def put_together(
     recorder = telemetry(state, clock, ledger, thread, hardware, guards, shop.book)
     publisher.storage = lambda now_s: storage(recorder, now_s)
     supervisor.keepers = (statuses.look, notes.look, times.look, watch.look, recorder.look)
+    _serve_cards(shop, supervisor, publisher)
     return Parts(
         supervisor=supervisor,
         publisher=publisher,
@@ -102,10 +104,27 @@ def _supervisor(
         alive=shop.alive,
         facts=facts,
         notes=notes,
+        permits=permits(
+            shop.config, shop.journal.ledger, shop.journal.thread, guards, shop.clock.now_s
+        ),
         on_change=on_change,
         on_progress=on_progress,
         started_s=shop.clock.now_s(),
     )
+
+
+def _serve_cards(shop: Workshop, supervisor: Supervisor, publisher: Publisher) -> None:
+    """Whoever shows a card is served beside the guarding, and told of in the status."""
+
+    def step(guard: Guard) -> None:
+        supervisor.step(guard)
+        publisher.statuses.follow(guard, supervisor.clock())
+
+    made = desks(shop.config, supervisor.permits, shop.journal, supervisor.clock, step)
+    supervisor.keepers += tuple(desk.look for desk in made)
+    supervisor.beside = tuple(desk.run for desk in made)
+    publisher.permit = supervisor.permits.shown
+    publisher.readers = lambda now_s: [desk.shown(now_s) for desk in made]
 
 
 def _times(shop: Workshop, publisher: Publisher, notes: SecurityNotes) -> ClockKeeper:

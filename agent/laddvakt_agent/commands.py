@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -11,17 +12,17 @@ from laddvakt_agent.care import care
 from laddvakt_agent.config import Config
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.inputs import Pilot, Reset
-from laddvakt_agent.core.model import State
 from laddvakt_agent.core.recover.tracks import Phase, Track
 from laddvakt_agent.diagnostics.answers import Forbidden, JsonObject, NotPossible
 from laddvakt_agent.explained import explained
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.journal import Journal
-from laddvakt_agent.published import TokenRef
+from laddvakt_agent.permits import obstacle, refusal_remedy, said
 from laddvakt_agent.remedy import RESET_FOR, remedy, reset_command
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.supervisor import Supervisor
 from laddvakt_agent.texts import text_for
+from laddvakt_agent.uplink.tokens.authorising import Outcome
 
 RESETS = {"manual": Reset.MANUAL, "local": Reset.LOCAL, "service": Reset.SERVICE}
 
@@ -57,8 +58,32 @@ class Commands:
         """Wait until what a command changed is on the disk, but not for a disk that hangs."""
         await self.journal.flushed()
 
-    def command(
+    async def order(
         self, connector: str, verb: str, body: dict[str, str], *, uid: int, privileged: bool
+    ) -> str:
+        """As `command`, after the platforms were asked for a token where that is needed.
+
+        Raises:
+            NotPossible: it does not apply now.
+            Forbidden: the caller may not ask it.
+        """
+        guard, token = self.supervisor.guards.get(connector), body.get("token")
+        permit = None
+        if verb == "start" and guard is not None and token is not None:
+            with contextlib.suppress(NotPossible):  # said below; nobody is asked in vain
+                _refuse_start(guard)
+                permit = await self.supervisor.permits.asked(token, [guard])
+        return self.command(connector, verb, body, uid=uid, privileged=privileged, permit=permit)
+
+    def command(
+        self,
+        connector: str,
+        verb: str,
+        body: dict[str, str],
+        *,
+        uid: int,
+        privileged: bool,
+        permit: Outcome | None = None,
     ) -> str:
         """Do something with a connector; a sentence about what was done.
 
@@ -72,7 +97,10 @@ class Commands:
             raise NotPossible(f"there is no connector {connector}", f"connectors here: {known}")
         outcome = told = "refused"
         try:
-            message = self._carry_out(guard, verb, body, privileged=privileged)
+            if verb == "start":
+                message = self._start(guard, body.get("token"), permit)
+            else:
+                message = self._carry_out(guard, verb, body, privileged=privileged)
             outcome = told = "done"
         except Forbidden:
             told = "forbidden"
@@ -96,8 +124,6 @@ class Commands:
     def _carry_out(self, guard: Guard, verb: str, body: dict[str, str], *, privileged: bool) -> str:
         name = guard.settings.connector
         match verb:
-            case "start":
-                return self._start(guard, body.get("token"))
             case "stop":
                 if not guard.charging_wanted:
                     raise NotPossible(
@@ -110,52 +136,25 @@ class Commands:
             case _:
                 return care(guard, verb, body)
 
-    def _start(self, guard: Guard, token_uid: str | None) -> str:
+    def _start(self, guard: Guard, token_uid: str | None, permit: Outcome | None) -> str:
+        _refuse_start(guard)
         name = guard.settings.connector
-        if guard.charging_wanted and guard.keeper.running is not None:
-            raise NotPossible(
-                f"connector {name} has a session already",
-                f"stop it first: laddvakt connector {name} stop",
-            )
-        if guard.found is not None:
-            raise NotPossible(
-                f"connector {name}: a session of before the restart is looked at first",
-                "try again in half a minute",
-            )
-        if not guard.durable:
-            raise NotPossible(
-                "the ledger cannot be written, no session would be billed",
-                "see the log for ledger_unavailable; free or remount the disk, restart the agent",
-            )
-        if not guard.in_service:
-            raise NotPossible(
-                f"connector {name} is out of service", f"put it back: laddvakt connector {name} in"
-            )
-        if guard.connector.life.state is State.FAULTED:
-            raise NotPossible(f"connector {name} is faulted", "see: laddvakt faults")
-        pilot = guard.inputs.pilot
-        if pilot is None or pilot.value is Pilot.A:
-            raise NotPossible(f"no vehicle at connector {name}", "plug it in, then start")
-        guard.start(self._token(guard, token_uid), "WHITELIST")
-        return f"connector {name}: authorised; it closes when the vehicle asks"
-
-    def _token(self, guard: Guard, uid: str | None) -> TokenRef:
-        if uid is None:
+        if token_uid is None:
             if guard.free_token is None:
                 raise NotPossible("this charger wants a token", "add --token UID")
-            return guard.free_token
-        for token in self.config.token:
-            if token.uid.casefold() == uid.casefold():  # OCPI CiString
-                return TokenRef(
-                    uid=token.uid,
-                    type=token.type,
-                    contract_id=token.contract_id,
-                    country_code=token.country_code or self.config.station.country_code,
-                    party_id=token.party_id or self.config.station.party_id,
-                )
-        raise NotPossible(
-            "that token may not charge here", "list it as [[token]] in the configuration"
-        )
+            guard.start(guard.free_token, "WHITELIST")
+            return f"connector {name}: authorised; it closes when the vehicle asks"
+        permits = self.supervisor.permits
+        told = permits.note(guard, token_uid, permit or permits.authoriser.here(token_uid))
+        if not told.allowed:
+            what = f"that token may not charge here: {said(told)}"
+            raise NotPossible(f"{what}{_quoted(told)}", refusal_remedy(told))
+        if not permits.let_in(guard, told):
+            raise NotPossible(
+                f"connector {name} is reserved for somebody else",
+                "use the customer's own token, or another connector",
+            )
+        return f"connector {name}: authorised, {said(told)}; it closes when the vehicle asks"
 
     def _reset(self, guard: Guard, by: str, *, privileged: bool) -> str:
         if by not in RESETS:
@@ -169,6 +168,30 @@ class Commands:
             f"connector {guard.settings.connector}: {by} reset given; "
             "a fault leaves once its condition has been gone for its clear time"
         )
+
+
+def _quoted(told: Outcome) -> str:
+    """What its platform tells the driver."""
+    return f' ("{told.info}")' if told.info else ""
+
+
+def _refuse_start(guard: Guard) -> None:
+    """Say why no session could begin, whoever wants one.
+
+    Raises:
+        NotPossible: it could not.
+    """
+    name = guard.settings.connector
+    if guard.charging_wanted and guard.keeper.running is not None:
+        raise NotPossible(
+            f"connector {name} has a session already",
+            f"stop it first: laddvakt connector {name} stop",
+        )
+    if (hindered := obstacle(guard)) is not None:
+        raise NotPossible(*hindered)
+    pilot = guard.inputs.pilot
+    if pilot is None or pilot.value is Pilot.A:
+        raise NotPossible(f"no vehicle at connector {name}", "plug it in, then start")
 
 
 def _refuse_idle_reset(guard: Guard, reset: Reset, now_s: float) -> None:

@@ -15,8 +15,10 @@ from laddvakt_agent.core.life.state import Life
 from laddvakt_agent.core.resume import Answer, Claim, Verdict
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.ledger.found import FoundSessions, LastSign
+from laddvakt_agent.ledger.tokens import TokenFile, TokenKey, TokensUnavailable
 from laddvakt_agent.published import TokenRef
 from laddvakt_agent.sessions import Kept
+from laddvakt_agent.uplink.tokens.content import NoToken, token_of
 
 FREE_TOKEN_UID = "free"  # OCPI wants a token in every session, also where nobody had to show one
 
@@ -80,6 +82,7 @@ class Finder:
     clock: Clock
     alive: AliveFile
     ledger: FoundSessions
+    tokens: TokenFile
 
     def find(
         self, part: ConnectorConfig, settings: Settings, inherited: tuple[Kept, ...]
@@ -138,9 +141,25 @@ class Finder:
         if kept.token.uid == FREE_TOKEN_UID and kept.token.type == "AD_HOC_USER":
             return "" if free is not None else "charging is not free here any longer"
         known = {token.uid.casefold() for token in self.config.token}
-        if kept.auth_method == "WHITELIST" and kept.token.uid.casefold() not in known:
+        listed = kept.auth_method != "WHITELIST" or kept.token.uid.casefold() in known
+        if not listed and not self._whitelisted(kept.token):
             return "its token may not charge here any longer"
         return ""
+
+    def _whitelisted(self, token: TokenRef) -> bool:
+        """Whether its platform still lets it in, as far as is known."""
+        try:
+            found = self.tokens.get(
+                TokenKey(
+                    country_code=token.country_code,
+                    party_id=token.party_id,
+                    uid=token.uid,
+                    type=token.type,
+                )
+            )
+            return found is not None and token_of(found).known.valid
+        except (TokensUnavailable, NoToken):  # nobody has taken it back: it was let in before
+            return True
 
 
 def _placed(kept: Kept, sign: LastSign, alive_s: float) -> Kept:

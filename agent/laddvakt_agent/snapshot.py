@@ -46,6 +46,8 @@ class Publisher:
     cdrs: list[CdrRecord]  # until a backend has them
     retime: Callable[[Station], Station] = lambda station: station  # by what is known of the clock
     storage: Callable[[float], JsonObject] = lambda _: {}  # disk use and what was written
+    permit: Callable[[str], JsonObject | None] = lambda _: None  # a connector's last authorisation
+    readers: Callable[[float], list[JsonObject]] = lambda _: []  # where cards are shown
     evses: dict[str, EvseState] = field(default_factory=dict)
     history: dict[str, list[str]] = field(default_factory=dict)  # statuses of each EVSE, in order
     since_s: dict[str, float] = field(default_factory=dict)  # boot second of each status
@@ -99,6 +101,7 @@ class Publisher:
             "devices": self._devices(now_s),
             "faults": [fault for fault in self.faults() if fault["cleared_at"] is None],
             "uplink": uplink,
+            "readers": self.readers(now_s),
             "ledger": {"durable": all(guard.durable for guard in self.guards.values())},
             "storage": self.storage(now_s),
         }
@@ -130,6 +133,7 @@ class Publisher:
             "testing": testing(guard),
             "contactor": contactor(guard),
             "session": None if session is None else session.session.id,
+            "authorisation": self.permit(guard.settings.connector),
             "unbilled": {r.id: r.unbilled for r in guard.keeper.recent if r.unbilled is not None},
             "session_energy_wh": None if energy_wh is None else round(energy_wh, 1),
             "current_a": glance(shown["current_a"], now_s),

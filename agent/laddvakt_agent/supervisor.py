@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,6 +17,7 @@ from laddvakt_agent.guard import Guard
 from laddvakt_agent.hardware import Hardware
 from laddvakt_agent.inputs import assemble
 from laddvakt_agent.journal import Journal
+from laddvakt_agent.permits import Permits
 from laddvakt_agent.security_notes import SecurityNotes
 from laddvakt_agent.station_facts import FactsKeeper
 from laddvakt_agent.wall import Wall
@@ -46,10 +47,12 @@ class Supervisor:
     alive: AliveFile
     facts: FactsKeeper
     notes: SecurityNotes
+    permits: Permits
     on_change: Callable[[], None]  # something others should know has changed
     on_progress: Callable[[str], None]  # a line or the core has advanced
     started_s: float
     keepers: tuple[Callable[[float], None], ...] = ()  # called once a second with the boot time
+    beside: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()  # runs, and never ends
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
     _defect: asyncio.Future[None] = field(default_factory=asyncio.Future)
@@ -106,6 +109,8 @@ class Supervisor:
                 group.create_task(self._keep_prepared(guard), name="prepare")
             group.create_task(self._upkeep(), name="upkeep")
             group.create_task(self._fail_with_alarms(), name="alarms")
+            for work in self.beside:
+                group.create_task(work(), name="beside")
 
     async def make_safe(self) -> bool:
         """Ramp, open every contactor and wait for the confirmations; False when one is missing."""

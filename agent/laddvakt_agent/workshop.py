@@ -229,5 +229,7 @@ def workshop(
         evidence=evidence,
         contactors=evidence.contactors(),
         unclean=ledger.unclean,
-        finder=Finder(config=config, clock=clock, alive=alive, ledger=ledger.found),
+        finder=Finder(
+            config=config, clock=clock, alive=alive, ledger=ledger.found, tokens=ledger.tokens
+        ),
     )

@@ -71,7 +71,9 @@ def find(
     )
     alive = AliveFile(path=directory / "api.alive", boot_id=clock.boot_id, run=lambda: alive_run)
     config = configured(directory)
-    finder = Finder(config=config, clock=clock, alive=alive, ledger=ledger.found)
+    finder = Finder(
+        config=config, clock=clock, alive=alive, ledger=ledger.found, tokens=ledger.tokens
+    )
     found = finder.find(config.connector[0], settings, (kept,))
     assert found is not None
     return found

@@ -28,7 +28,7 @@ class Agent:
     def faults(self) -> list[JsonObject]:
         return [{"code": "pilot_fault"}]
 
-    def command(
+    async def order(
         self, connector: str, verb: str, body: dict[str, str], *, uid: int, privileged: bool
     ) -> str:
         if verb == "stop":

@@ -34,10 +34,13 @@ class Answers(Protocol):
         """Why each connector does or does not charge, and why with this current."""
         ...
 
-    def command(
+    async def order(
         self, connector: str, verb: str, body: dict[str, str], *, uid: int, privileged: bool
     ) -> str:
-        """Do something with a connector; a sentence about what was done."""
+        """Do something with a connector; a sentence about what was done.
+
+        A start may take as long as a platform is asked for its token.
+        """
         ...
 
     async def written(self) -> None:

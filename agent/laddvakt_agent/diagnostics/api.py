@@ -92,7 +92,7 @@ class LocalApi:
         except msgspec.DecodeError as error:
             return no(400, f"the body is not a JSON object of texts: {error}", "mend the request")
         uid = peer_uid(request)
-        message = self._answers.command(
+        message = await self._answers.order(
             request.match_info["id"],
             request.match_info["verb"],
             body,

@@ -38,6 +38,7 @@ from laddvakt_agent.ledger.salvage import take_over_due
 from laddvakt_agent.ledger.security import SecurityLog
 from laddvakt_agent.ledger.shown import ShownBook
 from laddvakt_agent.ledger.store import Store
+from laddvakt_agent.ledger.tokens import TokenFile
 from laddvakt_agent.published import CdrRecord
 
 
@@ -55,6 +56,7 @@ class Ledger:
         self.security = SecurityLog(store)
         self.times = ClockBook(store)
         self.retention = Retention(store)
+        self.tokens = TokenFile(store.path.parent)
         self.reservations = ReservationBook(store)
         self.profiles = ProfileBook(store)
         self.damaged_aside: Path | None = None
@@ -132,6 +134,7 @@ class Ledger:
                     "UPDATE runs SET ended = 1 WHERE run = :run", {"run": self._store.run}
                 )
         finally:
+            self.tokens.close()
             self._store.close()
             if self.renewal.lock is not None:
                 os.close(self.renewal.lock)

@@ -45,6 +45,8 @@ class TokensReceiver:
                     return await self._put(key, asked)
                 case "PATCH":
                     return await self._patch(key, asked)
+                case _:
+                    pass
         except TokensUnavailable as error:
             raise Refused(
                 "the tokens cannot be written now, try again later", status_code=SERVER_ERROR

@@ -72,9 +72,8 @@ class Authoriser:
 
         `kind`: its OCPI TokenType where it is known, as a card reader knows it.
         """
-        listed = self.listed.get(uid.casefold())
-        if listed is not None:
-            return _yes(listed, Method.WHITELIST, Why.LISTED)
+        if (listed := self.here(uid)).allowed:
+            return listed
         for evse_uid in evse_uids:
             if (letter := self.book.let_in(uid, evse_uid, self.now_s())) is not None:
                 token = letter.token or self._stranger(uid, kind)
@@ -90,6 +89,14 @@ class Authoriser:
             platform=outcome.platform,
         )
         return outcome
+
+    def here(self, uid: str) -> Outcome:
+        """What the configuration alone says."""
+        listed = self.listed.get(uid.casefold())
+        if listed is not None:
+            return _yes(listed, Method.WHITELIST, Why.LISTED)
+        refused = Verdict(allowed=False, method=Method.WHITELIST, why=Why.UNKNOWN)
+        return Outcome(verdict=refused)
 
     async def _by_platforms(
         self, uid: str, evse_uids: tuple[str, ...], kind: str | None

@@ -86,7 +86,6 @@ class TokenBook:
         uid: str,
         evse_uid: str,
         now_s: float,
-        *,
         token: TokenRef | None = None,
         reference: str | None = None,
     ) -> None:
