@@ -66,7 +66,9 @@ class Text(_Plain):
         """See `Rule`."""
         if not isinstance(value, str):
             return report.refuse(f"is {kind(value)}", self._right())
-        least = self.most if self.exactly and report.strict else self.least
+        least = self.least
+        if report.strict:
+            least = self.most if self.exactly else max(least, 1)  # an empty one says nothing
         if not least <= len(value) <= self.most:
             return report.refuse(f"has {len(value)} characters", self._right(least))
         unfit = self.unfit.search(value)
