@@ -40,9 +40,10 @@ _CHANGED: Final[dict[str, tuple[Field, ...]]] = {
     "Tariff": _amended(
         "Tariff",
         """
-        min_price     PriceLimit   ?
-        max_price     PriceLimit   ?
-        tax_included  TaxIncluded  1
+        min_price            PriceLimit   ?
+        max_price            PriceLimit   ?
+        preauthorize_amount  number       ?
+        tax_included         TaxIncluded  1
     """,
     ),
     "Credentials": _amended(
