@@ -122,7 +122,7 @@ class Number(_Plain):
         """See `Rule`."""
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
             return report.refuse(f"is {kind(value)}", "write a number")
-        if not math.isfinite(value) or not self.least <= value < _LARGEST:
+        if not (_finite(value) and self.least <= value < _LARGEST):
             return report.refuse("is out of range", f"write a number from {self.least} up")
         exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
         held = exact.quantize(Decimal(1).scaleb(-self.places), self.rounding)
@@ -153,7 +153,7 @@ class Whole(_Plain):
         right = f"write an integer from {self.least} to {self.most}"
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
             return report.refuse(f"is {kind(value)}", right)
-        if not self.least <= value <= self.most:  # true of neither infinity nor NaN
+        if not (_finite(value) and self.least <= value <= self.most):
             return report.refuse("is out of range", right)
         if not isinstance(value, int) and (report.strict or value != int(value)):
             return report.refuse(f"is {quoted(value)}", right)
@@ -220,6 +220,13 @@ class OneOf(_Plain):
     def _is_open(self, version: Version) -> bool:
         order = list(Version)
         return self.open_since is not None and order.index(version) >= order.index(self.open_since)
+
+
+def _finite(value: float | Decimal) -> bool:
+    """Of any number, however large."""
+    return isinstance(value, int) or (
+        value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+    )
 
 
 def _listed(values: tuple[str, ...]) -> str:
