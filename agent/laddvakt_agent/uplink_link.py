@@ -18,6 +18,7 @@ from laddvakt_agent.published import Station
 from laddvakt_agent.uplink.book import Kind
 from laddvakt_agent.uplink.parties.agreement import Agreement, Endpoint
 from laddvakt_agent.uplink.parties.platforms import Platform
+from laddvakt_agent.uplink.requestlog import RequestLog
 from laddvakt_agent.uplink.serving import Role
 from laddvakt_agent.uplink.settings import (
     ConnectorSettings,
@@ -38,8 +39,18 @@ log = structlog.get_logger()
 class UplinkLink:
     """One platform that is told: offer states, ask how it is."""
 
-    def __init__(self, settings: UplinkSettings, acks: LedgerAcks, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: UplinkSettings,
+        acks: LedgerAcks,
+        clock: Clock,
+        requests: RequestLog | None = None,
+        first_after_s: float = 0.0,
+    ) -> None:
+        """`requests`: where they are noted; `first_after_s`: none goes out before that."""
         self._settings, self._acks, self._clock = settings, acks, clock
+        self._requests = requests
+        self._first_at_s = clock.now_s() + first_after_s
         self._offered: Station | None = None
         self._sync = self._new()
         self._task = asyncio.create_task(self._keep_running(), name="uplink")
@@ -48,6 +59,11 @@ class UplinkLink:
     def settings(self) -> UplinkSettings:
         """What it was made of."""
         return self._settings
+
+    @property
+    def sync(self) -> Synchroniser:
+        """The one that runs now."""
+        return self._sync
 
     def offer(self, station: Station) -> None:
         """The station as it is now; returns at once."""
@@ -92,7 +108,15 @@ class UplinkLink:
     def _new(self) -> Synchroniser:
         rng = random.Random(int.from_bytes(os.urandom(8)))
         told = _ToldTime(clock=self._clock)
-        return Synchroniser(self._settings, self._acks, told, rng, peer_clock=self._clock)
+        return Synchroniser(
+            self._settings,
+            self._acks,
+            told,
+            rng,
+            peer_clock=self._clock,
+            first_after_s=max(0.0, self._first_at_s - self._clock.now_s()),
+            requests=self._requests,
+        )
 
     async def _keep_running(self) -> None:
         """A defect in the uplink is told and survived: protection does not depend on it."""

@@ -30,8 +30,11 @@ from laddvakt_agent.uplink.parties.book import PartyBook
 from laddvakt_agent.uplink.parties.connection import Connection
 from laddvakt_agent.uplink.parties.folder import Folder
 from laddvakt_agent.uplink.parties.platforms import Platform, platforms_of
+from laddvakt_agent.uplink.requestlog import RequestLog
 from laddvakt_agent.uplink.serving import Role
 from laddvakt_agent.uplink.settings import Endpoints, UplinkSettings
+from laddvakt_agent.uplink.spread import first_after_s
+from laddvakt_agent.uplink.sync import Synchroniser
 from laddvakt_agent.uplink.wire import Wire
 from laddvakt_agent.uplink_link import RESTART_S, UplinkLink, fixed_agreement, settings_from
 
@@ -51,6 +54,7 @@ class _Line:
     uplink: UplinkConfig
     platform: Platform
     connection: Connection
+    log: RequestLog
     link: UplinkLink | None = None
     acks: LedgerAcks | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -70,6 +74,12 @@ class Uplinks:
         self._station: Station | None = None
         platforms = platforms_of(config, os.environ)
         folder = Folder(Path(config.agent.state_directory) / FOLDER)
+        # One turn for all platforms: it is this charger that must not call with all others.
+        self._turn_at_s = clock.now_s() + first_after_s(
+            random.Random(int.from_bytes(os.urandom(8))),
+            power_lost=ledger.power_lost,
+            window_s=config.agent.uplink_spread_s,
+        )
         self.book = PartyBook(platforms, folder, self._wall)
         self._lines = {
             uplink.name: self._line(uplink, platform)
@@ -140,6 +150,18 @@ class Uplinks:
         ]
         return {**(self.health() or {}), "platforms": platforms}
 
+    def synchronisers(self) -> Mapping[str, Synchroniser]:
+        """Those that are told something now, by the platform's name."""
+        return {name: line.link.sync for name, line in self._lines.items() if line.link is not None}
+
+    def requests(self) -> Mapping[str, RequestLog]:
+        """The last requests to each platform of the configuration."""
+        return {name: line.log for name, line in self._lines.items()}
+
+    def now_s(self) -> float:
+        """CLOCK_BOOTTIME, seconds."""
+        return self._clock.now_s()
+
     async def settle(self, timeout_s: float) -> bool:
         """Wait until everybody has everything offered; False when they did not in time."""
         return all(await asyncio.gather(*(link.settle(timeout_s) for link in self._links())))
@@ -160,12 +182,14 @@ class Uplinks:
         if platform.token is None and not platform.registers:
             raise ServiceError(NO_TOKEN.format(name=platform.name))
         rng = random.Random(int.from_bytes(os.urandom(8)))
-        wire = Wire(rng, request_timeout_s=uplink.request_timeout_s)
+        log = RequestLog(self._clock.now_s, self._wall)
+        wire = Wire(rng, request_timeout_s=uplink.request_timeout_s, log=log)
         fixed = fixed_agreement(uplink, platform, self._wall())
         return _Line(
             uplink=uplink,
             platform=platform,
             connection=Connection(platform, self.book, wire, fixed),
+            log=log,
         )
 
     async def _follow(self, line: _Line) -> None:
@@ -198,7 +222,7 @@ class Uplinks:
         line.acks = await LedgerAcks.open(
             self._ledger, self._thread, line.platform.name, cdrs=tells_cdrs
         )
-        line.link = UplinkLink(wanted, line.acks, self._clock)
+        line.link = UplinkLink(wanted, line.acks, self._clock, line.log, self._turn_s())
         if self._station is not None:
             line.link.offer(self._station)
 
@@ -224,6 +248,10 @@ class Uplinks:
                 tariffs=endpoint("tariffs", Role.RECEIVER),
             ),
         )
+
+    def _turn_s(self) -> float:
+        """Seconds until this charger may make its first request; 0 almost always."""
+        return max(0.0, self._turn_at_s - self._clock.now_s())
 
     def _links(self) -> list[UplinkLink]:
         return [line.link for line in self._lines.values() if line.link is not None]

@@ -19,6 +19,7 @@ _VERBS = {
     "bus": "laddvakt_agent.cli.bus:bus",
     "ledger": "laddvakt_agent.cli.ledger:ledger",
     "tariff": "laddvakt_agent.cli.tariff:tariff",
+    "uplink": "laddvakt_agent.cli.uplink:uplink",
     "demo": "laddvakt_agent.cli.demo:demo",
 }
 

@@ -47,9 +47,16 @@ def socket_path(option: str | None) -> Path:
     return Path(option or os.environ.get("LADDVAKT_SOCKET") or DEFAULT_SOCKET)
 
 
-def ask(path: Path, method: str, target: str, body: JsonObject | None = None) -> JsonObject:
+def ask(
+    path: Path,
+    method: str,
+    target: str,
+    body: JsonObject | None = None,
+    *,
+    timeout_s: float = TIMEOUT_S,
+) -> JsonObject:
     """One request; leaves the program with a plain sentence when it cannot be answered."""
-    status, answer = exchange(path, method, target, body)
+    status, answer = exchange(path, method, target, body, timeout_s=timeout_s)
     if status >= 400:
         code = Exit.PERMISSION if status == 403 else Exit.NOT_APPLICABLE
         fail(code, *(str(answer.get(key)) for key in ("error", "remedy") if answer.get(key)))
@@ -57,10 +64,15 @@ def ask(path: Path, method: str, target: str, body: JsonObject | None = None) ->
 
 
 def exchange(
-    path: Path, method: str, target: str, body: JsonObject | None = None
+    path: Path,
+    method: str,
+    target: str,
+    body: JsonObject | None = None,
+    *,
+    timeout_s: float = TIMEOUT_S,
 ) -> tuple[int, JsonObject]:
     """One request, its status and its answer; leaves the program when there is no answer."""
-    connection = UnixConnection(path, TIMEOUT_S)
+    connection = UnixConnection(path, timeout_s)
     try:
         payload = None if body is None else json.dumps(body)
         connection.request(method, target, payload, {"Content-Type": "application/json"})

@@ -46,6 +46,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     energy_period_s: float = 1.0
     session_report_s: float = 600.0
     resume_within_s: float = 900.0  # after a longer absence a session is closed; 0: always
+    uplink_spread_s: float = 60.0  # after a lost supply the first request waits up to so long
 
 
 class LineConfig(msgspec.Struct, frozen=True, kw_only=True):

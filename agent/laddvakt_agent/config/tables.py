@@ -70,6 +70,9 @@ AGENT = Table(
         "resume_within_s": Key(
             kind=float, low=0.0, high=900.0, hint="seconds; 0 resumes no session after a restart"
         ),
+        "uplink_spread_s": Key(
+            kind=float, low=0.0, high=900.0, hint="seconds; 0: no wait after a lost supply"
+        ),
     }
 )
 
