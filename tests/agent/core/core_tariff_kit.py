@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -131,10 +131,6 @@ def _exact(value: int | None) -> Fraction | None:
     return None if value is None else Fraction(value)
 
 
-def money(bill: core.Money | None) -> tuple[Decimal, Decimal | None] | None:
+def money(bill: core.Money | None) -> tuple[object, object] | None:
     """Before and after taxes."""
     return None if bill is None else (bill.before_taxes, bill.after_taxes)
-
-
-def total(parts: Iterable[core.Money]) -> Decimal:
-    return sum((part.before_taxes for part in parts), Decimal(0))

@@ -121,7 +121,7 @@ def _used(lines: Sequence[Line], part: Part) -> list[int]:
         if line.part is part
         and line.dimension is not Dimension.FLAT
         and line.component is not None
-        and line.volume > 0
+        and line.volume
     ]
 
 
