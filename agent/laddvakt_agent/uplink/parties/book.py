@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -17,7 +17,17 @@ from laddvakt_agent.uplink.parties.tokens import readings, same
 from laddvakt_agent.uplink.serving import Caller
 from laddvakt_agent.uplink.version import Version
 
+RETRY_S = 30.0  # while the disk refuses what cannot be taken back
+UNKEPT = "the tokens are in memory alone: do not restart before the disk takes them"
+
 log = structlog.get_logger()
+
+
+class UnderWay(Exception):
+    """Another registration of this platform is not over yet."""
+
+    def __init__(self) -> None:
+        super().__init__("a registration of this platform is under way; try again in a few seconds")
 
 
 class PartyBook:
@@ -31,8 +41,10 @@ class PartyBook:
         self._wall = wall
         self._records = {name: Record(platform=name) for name in self._platforms}
         self._offered: dict[str, str] = {}  # tokens told in a request that is still open
+        self._busy: set[str] = set()
         self._writing = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
         self._watchers: list[Callable[[str], None]] = []
 
     @property
@@ -73,6 +85,19 @@ class PartyBook:
         if self._records[name].agreement != before.agreement:
             self._tell(name)
 
+    async def force(self, name: str, changed: Callable[[Record], Record]) -> None:
+        """The same when it cannot be taken back: they hold it to be so already.
+
+        What the disk does not take is tried again until it does.
+        """
+        try:
+            await self.change(name, changed)
+        except NotKept as error:
+            log.error("agreement_not_kept", platform=name, reason=str(error), effect=UNKEPT)
+            self._records[name] = changed(self._records[name])
+            self._tell(name)
+            self._later(self._keep_trying(name))
+
     @contextlib.contextmanager
     def offering(self, name: str, token: str) -> Iterator[None]:
         """A token that they learn from a request of ours: they may show it while that is open."""
@@ -81,6 +106,21 @@ class PartyBook:
             yield
         finally:
             del self._offered[name]
+
+    @contextlib.contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Around a registration, whoever began it: one at a time per platform.
+
+        Raises:
+            UnderWay: there is one already.
+        """
+        if name in self._busy:
+            raise UnderWay
+        self._busy.add(name)
+        try:
+            yield
+        finally:
+            self._busy.discard(name)
 
     def caller(self, shown: str, version: Version) -> Caller | None:
         """Who shows this token; `None`: nobody's. Compares in constant time.
@@ -98,6 +138,7 @@ class PartyBook:
 
     async def close(self) -> None:
         """Finish what is being written."""
+        self._closing.set()
         if self._background:
             await asyncio.wait(self._background)
 
@@ -121,7 +162,10 @@ class PartyBook:
     def _proven(self, name: str) -> None:
         """Their newest token has come back: at once here, a little later on the disk."""
         self._records[name] = _confirmed(self._records[name], self._platforms[name].token)
-        task = asyncio.create_task(self._keep(name), name=f"agreement {name}")
+        self._later(self._keep(name))
+
+    def _later(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work, name="agreements")
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -131,6 +175,18 @@ class PartyBook:
         except NotKept as error:
             # After a restart the token before is good once more, until the next use of the new.
             log.warning("agreement_not_kept", platform=name, reason=str(error))
+
+    async def _keep_trying(self, name: str) -> None:
+        while not self._closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_S):
+                    await self._closing.wait()
+            try:
+                await self.change(name, lambda record: record)
+            except NotKept:
+                continue  # told when it began
+            log.info("agreement_kept", platform=name)
+            return
 
     def _tell(self, name: str) -> None:
         for told in self._watchers:
