@@ -90,8 +90,10 @@ class Guard:
     group_id: str | None = None  # of the token
     awaited_until_s: float = 0.0  # let in from afar: so long the vehicle may still be plugged in
     reservation: Held | None = None  # it is kept for this customer
-    reserver: Reserver | None = None
-    ceiling: Ceiling | None = None  # what the session's charging profile allows
+    reserver: Reserver | None = field(default=None, repr=False)  # it knows all guards
+    ceiling: Ceiling | None = field(
+        default=None, repr=False
+    )  # what the session's charging profile allows
 
     def start(
         self,

@@ -59,7 +59,8 @@ class SessionKeeper:
     ending: list[Kept] = field(default_factory=list)
     recent: list[SessionRecord] = field(default_factory=list)
     heard: Callable[[str], bool] = lambda session_id: True  # the backend has this one's end
-    kept_for: Callable[[], tuple[SessionRecord, ...]] = tuple  # reservations nobody has redeemed
+    # Reservations nobody has redeemed.
+    kept_for: Callable[[], tuple[SessionRecord, ...]] = field(default=tuple, repr=False)
 
     @property
     def settle_s(self) -> float:

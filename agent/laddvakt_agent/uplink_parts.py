@@ -13,9 +13,11 @@ from laddvakt_agent.config import Config
 from laddvakt_agent.journal import Journal
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
+from laddvakt_agent.remote_part import remote_parts
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.supervisor import Supervisor
 from laddvakt_agent.uplink.outward import Outward
+from laddvakt_agent.uplink.server.part import sender_modules
 from laddvakt_agent.uplink.serving import Module
 
 
@@ -44,5 +46,8 @@ class Part:
 
 def parts(context: Context) -> tuple[Part, ...]:
     """Every part, in the order in which they start."""
-    del context
-    return ()
+    orders = remote_parts(context)
+    return (
+        Part(modules=sender_modules(context)),
+        Part(modules=orders.modules, tasks=(orders.keep,), close=orders.close),
+    )

@@ -1,0 +1,127 @@
+"""Hangs orders from platforms on the agent: the receivers, what they keep, and its upkeep."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from laddvakt_agent.capabilities import place_of
+from laddvakt_agent.remote import Commanded, Remote
+from laddvakt_agent.remote_notes import RemoteNotes
+from laddvakt_agent.reservations import Reservations
+from laddvakt_agent.reserved import Held
+from laddvakt_agent.uplink.receivers.commands import CommandsReceiver, result_of
+from laddvakt_agent.uplink.receivers.judging import Judge
+from laddvakt_agent.uplink.receivers.orders import Outcome
+from laddvakt_agent.uplink.receivers.results import Results
+from laddvakt_agent.uplink.serving import Module, Party
+
+if TYPE_CHECKING:
+    from laddvakt_agent.uplink_parts import Context
+
+LOOK_S = 1.0
+LOST_S = 600.0  # so long it is tried to tell that a reservation cannot be kept
+
+
+@dataclass(slots=True, kw_only=True)
+class RemoteParts:
+    """Everything that belongs to orders."""
+
+    context: Context
+    results: Results
+    reservations: Reservations
+    remote: Remote
+    commands: CommandsReceiver
+    _telling: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def modules(self) -> tuple[Module, ...]:
+        """What the server serves of it."""
+        return (self.commands,)
+
+    async def restore(self) -> None:
+        """What was kept before a restart holds again.
+
+        Raises:
+            StorageError: the disk does not give it.
+        """
+        await self.reservations.restore()
+
+    async def keep(self) -> None:
+        """Restore, then look once a second at what time alone changes."""
+        await self.restore()
+        while True:
+            self.look()
+            await asyncio.sleep(LOOK_S)
+
+    def look(self) -> None:
+        """Once a second."""
+        self.reservations.look()
+
+    async def close(self) -> None:
+        """Leave what is under way."""
+        await self.commands.close()
+        for task in tuple(self._telling):
+            task.cancel()
+        if self._telling:
+            await asyncio.wait(tuple(self._telling))
+
+    def lost(self, held: Held) -> None:
+        """Tell the platform that its reservation cannot be kept; OCPI: at RESERVE_NOW's URL."""
+        body = result_of(Outcome(result="CANCELED_RESERVATION", why="defect"))
+        self._tell(self._lost(held, body))
+
+    async def _lost(self, held: Held, body: dict[str, object]) -> None:
+        await self.results.send(
+            "POST", held.party, held.response_url, body,
+            due_s=self.context.clock.now_s() + LOST_S,
+            to=Party.of(held.token.country_code, held.token.party_id),
+        )  # fmt: skip
+
+    def _tell(self, telling: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(telling, name="tell a platform")
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+
+def remote_parts(context: Context, commanded: Commanded | None = None) -> RemoteParts:
+    """Made of the agent; `commanded`: who remembers whom a command let in."""
+    supervisor = context.supervisor
+    results = Results(context.outwards, context.clock.now_s)
+    place = place_of(context.config)
+
+    def wall() -> datetime:
+        return supervisor.wall.at(context.clock.now_s())
+
+    reservations = Reservations(
+        guards=supervisor.guards,
+        book=context.ledger.reservations,
+        thread=context.thread,
+        wall=wall,
+        changed=supervisor.on_change,
+    )
+    remote = Remote(
+        supervisor=supervisor,
+        notes=RemoteNotes(security=supervisor.notes, thread=context.thread),
+        reservations=reservations,
+    )
+    if commanded is not None:
+        remote.commanded = commanded
+    commands = CommandsReceiver(
+        judge=Judge(place=place, charger=remote, wall=wall),
+        charger=remote,
+        results=results,
+        now_s=context.clock.now_s,
+    )
+    made = RemoteParts(
+        context=context,
+        results=results,
+        reservations=reservations,
+        remote=remote,
+        commands=commands,
+    )
+    reservations.lost = made.lost
+    return made
