@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from laddvakt_agent.uplink.text import Content, Json
 from laddvakt_agent.uplink.version import Version
@@ -54,6 +55,13 @@ def steps(value: Json, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str |
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from steps(inner, (*path, index))
+
+
+def at(value: object, *path: str | int) -> Any:  # noqa: ANN401 - JSON, of any shape
+    """What stands at a path."""
+    for step in path:
+        value = value[step]  # type: ignore[index] # a wrong path is the test's mistake
+    return value
 
 
 def changed(value: Content, path: tuple[str | int, ...], new: Json) -> Content:
