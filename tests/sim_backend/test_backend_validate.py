@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from laddvakt_sim.backend.enums import ENUMS
 from laddvakt_sim.backend.rows import table
 from laddvakt_sim.backend.rules import check_ids, check_rules, check_update
+from laddvakt_sim.backend.rules_billing import check_credit
 from laddvakt_sim.backend.tables import TABLES
 from laddvakt_sim.backend.validate import check, moment
 from sim_backend.backend_kit import CDR, EVSE, FAULT, LOCATION, SAMPLES, SESSION, T1, T3, changed
@@ -57,6 +58,11 @@ def test_a_required_field_must_be_there(class_name: str, field: str) -> None:
     assert check(class_name, {field: None}, partial=True) == [f"{field}: required field is missing"]
 
 
+def hours(**change: object) -> dict[str, Any]:
+    day = {"weekday": 1, "period_begin": "08:00", "period_end": "18:00", **change}
+    return {"twentyfourseven": False, "regular_hours": [day]}
+
+
 @pytest.mark.parametrize(
     ("sample", "path", "value", "message"),
     [
@@ -85,7 +91,14 @@ def test_a_required_field_must_be_there(class_name: str, field: str) -> None:
             True,
             "evses[0].connectors[0].max_amperage: an integer",
         ),
-        (LOCATION, "publish_allowed_to", [{"uid": "x"}], None),
+        (LOCATION, "publish_allowed_to", [{"uid": "x", "type": "RFID"}], None),
+        (LOCATION, "publish_allowed_to", [{"uid": "x"}], "publish_allowed_to[0].type: required"),
+        (LOCATION, "publish_allowed_to", [{"visual_number": "x"}], "issuer: required with visual"),
+        (LOCATION, "publish_allowed_to", [{"issuer": "x"}], "uid, visual_number or group_id"),
+        (LOCATION, "opening_times", {"twentyfourseven": True}, None),
+        (LOCATION, "opening_times", {"twentyfourseven": False}, "regular_hours: required unless"),
+        (LOCATION, "opening_times", hours(weekday=8), "weekday: 1 to 7"),
+        (LOCATION, "opening_times", hours(period_end="07:00"), "not after period_begin"),
         (LOCATION, "operator", {"name": "x", "website": "ftp://x"}, "operator.website: not in"),
         (
             LOCATION,
@@ -116,6 +129,11 @@ def test_a_required_field_must_be_there(class_name: str, field: str) -> None:
         (CDR, "cdr_location.address", "x" * 46, "cdr_location.address: at most 45"),
         (CDR, "id", "x" * 37, "id: at most 36 characters are allowed unless"),
         (CDR, "credit", True, "credit_reference_id: required in a credit CDR"),
+        (CDR, "credit_reference_id", "C0", "credit_reference_id: for credit CDRs alone"),
+        (CDR, "charging_periods.0.dimensions.0.type", "TIME", "total_energy: the charging periods"),
+        (CDR, "total_time", 1, "total_time: 1.0 is not in hours"),
+        (CDR, "total_energy_cost", {"excl_vat": 0.004}, None),
+        (CDR, "total_energy_cost", {"excl_vat": 2}, "total_cost: 0.0, but its parts add up to 2"),
         (CDR, "tariffs", [{}], "tariffs[0].elements: required field is missing"),
         (CDR, "total_cost", {"incl_vat": 0}, "total_cost.excl_vat: required"),
         (FAULT, "severity", "bad", "severity: one of FaultSeverity"),
@@ -158,6 +176,86 @@ def test_a_completed_session_is_final() -> None:
     assert check_update(done, {**done, "last_updated": T3}) == [
         "status: the session is COMPLETED, it may not be modified"
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fine"),
+    [
+        ("PENDING", "ACTIVE", True),
+        ("PENDING", "INVALID", True),
+        ("RESERVATION", "ACTIVE", True),
+        ("ACTIVE", "COMPLETED", True),
+        ("ACTIVE", "INVALID", True),
+        ("INVALID", "INVALID", True),
+        ("ACTIVE", "PENDING", False),
+        ("ACTIVE", "RESERVATION", False),
+        ("INVALID", "ACTIVE", False),
+    ],
+)
+def test_a_session_does_not_go_back(before: str, after: str, *, fine: bool) -> None:
+    found = check_update(
+        {**SESSION, "status": before}, {**SESSION, "status": after, "last_updated": T3}
+    )
+    assert found == ([] if fine else [f"status: {before} does not become {after}"])
+
+
+def test_an_evse_is_never_deleted() -> None:
+    two = {**LOCATION, "evses": [EVSE, {**EVSE, "uid": "E2"}]}
+    assert check_update(two, {**LOCATION, "last_updated": T3}) == [
+        "evses: e2 missing, EVSEs are never deleted: REMOVED"
+    ]
+
+
+CREDIT = {**CDR, "id": "C1-C", "credit": True, "credit_reference_id": "C1"}
+PAID = {**CDR, "total_cost": {"before_taxes": 8, "taxes": [{"percentage": 25, "amount": 2}]}}
+BACK = {"before_taxes": -8, "taxes": [{"percentage": 25, "amount": -2}]}
+
+
+@pytest.mark.parametrize(
+    ("credit", "original", "message"),
+    [
+        pytest.param({**CREDIT, "total_cost": BACK}, PAID, None, id="turned round"),
+        pytest.param({**CREDIT, "total_cost": {"excl_vat": 0}}, CDR, None, id="of nothing"),
+        pytest.param(CREDIT, None, "no CDR 'C1' is here", id="of an unknown one"),
+        pytest.param(
+            {**CREDIT, "total_cost": PAID["total_cost"]}, PAID, "total_cost: the amounts", id="not"
+        ),
+        pytest.param(
+            {**CREDIT, "total_cost": BACK, "total_energy": -1.5},
+            PAID,
+            "total_energy: not that of",
+            id="too much turned round",
+        ),
+    ],
+)
+def test_a_credit_is_its_cdr_turned_round(
+    credit: dict[str, Any], original: dict[str, Any] | None, message: str | None
+) -> None:
+    found = check_credit(credit, original)
+    assert found == [] if message is None else message in found[0]
+
+
+def profile(*periods: tuple[int, float]) -> dict[str, Any]:
+    made = [{"start_period": start, "limit": limit} for start, limit in periods]
+    return {
+        "start_date_time": T1,
+        "charging_profile": {"charging_rate_unit": "A", "charging_profile_period": made},
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (profile((0, 16), (60, 6.5)), None),
+        (profile((1, 16)), "start_period: the first is 0"),
+        (profile((0, 16), (0, 6)), "each later than the one before"),
+        (profile((0, 6.55)), "at most one decimal"),
+        (profile((0, -1)), "not negative"),
+    ],
+)
+def test_a_profile_is_a_staircase(body: dict[str, Any], message: str | None) -> None:
+    found = problems("ActiveChargingProfile", body)
+    assert found == [] if message is None else message in found[0]
 
 
 def test_ids_compare_without_case() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from laddvakt_sim.backend.answer import Answer, refused
 from laddvakt_sim.backend.caller import Caller, CallError
+from laddvakt_sim.backend.rules import check_rules
 from laddvakt_sim.backend.transport import utc_now
 from laddvakt_sim.backend.validate import Json, check
 
@@ -137,6 +138,8 @@ class Orders:
     def activate(self, session_id: str, body: Json, version: str) -> Answer:
         """The agent tells the profile in force: only after a profile of ours was taken."""
         errors = check("ActiveChargingProfile", body, version=version)
+        if not errors and isinstance(body, dict):
+            errors = check_rules("ActiveChargingProfile", body)
         taken = [
             order
             for order in self._orders.values()

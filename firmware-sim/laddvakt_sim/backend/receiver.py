@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from laddvakt_sim.backend.answer import Answer, refused
 from laddvakt_sim.backend.rules import check_ids, check_rules, check_update
+from laddvakt_sim.backend.rules_billing import check_credit
 from laddvakt_sim.backend.spec import DEFAULT_VERSION
 from laddvakt_sim.backend.validate import Json, check, moment
 
@@ -79,6 +80,10 @@ class Receiver:
     def post_cdr(self, body: dict[str, Json]) -> Answer:
         """Take a new CDR; one with a known id is refused and the first one stays."""
         errors = self._check("CDR", body) or check_rules("CDR", body)
+        if not errors and body.get("credit"):
+            names = ("country_code", "party_id", "credit_reference_id")
+            key = "/".join(str(body[name]) for name in names)
+            errors = check_credit(body, self._storage.get("cdrs", key))
         if errors:
             return refused(*errors)
         cdr_id = str(body["id"])

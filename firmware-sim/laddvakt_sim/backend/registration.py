@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from laddvakt_sim.backend.agreement import Agreement, Standing
 from laddvakt_sim.backend.answer import Answer, refused
 from laddvakt_sim.backend.caller import Caller, CallError, Heard
+from laddvakt_sim.backend.rules import check_rules
 from laddvakt_sim.backend.validate import Json, check
 
 if TYPE_CHECKING:
@@ -164,6 +165,8 @@ class Registrar:
     async def _accept(self, version: str, body: Json, before: Agreement | None) -> Answer:
         """POST or PUT of theirs: look at their side before the answer goes out."""
         errors = check("Credentials", body, version=version)
+        if not errors and isinstance(body, dict):
+            errors = check_rules("Credentials", body)
         if errors or not isinstance(body, dict):
             return refused(*errors)
         token_b, url = str(body["token"]), str(body["url"])
@@ -268,5 +271,7 @@ class Registrar:
 
 def _judge(class_name: str, body: Json, where: str, version: str = "2.3.0") -> None:
     errors = check(class_name, body, version=version)
+    if not errors and isinstance(body, dict):
+        errors = check_rules(class_name, body)
     if errors:
         raise RegistrationError(f"{where}: {'; '.join(errors)}")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from laddvakt_sim.backend.enums import SESSION_ONLY_DIMENSIONS
-from laddvakt_sim.backend.validate import Json, moment
+from laddvakt_sim.backend.rules_billing import (
+    cdr_rules,
+    check_session_update,
+    profile_rules,
+    session_rules,
+)
+from laddvakt_sim.backend.validate import Json, moment, objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
-
-# Half a unit of the fourth decimal, for each rounded summand.
-_ROUNDING = 0.00005
 
 
 def check_rules(class_name: str, body: dict[str, Json]) -> list[str]:
@@ -20,9 +21,12 @@ def check_rules(class_name: str, body: dict[str, Json]) -> list[str]:
     rules = {
         "Location": _location,
         "EVSE": _evse,
-        "Session": _session,
-        "CDR": _cdr,
+        "Session": session_rules,
+        "CDR": cdr_rules,
         "Fault": _fault,
+        "Credentials": _credentials,
+        "VersionDetails": _details,
+        "ActiveChargingProfile": profile_rules,
     }
     rule = rules.get(class_name)
     return [] if rule is None else list(rule(body))
@@ -40,12 +44,17 @@ def check_ids(body: dict[str, Json], expected: dict[str, str]) -> list[str]:
 def check_update(before: dict[str, Json], after: dict[str, Json]) -> list[str]:
     """An update must be younger than what is kept; the same again is harmless.
 
-    Session: a COMPLETED one is never modified again (mod_sessions, SessionStatus).
+    Sessions: see `check_session_update`. Locations: an EVSE is never deleted, it becomes REMOVED.
     """
     if before == after:
         return []
-    if before.get("status") == "COMPLETED" and "start_date_time" in before:
-        return ["status: the session is COMPLETED, it may not be modified"]
+    if "start_date_time" in before and "status" in before:
+        errors = check_session_update(before, after)
+        if errors:
+            return errors
+    gone = _ids(before, "evses") - _ids(after, "evses")
+    if gone:
+        return [f"evses: {', '.join(sorted(gone))} missing, EVSEs are never deleted: REMOVED"]
     old, new = moment(before.get("last_updated")), moment(after.get("last_updated"))
     if old is not None and new is not None and new <= old:
         return [
@@ -55,13 +64,51 @@ def check_update(before: dict[str, Json], after: dict[str, Json]) -> list[str]:
     return []
 
 
+def _ids(body: dict[str, Json], name: str) -> set[str]:
+    return {str(item.get("uid")).lower() for item in objects(body.get(name))}
+
+
 def _location(body: dict[str, Json]) -> Iterator[str]:
     if body["publish"] and body.get("publish_allowed_to"):
         yield "publish_allowed_to: only allowed when publish is false"
     yield from _not_younger(body, "evses", "uid")
-    for number, evse in enumerate(_objects(body.get("evses"))):
+    for number, evse in enumerate(objects(body.get("evses"))):
         for problem in _evse(evse):
             yield f"evses[{number}].{problem}"
+    for number, token in enumerate(objects(body.get("publish_allowed_to"))):
+        yield from _publish_token(token, f"publish_allowed_to[{number}]")
+    hours = body.get("opening_times")
+    if isinstance(hours, dict):
+        yield from _hours(hours)
+    yield from _parking(body)
+
+
+def _publish_token(token: dict[str, Json], where: str) -> Iterator[str]:
+    if not any(token.get(name) for name in ("uid", "visual_number", "group_id")):
+        yield f"{where}: uid, visual_number or group_id is required"
+    for name, needed in (("uid", "type"), ("visual_number", "issuer")):
+        if token.get(name) and not token.get(needed):
+            yield f"{where}.{needed}: required with {name}"
+
+
+def _hours(hours: dict[str, Json]) -> Iterator[str]:
+    regular = objects(hours.get("regular_hours"))
+    if bool(hours["twentyfourseven"]) is bool(regular):
+        yield "opening_times.regular_hours: required unless twentyfourseven, and only then"
+    for number, day in enumerate(regular):
+        if day["weekday"] not in range(1, 8):
+            yield f"opening_times.regular_hours[{number}].weekday: 1 to 7 are allowed"
+        if str(day["period_end"]) <= str(day["period_begin"]):
+            yield f"opening_times.regular_hours[{number}].period_end: not after period_begin"
+
+
+def _parking(body: dict[str, Json]) -> Iterator[str]:
+    """An EVSE names parking places of its own Location."""
+    places = {str(place.get("id")).lower() for place in objects(body.get("parking_places"))}
+    for evse in objects(body.get("evses")):
+        for place in objects(evse.get("parking")):
+            if str(place.get("parking_id")).lower() not in places:
+                yield f"evses: parking_id {place.get('parking_id')!r} is no parking place here"
 
 
 def _evse(body: dict[str, Json]) -> Iterator[str]:
@@ -72,7 +119,7 @@ def _not_younger(body: dict[str, Json], children: str, key: str) -> Iterator[str
     """A child's change is its parent's change: mod_locations, GET List."""
     own = moment(body["last_updated"])
     seen: set[str] = set()
-    for number, child in enumerate(_objects(body.get(children))):
+    for number, child in enumerate(objects(body.get(children))):
         stamp = moment(child["last_updated"])
         if own is not None and stamp is not None and stamp > own:
             yield f"last_updated: older than that of {children}[{number}]"
@@ -82,89 +129,25 @@ def _not_younger(body: dict[str, Json], children: str, key: str) -> Iterator[str
         seen.add(name)
 
 
-def _session(body: dict[str, Json]) -> Iterator[str]:
-    start, end = moment(body["start_date_time"]), moment(body.get("end_date_time"))
-    if body["status"] == "COMPLETED" and end is None:
-        yield "end_date_time: a COMPLETED session has one"
-    if start is not None and end is not None and end < start:
-        yield "end_date_time: before start_date_time"
-    periods = _objects(body.get("charging_periods"))
-    yield from _ordered(periods, start, end)
-    energy, count = _sum(periods, "ENERGY")
-    excess = energy - _volume(body["kwh"])
-    if count and excess > _ROUNDING * (count + 1):
-        yield f"kwh: the charging periods add up to {energy:.4f}, more than {body['kwh']}"
+def _credentials(body: dict[str, Json]) -> Iterator[str]:
+    seen: set[tuple[str, ...]] = set()
+    for number, role in enumerate(objects(body["roles"])):
+        key = tuple(str(role[name]).upper() for name in ("role", "country_code", "party_id"))
+        if key in seen:
+            yield f"roles[{number}]: {' '.join(key)} twice"
+        seen.add(key)
 
 
-def _cdr(body: dict[str, Json]) -> Iterator[str]:
-    start, end = moment(body["start_date_time"]), moment(body["end_date_time"])
-    if start is not None and end is not None and end < start:
-        yield "end_date_time: before start_date_time"
-    periods = _objects(body["charging_periods"])
-    for number, period in enumerate(periods):
-        for dimension in _objects(period["dimensions"]):
-            if dimension["type"] in SESSION_ONLY_DIMENSIONS:
-                yield f"charging_periods[{number}]: {dimension['type']} is for sessions only"
-    yield from _ordered(periods, start, end)
-    if periods and moment(periods[0]["start_date_time"]) != start:
-        yield "charging_periods[0].start_date_time: the periods must begin with the session"
-    yield from _cdr_sums(body, periods)
-    yield from _credit(body)
-
-
-def _cdr_sums(body: dict[str, Json], periods: list[dict[str, Json]]) -> Iterator[str]:
-    energy, count = _sum(periods, "ENERGY")
-    if count and abs(energy - _volume(body["total_energy"])) > _ROUNDING * (count + 1):
-        yield f"total_energy: the charging periods add up to {energy:.4f}"
-    charging, charges = _sum(periods, "TIME")
-    parking, parks = _sum(periods, "PARKING_TIME")
-    slack = _ROUNDING * (charges + parks + 1)
-    if charging + parking - _volume(body["total_time"]) > slack:
-        yield f"total_time: the charging periods add up to {charging + parking:.4f}"
-
-
-def _credit(body: dict[str, Json]) -> Iterator[str]:
-    if body.get("credit"):
-        if body.get("credit_reference_id") is None:
-            yield "credit_reference_id: required in a credit CDR"
-    elif len(str(body["id"])) > 36:
-        yield "id: at most 36 characters are allowed unless it is a credit CDR"
+def _details(body: dict[str, Json]) -> Iterator[str]:
+    seen: set[tuple[Json, Json]] = set()
+    for number, item in enumerate(objects(body["endpoints"])):
+        key = (item["identifier"], item["role"])
+        if key in seen:
+            yield f"endpoints[{number}]: {key[0]} {key[1]} twice"
+        seen.add(key)
 
 
 def _fault(body: dict[str, Json]) -> Iterator[str]:
     start, end = moment(body["started_at"]), moment(body.get("cleared_at"))
     if start is not None and end is not None and end < start:
         yield "cleared_at: before started_at"
-
-
-def _ordered(
-    periods: list[dict[str, Json]], start: datetime | None, end: datetime | None
-) -> Iterator[str]:
-    previous = start
-    for number, period in enumerate(periods):
-        begun = moment(period["start_date_time"])
-        if begun is None or previous is None:
-            continue
-        if begun < previous:
-            yield f"charging_periods[{number}].start_date_time: not in order"
-        if end is not None and begun > end:
-            yield f"charging_periods[{number}].start_date_time: after the end"
-        previous = begun
-
-
-def _sum(periods: list[dict[str, Json]], dimension_type: str) -> tuple[float, int]:
-    volumes = [
-        _volume(dimension["volume"])
-        for period in periods
-        for dimension in _objects(period["dimensions"])
-        if dimension["type"] == dimension_type
-    ]
-    return sum(volumes), len(volumes)
-
-
-def _volume(value: Json) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
-
-
-def _objects(value: Json) -> list[dict[str, Json]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

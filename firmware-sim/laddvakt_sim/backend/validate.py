@@ -51,6 +51,11 @@ def moment(text: Json) -> datetime | None:
         return None
 
 
+def objects(value: Json) -> list[dict[str, Json]]:
+    """The objects of a list; nothing else can be looked into."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def _check_class(
     spec: Spec, class_name: str, body: Json, path: str, partial: bool = False
 ) -> Iterator[str]:
