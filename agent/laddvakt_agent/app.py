@@ -226,6 +226,7 @@ class _Agent:
             raise StartError(str(error), EXIT_CONFIG) from error
         stack.push_async_callback(self.uplink.close)
         await self.uplink.start()
+        self.uplink.serve(self.parts)
         self.parts.supervisor.facts.uplink_told = self.uplink.health
         self.parts.watch.came_home = self.uplink.remember
         for guard in self.parts.supervisor.guards.values():

@@ -6,20 +6,19 @@ Every platform has its own connection, synchroniser and pace: one's trouble dela
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
 
+from laddvakt_agent.assemble import Parts
 from laddvakt_agent.clock import Clock
-from laddvakt_agent.config import Config, UplinkConfig
-from laddvakt_agent.ledger.acks import LedgerAcks, delivered
-from laddvakt_agent.ledger.errors import StorageError
+from laddvakt_agent.config import Config
+from laddvakt_agent.ledger.acks import delivered
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.rows import AckRow
 from laddvakt_agent.ledger.thread import LedgerThread
@@ -27,16 +26,22 @@ from laddvakt_agent.published import Station
 from laddvakt_agent.service import ServiceError
 from laddvakt_agent.uplink.outward import Outward
 from laddvakt_agent.uplink.parties.book import PartyBook
-from laddvakt_agent.uplink.parties.connection import Connection
+from laddvakt_agent.uplink.parties.credentials import CredentialsModule
 from laddvakt_agent.uplink.parties.folder import Folder
+from laddvakt_agent.uplink.parties.people import Desk
 from laddvakt_agent.uplink.parties.platforms import Platform, platforms_of
+from laddvakt_agent.uplink.parties.registrar import Registrar
+from laddvakt_agent.uplink.parties.terms import Self
 from laddvakt_agent.uplink.requestlog import RequestLog
-from laddvakt_agent.uplink.serving import Role
-from laddvakt_agent.uplink.settings import Endpoints, UplinkSettings
+from laddvakt_agent.uplink.server.listening import Place
+from laddvakt_agent.uplink.serving import Module
 from laddvakt_agent.uplink.spread import first_after_s
 from laddvakt_agent.uplink.sync import Synchroniser
 from laddvakt_agent.uplink.wire import Wire
-from laddvakt_agent.uplink_link import RESTART_S, UplinkLink, fixed_agreement, settings_from
+from laddvakt_agent.uplink_line import Shared, UplinkLine
+from laddvakt_agent.uplink_link import RESTART_S, UplinkLink
+from laddvakt_agent.uplink_parts import Context, Part, parts
+from laddvakt_agent.uplink_server import let_in
 
 FOLDER = "uplink"  # in the state folder
 NO_TOKEN = (
@@ -47,89 +52,128 @@ NO_TOKEN = (
 log = structlog.get_logger()
 
 
-@dataclass(slots=True, kw_only=True)
-class _Line:
-    """One platform."""
-
-    uplink: UplinkConfig
-    platform: Platform
-    connection: Connection
-    log: RequestLog
-    link: UplinkLink | None = None
-    acks: LedgerAcks | None = None
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-
 class Uplinks:
     """Every platform of the configuration; in the agent's loop."""
 
-    def __init__(self, config: Config, ledger: Ledger, thread: LedgerThread, clock: Clock) -> None:
-        """Nothing is asked or told before `start`.
+    def __init__(
+        self,
+        config: Config,
+        ledger: Ledger,
+        thread: LedgerThread,
+        clock: Clock,
+        place: Place | None = None,
+    ) -> None:
+        """Nothing is asked or told before `start`, nobody let in before `serve`.
+
+        `place`: where others reach us; `None`: nobody does.
 
         Raises:
             ServiceError: a token is there and cannot be used, or one is missing.
         """
-        self._config = config
-        self._ledger, self._thread, self._clock = ledger, thread, clock
-        self._station: Station | None = None
         platforms = platforms_of(config, os.environ)
-        folder = Folder(Path(config.agent.state_directory) / FOLDER)
+        for platform in platforms:
+            if platform.token is None and not platform.registers:
+                raise ServiceError(NO_TOKEN.format(name=platform.name))
         # One turn for all platforms: it is this charger that must not call with all others.
         self._turn_at_s = clock.now_s() + first_after_s(
             random.Random(int.from_bytes(os.urandom(8))),
             power_lost=ledger.power_lost,
             window_s=config.agent.uplink_spread_s,
         )
+        self._clock, self._place = clock, place
+        folder = Folder(Path(config.agent.state_directory) / FOLDER)
         self.book = PartyBook(platforms, folder, self._wall)
+        self._shared = Shared(
+            config=config,
+            ledger=ledger,
+            thread=thread,
+            clock=clock,
+            book=self.book,
+            turn_s=self._turn_s,
+        )
         self._lines = {
-            uplink.name: self._line(uplink, platform)
+            uplink.name: UplinkLine(self._shared, uplink, platform)
             for uplink, platform in zip(config.uplink, platforms, strict=True)
         }
-        self.book.watch(lambda name: self._lines[name].changed.set())
+        self.book.watch(self._agreement_changed)
+        registrar = Registrar(self.book, self._ourselves, self._wire, self._wall)
+        self.desk = Desk(self.book, None if place is None else registrar)
+        self._credentials = CredentialsModule(self.book, self._ourselves, self._wire, self._wall)
+        self._parts: tuple[Part, ...] = ()
+        self._modules: tuple[Module, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Read what was agreed on, then tell every platform that can be told."""
         await self.book.load()
-        for line in self._lines.values():
-            self._tasks.append(
-                asyncio.create_task(self._follow(line), name=f"uplink {line.platform.name}")
+        self._keep_audience()
+        for name, line in self._lines.items():
+            self._run(f"uplink {name}", line.run)
+
+    def serve(self, built: Parts) -> None:
+        """Start what hangs on the uplink, and let others in where a place was given."""
+        context = Context(
+            config=self._shared.config,
+            clock=self._clock,
+            ledger=self._shared.ledger,
+            thread=self._shared.thread,
+            supervisor=built.supervisor,
+            publisher=built.publisher,
+            journal=built.journal,
+            outwards=self.outwards,
+        )
+        self._parts = parts(context)
+        own = (module for part in self._parts for module in part.modules)
+        self._modules = (self._credentials, *own)
+        for part in self._parts:
+            for task in part.tasks:
+                self._run("uplink part", task)
+        if self._place is not None:
+            served = partial(
+                let_in,
+                self._place,
+                self.book,
+                lambda: self._modules,
+                self._wall,
+                built.supervisor.facts.durable,
             )
+            self._run("uplink server", served)
 
     def outwards(self) -> Mapping[str, Outward]:
         """The platforms agreed with now, by name."""
         return {
             name: line.connection
             for name, line in self._lines.items()
-            if line.connection.agreement is not None
+            if line.agreement is not None
         }
 
     def offer(self, station: Station) -> None:
         """The station as it is now; returns at once."""
-        self._station = station
-        for link in self._links():
-            link.offer(station)
+        for line in self._lines.values():
+            line.offer(station)
 
     def remember(self, acks: tuple[AckRow, ...]) -> None:
         """The ledger has found its disk and knows more: begin anew with that."""
-        for link in self._links():
-            link.remember(acks)
+        for line in self._lines.values():
+            line.remember(acks)
         self._tasks.append(asyncio.create_task(self.book.load(), name="agreements"))
 
     def delivered(self) -> frozenset[str]:
         """The CDRs that every platform has that is told of them."""
-        return delivered(
-            line.acks
-            for line in self._lines.values()
-            if line.acks is not None and _tells(line, "cdrs")
-        )
+        if any(line.lacks_all("cdrs") for line in self._lines.values()):
+            return frozenset()
+        each = [line.acks("cdrs") for line in self._lines.values()]
+        return delivered(acks for acks in each if acks is not None)
 
     def heard(self, session_id: str) -> bool:
         """Whether every platform that is told of sessions has confirmed the end of this one."""
+        lines = self._lines.values()
+        if any(line.lacks_all("sessions") for line in lines):
+            return False
         return all(
             line.link.heard(session_id)
-            for line in self._lines.values()
-            if line.link is not None and _tells(line, "sessions")
+            for line in lines
+            if line.link is not None and line.acks("sessions") is not None
         )
 
     def health(self) -> dict[str, object] | None:
@@ -142,7 +186,7 @@ class Uplinks:
         platforms = [
             {
                 "name": name,
-                "registered": line.connection.agreement is not None,
+                "registered": line.agreement is not None,
                 "version": line.connection.version.value,
                 **({} if line.link is None else line.link.health()),
             }
@@ -156,7 +200,7 @@ class Uplinks:
 
     def requests(self) -> Mapping[str, RequestLog]:
         """The last requests to each platform of the configuration."""
-        return {name: line.log for name, line in self._lines.items()}
+        return {name: line.requests for name, line in self._lines.items()}
 
     def now_s(self) -> float:
         """CLOCK_BOOTTIME, seconds."""
@@ -167,87 +211,38 @@ class Uplinks:
         return all(await asyncio.gather(*(link.settle(timeout_s) for link in self._links())))
 
     async def close(self) -> None:
-        """Stop; what is not confirmed stays in the ledger."""
-        for task in self._tasks:
+        """Let nobody in, stop; what is not confirmed stays in the ledger."""
+        for task in reversed(self._tasks):
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        for part in reversed(self._parts):
+            if part.close is not None:
+                await part.close()
         for line in self._lines.values():
-            if line.link is not None:
-                await line.link.close()
-            await line.connection.close()
+            await line.close()
         await self.book.close()
 
-    def _line(self, uplink: UplinkConfig, platform: Platform) -> _Line:
-        if platform.token is None and not platform.registers:
-            raise ServiceError(NO_TOKEN.format(name=platform.name))
-        rng = random.Random(int.from_bytes(os.urandom(8)))
-        log = RequestLog(self._clock.now_s, self._wall)
-        wire = Wire(rng, request_timeout_s=uplink.request_timeout_s, log=log)
-        fixed = fixed_agreement(uplink, platform, self._wall())
-        return _Line(
-            uplink=uplink,
-            platform=platform,
-            connection=Connection(platform, self.book, wire, fixed),
-            log=log,
-        )
+    def _run(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(asyncio.create_task(_kept_up(name, work), name=name))
 
-    async def _follow(self, line: _Line) -> None:
-        """Keep one platform's synchroniser as the agreement is now, for ever."""
-        while True:
-            line.changed.clear()
-            try:
-                await self._adapt(line)
-            except StorageError as error:
-                log.error(
-                    "uplink_not_started",
-                    platform=line.platform.name,
-                    reason=str(error),
-                    again_in_s=RESTART_S,
-                )
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RESTART_S):
-                        await line.changed.wait()
-                continue
-            await line.changed.wait()
+    def _agreement_changed(self, name: str) -> None:
+        self._lines[name].changed()
+        self._keep_audience()
 
-    async def _adapt(self, line: _Line) -> None:
-        wanted = self._settings(line)
-        if line.link is not None and line.link.settings != wanted:
-            link, line.link = line.link, None
-            await link.close()
-        if wanted is None or line.link is not None:
-            return
-        tells_cdrs = wanted.endpoints.cdrs is not None
-        line.acks = await LedgerAcks.open(
-            self._ledger, self._thread, line.platform.name, cdrs=tells_cdrs
-        )
-        line.link = UplinkLink(wanted, line.acks, self._clock, line.log, self._turn_s())
-        if self._station is not None:
-            line.link.offer(self._station)
+    def _keep_audience(self) -> None:
+        """Nobody waits for what a platform confirms that is not told any more."""
+        told = [key for key, line in self._lines.items() if line.agreement is not None]
+        device = [key for key, line in self._lines.items() if not line.platform.registers]
+        self._shared.thread.post(self._shared.ledger.audience.keep, tuple({*told, *device}))
 
-    def _settings(self, line: _Line) -> UplinkSettings | None:
-        """What its synchroniser is made of; `None`: it is not told."""
-        agreement, platform = line.connection.agreement, line.platform
-        if agreement is None:
-            return None
-        token = agreement.shown or platform.token
-        if token is None:
-            return None
-        endpoint = line.connection.endpoint
-        return settings_from(
-            self._config,
-            line.uplink,
-            token,
-            version=agreement.version,
-            endpoints=Endpoints(
-                locations=endpoint("locations", Role.RECEIVER),
-                sessions=endpoint("sessions", Role.RECEIVER),
-                cdrs=endpoint("cdrs", Role.RECEIVER),
-                faults=endpoint(platform.faults, Role.RECEIVER),
-                tariffs=endpoint("tariffs", Role.RECEIVER),
-            ),
-        )
+    def _ourselves(self) -> Self:
+        base = "" if self._place is None else self._place.url.rstrip("/")
+        station = self._shared.config.station
+        return Self(url=f"{base}/ocpi/versions", name=station.name or station.party_id)
+
+    def _wire(self, platform: Platform) -> Wire:
+        return self._lines[platform.name].wire()
 
     def _turn_s(self) -> float:
         """Seconds until this charger may make its first request; 0 almost always."""
@@ -260,8 +255,16 @@ class Uplinks:
         return self._clock.wall_at(self._clock.now_s())
 
 
-def _tells(line: _Line, module: str) -> bool:
-    return line.connection.endpoint(module, Role.RECEIVER) is not None
+async def _kept_up(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """A defect is told and survived: protection does not depend on the uplink."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("uplink_part_failed", part=name, again_in_s=RESTART_S)
+            await asyncio.sleep(RESTART_S)
+        else:
+            return
 
 
 def _together(each: list[dict[str, object]]) -> dict[str, object]:

@@ -42,6 +42,7 @@ class PartyBook:
         self._records = {name: Record(platform=name) for name in self._platforms}
         self._offered: dict[str, str] = {}  # tokens told in a request that is still open
         self._busy: set[str] = set()
+        self._unkept: set[str] = set()  # newer here than on the disk
         self._writing = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
@@ -55,6 +56,8 @@ class PartyBook:
     async def load(self) -> None:
         """Read what is kept; what cannot be read is told and counts as not agreed on."""
         for name in self._platforms:
+            if name in self._unkept:
+                continue
             record = await asyncio.to_thread(self._folder.read, name, self._wall())
             if record != self._records[name]:
                 self._records[name] = record
@@ -95,6 +98,7 @@ class PartyBook:
         except NotKept as error:
             log.error("agreement_not_kept", platform=name, reason=str(error), effect=UNKEPT)
             self._records[name] = changed(self._records[name])
+            self._unkept.add(name)
             self._tell(name)
             self._later(self._keep_trying(name))
 
@@ -185,6 +189,7 @@ class PartyBook:
                 await self.change(name, lambda record: record)
             except NotKept:
                 continue  # told when it began
+            self._unkept.discard(name)
             log.info("agreement_kept", platform=name)
             return
 
