@@ -83,3 +83,9 @@ class Rejected(UplinkError):
         "correct in the configuration what the reason names; if it names nothing from there, "
         "send the reason to the operator of the backend"
     )
+
+
+class BrokenOff(UplinkError):
+    """A list came only in part: what came is good, what is missing says nothing."""
+
+    usual_remedy = "send the reason to the operator of the backend; it is pulled again by itself"
