@@ -142,6 +142,10 @@ class Remote:
         self._step(self.supervisor.guards[held.connector])
         return ACCEPTED
 
+    def step(self, connector: str) -> None:
+        """Let the core know at once what was wished there."""
+        self._step(self.supervisor.guards[connector])
+
     def note(self, by: By, verb: str, connector: str, detail: str, outcome: str) -> None:
         """Into the ledger's commands and the security log."""
         self.notes.note(by, verb, connector, detail, outcome)

@@ -7,12 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.driven_kit import Driven, FastTime, driven
+from agent.driven_kit import SPEED, Driven, FastTime, driven
 from conformance.emsp import Received
 from conformance.kit import Heard, Platform, running
+from laddvakt_agent.ceilings import SessionCeilings
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.remote import Remote
+from laddvakt_agent.remote_ceilings import RemoteCeilings
 from laddvakt_agent.uplink.receivers.commands import CommandsReceiver
+from laddvakt_agent.uplink.receivers.profiles import ProfilesReceiver
 
 TOKEN = {
     "country_code": "NL",
@@ -39,6 +42,21 @@ class Orders:
     @property
     def receiver(self) -> CommandsReceiver:
         return next(m for m in self.platform.modules if isinstance(m, CommandsReceiver))
+
+    @property
+    def profiles(self) -> ProfilesReceiver:
+        return next(m for m in self.platform.modules if isinstance(m, ProfilesReceiver))
+
+    @property
+    def ceilings(self) -> SessionCeilings:
+        ceilings = self.profiles.ceilings
+        assert isinstance(ceilings, RemoteCeilings)
+        return ceilings.ceilings
+
+    async def restore(self) -> None:
+        """What the part's own task does when it starts."""
+        await self.remote.reservations.restore()
+        await self.ceilings.restore()
 
     @property
     def remote(self) -> Remote:
@@ -90,6 +108,19 @@ class Orders:
         assert isinstance(got.body, dict)
         return got.body
 
+    async def profile(
+        self, method: str, session_id: str, profile: Mapping[str, object] | None = None
+    ) -> Heard:
+        """PUT, GET or DELETE of a session's profile."""
+        self.sent += 1
+        url = self.platform.emsp.url(f"cb/{self.sent}")
+        path = f"{self.version}/chargingprofiles/{session_id}"
+        if method == "PUT":
+            body = {"charging_profile": profile, "response_url": url}
+            return await self.platform.ask("PUT", path, body)
+        params = {"response_url": url} | ({"duration": "900"} if method == "GET" else {})
+        return await self.platform.ask(method, path, params=params)
+
     async def charging(self) -> str:
         """A session of ours that runs; its id."""
         self.drive.plug()
@@ -104,12 +135,13 @@ async def orders(
     directory: Path,
     patch: Callable[[str, object], None],
     change: Callable[[str], str] = lambda text: text,
+    speed: float = SPEED,
 ) -> AsyncIterator[Orders]:
     """Everything up; nothing is plugged in."""
     async with (
-        running(directory, source=FastTime(), change=change) as platform,
+        running(directory, source=FastTime(speed), change=change) as platform,
         driven(platform.bench, patch) as drive,
     ):
         made = Orders(platform, drive)
-        await made.remote.reservations.restore()
+        await made.restore()
         yield made
