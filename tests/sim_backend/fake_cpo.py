@@ -117,6 +117,7 @@ class Meeting:
     cpo: FakeCpo
     http: aiohttp.ClientSession
     told: int = 0
+    sends: dict[str, str] = field(default_factory=dict)  # more headers of the CPO
 
     async def tell(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401
         """The backend's control API."""
@@ -133,6 +134,7 @@ class Meeting:
             "Authorization": f"Token {base64.b64encode(token.encode()).decode()}",
             "X-Request-ID": "r",
             "X-Correlation-ID": "c",
+            **self.sends,
         }
         async with self.http.request(method, url, json=body, headers=headers) as reply:
             return reply.status, await reply.json(), dict(reply.headers)

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from laddvakt_sim.backend.cli import backend
+from laddvakt_sim.backend.modes import Mode
 from sim_backend.backend_kit import AUTHORISED, FAULT, TOKEN
 
 if TYPE_CHECKING:
@@ -139,6 +140,11 @@ async def test_a_folder_that_cannot_be_made_is_a_sentence() -> None:
         pytest.param("--faults-module=se lad", "1 to 36 of the characters", id="space"),
         pytest.param("--faults-module=se/lad", "1 to 36 of the characters", id="slash"),
         pytest.param("--faults-module=" + "x" * 37, "1 to 36 of the characters", id="too long"),
+        pytest.param("--initial-token=a b", "1 to 64 printable ASCII", id="space in token A"),
+        pytest.param("--initial-token=" + "x" * 65, "1 to 64 printable ASCII", id="long token A"),
+        pytest.param("--party=S-EMS", "a country and a party", id="short country"),
+        pytest.param("--hub=SE-HUBB", "a country and a party", id="long hub"),
+        pytest.param("--version=2.1.1", "is not one of", id="old version"),
         pytest.param("--faults-module=fält", "1 to 36 of the characters", id="not ASCII"),
     ],
 )
@@ -149,6 +155,26 @@ def test_an_option_that_cannot_work_is_a_usage_error(
     assert result.exit_code == 2
     assert words in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_versions_and_party_are_those_asked_for(tmp_path: Path) -> None:
+    """The endpoints announced are those of the version that a device speaks."""
+    more = ("--version=2.3.0", "--party=de-abc", "--hub=DE-HUB", "--initial-token=first")
+    async with started(tmp_path, *more) as (_, info):
+        assert info["endpoints"]["locations"] == f"{info['url']}/ocpi/2.3.0/locations"
+        assert info["tariffs"] == f"{info['url']}/ocpi/2.3.0/tariffs"
+        first = await asyncio.to_thread(urllib.request.urlopen, info["url"], timeout=5)
+        with first:
+            page = first.read().decode()
+    assert "DEABC and DEHUB, OCPI 2.3.0" in page
+
+
+def test_every_way_to_misbehave_is_listed() -> None:
+    result = CliRunner().invoke(backend, ["--list-modes"])
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert [line.split()[0] for line in lines] == [mode.value for mode in Mode]
+    assert {line.split()[1] for line in lines} == {"kept", "lost"}
 
 
 async def test_a_file_that_is_no_database_is_a_sentence(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ TARIFF = {
     "last_updated": T1,
 }
 TAXED = {**TARIFF, "tax_included": "N/A"}
-CREDENTIALS = {
+CREDENTIALS: dict[str, Any] = {
     "token": "x",
     "url": "https://a.example/versions",
     "roles": [

@@ -18,9 +18,10 @@ from laddvakt_sim.backend.faulty import AWAY, MOVED, spoilt, unkept_answer
 from laddvakt_sim.backend.modes import DEEDS, Mode
 from laddvakt_sim.backend.modules import Modules, Request
 from laddvakt_sim.backend.orders import Orders
-from laddvakt_sim.backend.page import render
+from laddvakt_sim.backend.page import View, render
 from laddvakt_sim.backend.registration import Registrar
 from laddvakt_sim.backend.settings import ServerSettings
+from laddvakt_sim.backend.steer import Steer
 from laddvakt_sim.backend.storage import Received, Storage
 from laddvakt_sim.backend.transport import envelope, header_errors, misrouted, utc_now
 
@@ -44,15 +45,21 @@ class Server:
         self._agreements = Agreements(storage, settings)
         self._caller = Caller(settings)
         self._registrar = Registrar(settings, self._agreements, self._caller)
-        orders = Orders(settings, self._agreements, self._caller)
-        self._modules = Modules(storage, settings, self._agreements, self._registrar, orders)
+        self._orders = Orders(settings, self._agreements, self._caller)
+        self._modules = Modules(storage, settings, self._agreements, self._registrar, self._orders)
         self._control = Control(
             storage=storage,
             settings=settings,
             agreements=self._agreements,
             caller=self._caller,
             registrar=self._registrar,
-            orders=orders,
+            orders=self._orders,
+            behaviour=self._behaviour,
+        )
+        self._steer = Steer(
+            storage=storage,
+            registrar=self._registrar,
+            orders=self._orders,
             behaviour=self._behaviour,
         )
 
@@ -60,6 +67,7 @@ class Server:
         """The routes; OCPI ones want a token, the others are for people and tests here."""
         app = web.Application(client_max_size=_MAX_BODY_BYTES)
         self._control.add_routes(app.router)
+        self._steer.add_routes(app.router)
         app.router.add_get("/", self._page)
         for prefix in ("", MOVED, AWAY):
             app.router.add_route("*", f"{prefix}/ocpi/{{path:.*}}", self._ocpi)
@@ -76,9 +84,17 @@ class Server:
 
     async def _page(self, request: web.Request) -> web.Response:
         del request
-        objects = {module: self._storage.objects(module) for module in KEPT}
-        text = render(objects, self._storage.latest(50))
-        return web.Response(text=text, content_type="text/html")
+        settings = self._settings
+        view = View(
+            objects={module: self._storage.objects(module) for module in KEPT},
+            latest=self._storage.latest(50),
+            calls=[*reversed(self._caller.last)],
+            orders=self._orders.sent(),
+            active=self._orders.active(),
+            agreement=self._registrar.shown(),
+            own=f"{' and '.join(settings.parties())}, OCPI {' and '.join(settings.versions)}",
+        )
+        return web.Response(text=render(view), content_type="text/html")
 
     async def _ocpi(self, request: web.Request) -> web.StreamResponse:
         at_s, at = time.clock_gettime(time.CLOCK_BOOTTIME), utc_now()
