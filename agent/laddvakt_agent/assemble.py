@@ -129,7 +129,9 @@ def _serve_cards(shop: Workshop, supervisor: Supervisor, publisher: Publisher) -
 
 def _times(shop: Workshop, publisher: Publisher, notes: SecurityNotes) -> ClockKeeper:
     """The clock's steps written down, and what is published corrected by them."""
-    retimer = Retimer(wall=shop.wall, known=lambda: shop.clock.seen().known)
+    retimer = Retimer(
+        wall=shop.wall, known=lambda: shop.clock.seen().known, priced=shop.pricer.again
+    )
     publisher.retime = retimer.station
     times = ClockKeeper(
         clock=shop.clock,

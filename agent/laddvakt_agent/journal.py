@@ -200,6 +200,7 @@ class Journal:
             boot_id=self.boot_id,
             wall_at=self.wall.at,
             authorization_reference=kept.authorization_reference,
+            tariff=kept.tariff,
         )
         return replace(row, moved=to_text(kept.moved, self.boot_id))
 
@@ -225,6 +226,7 @@ class Journal:
             checkpoint_s=now_s,
             moved=moved,
             authorization_reference=row.authorization_reference,
+            tariff=row.tariff,
         )
 
     def _fault_row(self, entry: Entry) -> FaultRow:

@@ -151,6 +151,7 @@ class SessionRecord:
     unbilled: str | None = None  # why there is never a bill for it
     authorization_reference: str | None = None  # the backend's own word for this permission
     cost: CostRecord | None = None  # so far; `None`: no tariff applies
+    unpriced: str | None = None  # why there is no cost although a tariff applies
     waiting: bool = False  # a reservation: nobody has come, or nobody came
 
 

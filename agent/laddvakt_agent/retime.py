@@ -27,6 +27,7 @@ class Retimer:
     wall: Wall
     known: Callable[[], bool] = lambda: True  # this boot's clock was synchronised, or checked
     boots: Mapping[str, BootTime] = field(default_factory=dict)
+    priced: Callable[[SessionRecord], SessionRecord] = lambda record: record  # at other times
 
     def station(self, station: Station) -> Station:
         """The station with the times of its sessions and CDRs corrected."""
@@ -43,7 +44,7 @@ class Retimer:
             return record
         move = self._moved(record.bases)
         corrected = _InOrder(move)
-        return replace(
+        moved = replace(
             record,
             started_at=corrected(record.started_at),
             periods=tuple(
@@ -55,18 +56,20 @@ class Retimer:
             start=_value(record.start, move),
             end=_value(record.end, move),
         )
+        return self.priced(moved)
 
     def cdr(self, record: CdrRecord) -> CdrRecord:
         """The CDR with corrected times; it says so when they are not exact."""
         session = self.session(record.session)
-        created_at = record.created_at
+        created_at, cost = record.created_at, record.cost
         if session is not record.session:
             moved = self._moved(record.session.bases)(created_at)
             created_at = max(moved, session.ended_at or session.started_at)
+            cost = None if cost is None else session.cost
         remark = record.remark
         if any(self._inexact(basis.boot_id) for basis in record.session.bases):
             remark = "; ".join(part for part in (remark, INEXACT) if part)
-        return replace(record, session=session, created_at=created_at, remark=remark)
+        return replace(record, session=session, created_at=created_at, remark=remark, cost=cost)
 
     def when(self, boot_id: str, boot_s: float) -> datetime | None:
         """The wall time of a second of any boot, `None` where nothing is known of it."""

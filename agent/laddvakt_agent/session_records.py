@@ -68,12 +68,13 @@ def cdr_record(session: core.Session, record: SessionRecord, created_at: datetim
         parking_s=totals.parking_s,
         held_s=totals.held_s,
         reserved_s=totals.reserved_s,
-        remark=_remark(session),
+        remark=_remark(session, record),
         created_at=created_at,
+        cost=record.cost,
     )
 
 
-def _remark(session: core.Session) -> str | None:
+def _remark(session: core.Session, record: SessionRecord) -> str | None:
     """Why it ended, and what is not as it should be with its meter values."""
     parts = [session.end_reason or ""]
     if session.start is None:
@@ -82,6 +83,8 @@ def _remark(session: core.Session) -> str | None:
         parts.append(f"start value {_word(session.start)}: {session.start.reason}")
     if session.end is not None and session.end.reason:
         parts.append(f"end value {_word(session.end)}: {session.end.reason}")
+    if record.unpriced is not None:
+        parts.append(f"no cost is told, the tariff could not be applied: {record.unpriced}")
     return "; ".join(part for part in parts if part) or None
 
 

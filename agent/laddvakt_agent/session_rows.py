@@ -41,6 +41,7 @@ def to_row(
     boot_id: str,
     wall_at: Callable[[float], datetime],
     authorization_reference: str | None = None,
+    tariff: str | None = None,
 ) -> SessionRow:
     """The session with who charges; `wall_at` gives the wall time of a second of this boot."""
 
@@ -71,6 +72,7 @@ def to_row(
         core=msgspec.json.encode(session).decode(),
         unbilled=session.unbilled,
         authorization_reference=authorization_reference,
+        tariff=tariff,
     )
 
 

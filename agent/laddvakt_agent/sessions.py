@@ -39,6 +39,7 @@ class Kept:
     told_s: float = 0.0
     moved: tuple[Moved, ...] = ()  # boots it began in before this one
     authorization_reference: str | None = None
+    tariff: str | None = None  # in force when it began, see pricing.costs
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +56,9 @@ class SessionKeeper:
     standing: Callable[[], Set[str]]  # the codes of the faults that stand at this connector
     report_s: float  # how often the backend hears of a running session
     bases: Callable[[tuple[Moved, ...]], tuple[TimeBasis, ...]] = lambda moved: ()  # of `wall_at`
+    # The tariff of a session that begins then, with this type of token; and what that costs.
+    tariff_at: Callable[[datetime, str], str | None] = lambda at, token_type: None
+    priced: Callable[[SessionRecord, str | None], SessionRecord] = lambda record, tariff: record
     running: Kept | None = None
     ending: list[Kept] = field(default_factory=list)
     recent: list[SessionRecord] = field(default_factory=list)
@@ -92,6 +96,7 @@ class SessionKeeper:
             grace_s=self._grace_s,
             checkpoint_s=now_s,
             authorization_reference=authorization_reference,
+            tariff=self.tariff_at(self.wall_at(now_s), token.type),
         )
         self.running = self._tell(kept, now_s)
         self.save(self.running)
@@ -175,7 +180,7 @@ class SessionKeeper:
             wall_at=self.wall_at,
             changed_at=changed_at,
         )
-        return replace(record, bases=self.bases(kept.moved))
+        return self.priced(replace(record, bases=self.bases(kept.moved)), kept.tariff)
 
     @property
     def _grace_s(self) -> float:

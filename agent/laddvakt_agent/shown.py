@@ -9,6 +9,7 @@ from laddvakt_agent.core.health import health
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.inputs import TRUTHS, Roles
+from laddvakt_agent.published import SessionRecord
 from laddvakt_agent.wall import Wall
 from laddvakt_hal.device import Device
 from laddvakt_hal.reading import Quality, Reading
@@ -49,6 +50,21 @@ def contactor(guard: Guard) -> JsonObject:
         "open_trend": _plain(told.open_trend),
         "slower": told.slower,
         "wear_share": round(told.wear_share, 6),
+    }
+
+
+def cost(told: SessionRecord | None) -> JsonObject | None:
+    """What the running session has cost when it was last told; `None`: no tariff applies."""
+    if told is None or (told.cost is None and told.unpriced is None):
+        return None
+    if told.cost is None:
+        return {"unpriced": told.unpriced}
+    total = told.cost.total
+    return {
+        "currency": told.cost.currency,
+        "before_taxes": float(total.before_taxes),
+        "after_taxes": None if total.after_taxes is None else float(total.after_taxes),
+        "tariff_id": next(iter(told.cost.period_tariff_ids), None),
     }
 
 

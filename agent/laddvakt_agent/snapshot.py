@@ -17,6 +17,7 @@ from laddvakt_agent.remedy import next_step
 from laddvakt_agent.shown import (
     changed,
     contactor,
+    cost,
     counters,
     glance,
     iso,
@@ -26,6 +27,7 @@ from laddvakt_agent.shown import (
     tests,
 )
 from laddvakt_agent.statusbook import StatusBook
+from laddvakt_agent.tariffs import TariffBook
 from laddvakt_agent.texts import text_for
 from laddvakt_agent.wall import Wall
 
@@ -48,6 +50,7 @@ class Publisher:
     storage: Callable[[float], JsonObject] = lambda _: {}  # disk use and what was written
     permit: Callable[[str], JsonObject | None] = lambda _: None  # a connector's last authorisation
     readers: Callable[[float], list[JsonObject]] = lambda _: []  # where cards are shown
+    tariffs: TariffBook = field(default_factory=TariffBook)
     evses: dict[str, EvseState] = field(default_factory=dict)
     history: dict[str, list[str]] = field(default_factory=dict)  # statuses of each EVSE, in order
     since_s: dict[str, float] = field(default_factory=dict)  # boot second of each status
@@ -135,6 +138,7 @@ class Publisher:
             "session": None if session is None else session.session.id,
             "authorisation": self.permit(guard.settings.connector),
             "unbilled": {r.id: r.unbilled for r in guard.keeper.recent if r.unbilled is not None},
+            "session_cost": cost(None if session is None else session.told),
             "session_energy_wh": None if energy_wh is None else round(energy_wh, 1),
             "current_a": glance(shown["current_a"], now_s),
             "power_w": glance(shown["power_w"], now_s),

@@ -15,6 +15,7 @@ from laddvakt_agent.config import Config, ConnectorConfig, UplinkConfig
 from laddvakt_agent.ledger.acks import LedgerAcks
 from laddvakt_agent.ledger.rows import AckRow
 from laddvakt_agent.published import Station
+from laddvakt_agent.tariffs import ids_at
 from laddvakt_agent.uplink.book import Kind
 from laddvakt_agent.uplink.parties.agreement import Agreement, Endpoint
 from laddvakt_agent.uplink.parties.platforms import Platform
@@ -178,7 +179,7 @@ def settings_from(
             longitude=station.longitude,
             time_zone=station.time_zone,
             publish=station.publish,
-            evses=tuple(_evse(part) for part in config.connector),
+            evses=tuple(_evse(part, ids_at(config, part.id)) for part in config.connector),
         ),
         currency=station.currency,
         to_country_code=uplink.to_country_code,
@@ -229,7 +230,7 @@ def version_of(uplink: UplinkConfig) -> Version:
     return Version.V2_2_1 if uplink.version is None else Version(uplink.version)
 
 
-def _evse(part: ConnectorConfig) -> EvseSettings:
+def _evse(part: ConnectorConfig, tariff_ids: tuple[str, ...]) -> EvseSettings:
     return EvseSettings(
         uid=part.evse_uid,
         evse_id=part.evse_id,
@@ -240,6 +241,7 @@ def _evse(part: ConnectorConfig) -> EvseSettings:
                 standard=part.standard,
                 format=part.format,
                 power_type="AC_3_PHASE" if part.phases == 3 else "AC_1_PHASE",
+                tariff_ids=tariff_ids,
                 max_voltage=round(part.nominal_voltage_v),
                 max_amperage=round(part.max_current_a),
                 max_electric_power=round(part.max_current_a * part.nominal_voltage_v * part.phases),

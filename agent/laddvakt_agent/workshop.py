@@ -33,10 +33,12 @@ from laddvakt_agent.journal import Journal
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.moved import bases
+from laddvakt_agent.pricing.costs import Pricer
 from laddvakt_agent.published import CdrRecord
 from laddvakt_agent.sessions import Kept, SessionKeeper
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.statusbook import StatusBook
+from laddvakt_agent.tariffs import TariffBook, opened
 from laddvakt_agent.wall import Wall
 from laddvakt_agent.wiring import Wiring
 
@@ -56,6 +58,8 @@ class Workshop:
     contactors: Mapping[str, tuple[Wear, Motion]]
     unclean: bool  # the run before this one did not end in good order
     finder: Finder
+    tariffs: TariffBook
+    pricer: Pricer
 
     def furnish(self, hardware: Hardware) -> None:
         """Tell the book where everything is, and what stood when the agent last stopped."""
@@ -82,6 +86,7 @@ class Workshop:
             clock=self.clock.now_s,
             statuses=statuses,
             cdrs=cdrs,
+            tariffs=self.tariffs,
         )
 
     def guards(self, hardware: Hardware, ledger: Ledger) -> dict[str, Guard]:
@@ -166,6 +171,8 @@ class Workshop:
             terms=core_session.terms_of(settings),
             standing=standing,
             report_s=self.config.agent.session_report_s,
+            tariff_at=partial(self.tariffs.chosen, part.id),
+            priced=self.pricer.priced,
         )
 
 
@@ -229,6 +236,8 @@ def workshop(
         evidence=evidence,
         contactors=evidence.contactors(),
         unclean=ledger.unclean,
+        tariffs=opened(config, ledger),
+        pricer=Pricer(time_zone=config.station.time_zone),
         finder=Finder(
             config=config, clock=clock, alive=alive, ledger=ledger.found, tokens=ledger.tokens
         ),

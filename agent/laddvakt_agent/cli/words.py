@@ -141,7 +141,22 @@ def _connector(connector: JsonObject) -> Iterator[str]:
         f"power {_scaled(connector.get('power_w'), 'W')}, "
         f"session {_scaled(connector.get('session_energy_wh'), 'Wh')}"
     )
+    yield from _cost(connector.get("session_cost"))
     yield from _upkeep(connector)
+
+
+def _cost(cost: Json) -> Iterator[str]:
+    """What the session costs so far; nothing where no tariff applies."""
+    if not isinstance(cost, dict):
+        return
+    if cost.get("unpriced") is not None:
+        yield f"  cost: not known, the tariff could not be applied: {cost.get('unpriced')}"
+        return
+    after, before = _number(cost.get("after_taxes")), _number(cost.get("before_taxes"))
+    taxes = "before taxes" if after is None else "with taxes"
+    amount = before if after is None else after
+    told = f"{amount or 0.0:.2f} {cost.get('currency')} {taxes}"
+    yield f"  cost {told}, tariff {cost.get('tariff_id')}"
 
 
 def _upkeep(connector: JsonObject) -> Iterator[str]:

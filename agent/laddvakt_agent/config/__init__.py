@@ -11,6 +11,7 @@ from laddvakt_agent.config.settings import (
     LineConfig,
     ReaderConfig,
     StationConfig,
+    TariffConfig,
     TokenConfig,
     UplinkConfig,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "LineConfig",
     "ReaderConfig",
     "StationConfig",
+    "TariffConfig",
     "TokenConfig",
     "UplinkConfig",
     "load",

@@ -173,6 +173,15 @@ class ReaderConfig(msgspec.Struct, frozen=True, kw_only=True):
     connectors: tuple[str, ...] = ()  # that it stands at; none named: all
 
 
+class TariffConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One OCPI tariff: in a file, or of a platform that is asked for it."""
+
+    file: str | None = None
+    uplink: str | None = None  # the platform's name …
+    id: str | None = None  # … and its tariff
+    connectors: tuple[str, ...] = ()  # that it holds for; none named: all
+
+
 class UplinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One OCPI platform: whom we tell, and in `platform` mode who may ask us.
 
@@ -214,5 +223,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     agent: AgentConfig = AgentConfig()
     token: tuple[TokenConfig, ...] = ()
     reader: tuple[ReaderConfig, ...] = ()
+    tariff: tuple[TariffConfig, ...] = ()  # the first that holds for a session prices it
     uplink: tuple[UplinkConfig, ...] = ()  # a single table is one, too
     fault: dict[str, dict[str, float | str]] = {}

@@ -155,6 +155,15 @@ READER = Table(
     }
 )
 
+TARIFF = Table(
+    keys={
+        "file": Key(pattern=_PATH, hint="a file that holds one OCPI Tariff"),
+        "uplink": Key(pattern=_NAME, hint="the name of an [[uplink]]"),
+        "id": Key(pattern=r"[!-~]{1,36}", hint="at most 36 characters"),
+        "connectors": Key(kind=list, hint='names of connectors, like ["1"]'),
+    }
+)
+
 MODULES = ("locations", "sessions", "cdrs", "tariffs", "tokens", "commands", "chargingprofiles")
 NEEDED = ("locations", "sessions", "cdrs", "tariffs", "tokens")
 
@@ -195,6 +204,7 @@ ROOT = Table(
         "connector": Tables(each=CONNECTOR, required=True),
         "token": Tables(each=TOKEN),
         "reader": Tables(each=READER),
+        "tariff": Tables(each=TARIFF),
         "uplink": TableOrTables(each=UPLINK),
         "fault": AnyTable(),
     }

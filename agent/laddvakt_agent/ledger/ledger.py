@@ -38,6 +38,7 @@ from laddvakt_agent.ledger.salvage import take_over_due
 from laddvakt_agent.ledger.security import SecurityLog
 from laddvakt_agent.ledger.shown import ShownBook
 from laddvakt_agent.ledger.store import Store
+from laddvakt_agent.ledger.tariffs import TariffTable
 from laddvakt_agent.ledger.tokens import TokenFile
 from laddvakt_agent.published import CdrRecord
 
@@ -59,6 +60,7 @@ class Ledger:
         self.tokens = TokenFile(store.path.parent)
         self.reservations = ReservationBook(store)
         self.profiles = ProfileBook(store)
+        self.tariffs = TariffTable(store)
         self.damaged_aside: Path | None = None
         self.damage = ""  # what was wrong with it
         self.salvaged = 0  # rows saved from it
@@ -130,9 +132,8 @@ class Ledger:
         """
         try:
             with self._store.write():
-                self._store.execute(
-                    "UPDATE runs SET ended = 1 WHERE run = :run", {"run": self._store.run}
-                )
+                ended = "UPDATE runs SET ended = 1 WHERE run = :run"
+                self._store.execute(ended, {"run": self._store.run})
         finally:
             self.tokens.close()
             self._store.close()

@@ -52,6 +52,7 @@ class SessionRow:
     unbilled: str | None = None  # why it will never be billed
     moved: str | None = None  # JSON: the boots before `boot_id` that its seconds came from
     authorization_reference: str | None = None  # older rows lack it
+    tariff: str | None = None  # JSON, see pricing.costs; older rows lack it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
