@@ -48,7 +48,7 @@ class SessionsSender:
             for record in self.view.station().sessions
         }
         history = self.view.ledger.history
-        source = Source[SessionRecord](
+        source: Source[SessionRecord] = Source(
             kind=SESSION,
             what="Session",
             listed=history.sessions,
@@ -101,7 +101,7 @@ class FaultsSender:
             report.id: (objects.fault(settings, report), report.changed_at)
             for report in self.view.station().faults
         }
-        source = Source[FaultReport](
+        source: Source[FaultReport] = Source(
             kind=FAULT,
             what="Fault",
             listed=self.view.ledger.history.faults,
