@@ -46,8 +46,14 @@ class CdrPushes:
         """Where the receiver has a CDR that was sent before; `None`: it has not, or hides it."""
         if before is None or not before.body:
             return None
-        own = join_url(self._cdrs, str(cdr["id"]))
-        for url in dict.fromkeys(filter(None, (before.location_url, own))):
+        return await self._looked_up(cdr, before.location_url, chain)
+
+    async def _looked_up(self, cdr: Content, named: str | None, chain: str) -> str | None:
+        """Where the receiver has it: where it says, else where receivers usually keep one."""
+        own = str(cdr["id"])
+        party = (self._settings.country_code, self._settings.party_id)
+        usual = (join_url(self._cdrs, own), join_url(self._cdrs, *party, own))
+        for url in dict.fromkeys(filter(None, (named, *usual))):
             if await self._is_there(url, cdr, chain):
                 return url
         return None
@@ -63,11 +69,10 @@ class CdrPushes:
             answer = await self._teller.send(entry.kind, "POST", endpoint, content, chain)
         except (Missing, Rejected) as refusal:
             # "Already known" looks like any other refusal: only the CDR itself proves it.
-            candidates = (refusal.location_url, join_url(endpoint, str(content["id"])))
-            for url in filter(None, candidates):
-                if await self._is_there(url, content, chain):
-                    return url
-            raise
+            found_at = await self._looked_up(content, refusal.location_url, chain)
+            if found_at is None:
+                raise
+            return found_at
         except UplinkError as doubt:
             if doubt.location_url is not None:
                 await self._book.locate(entry, doubt.location_url)

@@ -302,8 +302,10 @@ async def test_a_cdr_is_acknowledged(
 @pytest.mark.parametrize(
     "answers",
     [
-        pytest.param([rejected(), missing()], id="refused and not there"),
-        pytest.param([rejected(), holding({**CDR, "total_energy": 9.9})], id="another one there"),
+        pytest.param([rejected(), missing(), missing()], id="refused and not there"),
+        pytest.param(
+            [rejected(), holding({**CDR, "total_energy": 9.9}), missing()], id="another one there"
+        ),
         pytest.param([Unanswered("late")], id="no answer"),
         pytest.param([Unauthorised("HTTP 401")], id="token refused"),
     ],
@@ -319,9 +321,9 @@ async def test_a_cdr_stays_until_it_is_acknowledged(answers: list[Answer | Uplin
     again = make_book(store)
     changed = {**CDR, "currency": "EUR"}  # the configuration changed meanwhile
     retried = want(again, Kind.CDR, "c-1", changed)
-    script = Script(missing(), OK)
+    script = Script(missing(), missing(), OK)
     await pushes(again, script).push(retried)
-    assert script.asked == ["GET c/c-1", "POST c"]
+    assert script.asked == ["GET c/c-1", "GET c/SE/LAD/c-1", "POST c"]
     assert script.bodies[-1] == CDR
 
 
@@ -336,12 +338,14 @@ async def test_a_cdr_that_never_left_is_told_with_what_was_learnt_since() -> Non
     assert store.saves == 1, "an outage must not wear the disk"
     corrected = {**CDR, "remark": "with the clock set right"}
     want(book, Kind.CDR, "c-1", corrected)
-    script = Script(Unanswered("late"), missing(), OK)
+    script = Script(Unanswered("late"), missing(), missing(), OK)
     with pytest.raises(Unanswered):
         await pushes(book, script).push(entry)
     want(book, Kind.CDR, "c-1", CDR)
     await pushes(book, script).push(entry)
-    assert script.bodies == [corrected, None, corrected], "what may have arrived stays as it was"
+    assert script.bodies == [corrected, None, None, corrected], (
+        "what may have arrived stays as it was"
+    )
 
 
 async def test_a_cdr_in_doubt_is_looked_for_where_it_was_promised() -> None:
