@@ -1,0 +1,233 @@
+"""RESERVE_NOW and CANCEL_RESERVATION from end to end, and UNLOCK_CONNECTOR at a socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.driven_kit import WALL, supervisor_patch
+from conformance.emsp import FakeOutward
+from conformance.orders_kit import TOKEN, Orders, orders
+from laddvakt_agent.core import machine
+from laddvakt_agent.core.inputs import Pilot
+from laddvakt_agent.core.model import State
+from laddvakt_agent.published import EvseStatus, SessionRecord
+from laddvakt_agent.uplink.receivers.judging import Limits
+from laddvakt_agent.uplink.text import date_time
+
+pytestmark = pytest.mark.integration
+OTHER = {**TOKEN, "uid": "APP-2", "contract_id": "NL-TNM-C2"}
+FAMILY = {**TOKEN, "group_id": "F"}
+
+
+@pytest.fixture
+async def emsp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Orders]:
+    async with orders(tmp_path, supervisor_patch(monkeypatch.setattr)) as made:
+        yield made
+
+
+def record(emsp: Orders) -> SessionRecord:
+    """The only session there is, as others see it."""
+    (found,) = emsp.platform.context.publisher.station().sessions
+    return found
+
+
+def status(emsp: Orders, uid: str = "DEMO1-1") -> EvseStatus:
+    states = emsp.platform.context.publisher.station().evses
+    return next(state.status for state in states if state.uid == uid)
+
+
+async def reserved(emsp: Orders, **more: object) -> str:
+    """A reservation that stands; its session's id."""
+    assert (await emsp.reserve(**more)).item["result"] == "ACCEPTED"
+    assert (await emsp.result())["result"] == "ACCEPTED"
+    await emsp.drive.until(lambda: emsp.guard.connector.life.state is State.RESERVED)
+    return record(emsp).id
+
+
+async def test_a_reservation_keeps_others_out_and_becomes_its_session(emsp: Orders) -> None:
+    """RESERVED; a session that waits; another token is refused; its own goes on with it."""
+    session_id = await reserved(emsp, authorization_reference="REF-R")
+    assert status(emsp) is EvseStatus.RESERVED
+    assert (record(emsp).waiting, record(emsp).ended_at) == (True, None)
+    assert record(emsp).authorization_reference == "REF-R"
+    await emsp.start(token=OTHER)
+    assert (await emsp.result())["result"] == "REJECTED"
+    await emsp.reserve(token=OTHER, reservation_id="R-2")
+    assert (await emsp.result())["result"] == "EVSE_OCCUPIED"
+    assert await emsp.charging() == session_id
+    assert (record(emsp).waiting, record(emsp).reservation) == (False, "emsp:R-1")
+    assert status(emsp) is EvseStatus.CHARGING
+    await emsp.order("CANCEL_RESERVATION", {"reservation_id": "R-1"})
+    assert (await emsp.result())["result"] == "UNKNOWN_RESERVATION"
+    assert emsp.session_id() == session_id
+
+
+async def test_somebody_of_the_group_may_come(emsp: Orders) -> None:
+    session_id = await reserved(emsp, token=FAMILY)
+    emsp.drive.plug()
+    await emsp.start(token={**OTHER, "group_id": "f"})
+    assert (await emsp.result())["result"] == "ACCEPTED"
+    assert record(emsp).id == session_id
+    assert record(emsp).token.uid == "APP-2"
+
+
+async def test_a_reservation_is_cancelled(emsp: Orders) -> None:
+    """Its session is COMPLETED; a reservation of the same id is a new one afterwards."""
+    session_id = await reserved(emsp)
+    heard = await emsp.order("CANCEL_RESERVATION", {"reservation_id": "r-1"})
+    assert heard.item["result"] == "ACCEPTED"
+    assert await emsp.result() == {"result": "ACCEPTED"}
+    assert (record(emsp).id, record(emsp).waiting) == (session_id, True)
+    assert record(emsp).ended_at is not None
+    await emsp.drive.until(lambda: status(emsp) is EvseStatus.AVAILABLE)
+    await emsp.order("CANCEL_RESERVATION", {"reservation_id": "R-1"})
+    assert (await emsp.result())["result"] == "UNKNOWN_RESERVATION"
+    await emsp.reserve()
+    assert (await emsp.result())["result"] == "ACCEPTED"
+    ids = [one.id for one in emsp.platform.context.publisher.station().sessions]
+    assert ids[0] == session_id
+    assert len(set(ids)) == 2
+
+
+async def test_the_same_id_replaces_a_reservation(emsp: Orders) -> None:
+    """Moved to the other EVSE and prolonged: the session is the same, the first EVSE is free."""
+    session_id = await reserved(emsp)
+    await emsp.reserve(evse_uid="DEMO1-2", expiry_date="2027-01-31T11:00:00Z")
+    assert (await emsp.result())["result"] == "ACCEPTED"
+    await emsp.drive.until(lambda: status(emsp) is EvseStatus.AVAILABLE)
+    await emsp.drive.until(lambda: status(emsp, "DEMO1-2") is EvseStatus.RESERVED)
+    assert (record(emsp).id, record(emsp).evse_uid) == (session_id, "DEMO1-2")
+
+
+async def test_equal_ids_of_two_platforms_are_two_reservations(emsp: Orders) -> None:
+    """Another platform neither cancels it nor replaces it."""
+    await reserved(emsp)
+    known = emsp.platform.callers.by_token
+    for token, caller in known.items():
+        known[token] = replace(caller, name="other")
+    first = emsp.platform.outwards["emsp"]
+    emsp.platform.outwards["other"] = FakeOutward(first.emsp, first.session, name="other")
+    await emsp.order("CANCEL_RESERVATION", {"reservation_id": "R-1"})
+    assert (await emsp.result())["result"] == "UNKNOWN_RESERVATION"
+    await emsp.reserve()
+    assert (await emsp.result())["result"] == "EVSE_OCCUPIED"
+    assert status(emsp) is EvseStatus.RESERVED
+
+
+async def test_its_time_is_over(emsp: Orders) -> None:
+    """COMPLETED without a charge, and the EVSE is free."""
+    now = WALL + timedelta(seconds=emsp.platform.context.clock.now_s() - 1000.0)
+    session_id = await reserved(emsp, expiry_date=date_time(now + timedelta(seconds=20)))
+    emsp.remote.reservations.look()
+    assert record(emsp).ended_at is None
+    await emsp.drive.until(lambda: emsp.remote.reservations.wall() > now + timedelta(seconds=20))
+    emsp.remote.reservations.look()
+    await emsp.drive.until(lambda: status(emsp) is EvseStatus.AVAILABLE)
+    assert (record(emsp).id, record(emsp).energy_wh) == (session_id, 0.0)
+    assert record(emsp).ended_at is not None
+    assert emsp.sent == len(emsp.platform.emsp.of("POST", "/cb"))
+
+
+@pytest.mark.parametrize("why", ["defect", "out of service"])
+async def test_what_cannot_be_kept_is_told_at_its_url(why: str, emsp: Orders) -> None:
+    """CANCELED_RESERVATION to the response_url of RESERVE_NOW, once."""
+    await reserved(emsp)
+    if why == "defect":
+        emsp.drive.worlds["1"].mirror = True  # welded: a person must mend it
+    else:
+        emsp.guard.in_service = False
+        emsp.remote.reservations.look()
+    await emsp.drive.until(lambda: len(emsp.results(1)) == 2)
+    told = emsp.results(1)[1]
+    assert isinstance(told.body, dict)
+    assert told.body["result"] == "CANCELED_RESERVATION"
+    assert len(told.body["message"]) == 3
+    assert told.headers["ocpi-to-party-id"] == "TNM"
+    assert record(emsp).ended_at is not None
+    assert emsp.guard.reservation is None
+
+
+async def test_a_restart_gives_nothing_away(emsp: Orders) -> None:
+    """What stands is kept again; what had been cancelled is not."""
+    session_id = await reserved(emsp)
+    await emsp.reserve(evse_uid="DEMO1-2", reservation_id="R-2")
+    assert (await emsp.result())["result"] == "ACCEPTED"
+    await emsp.order("CANCEL_RESERVATION", {"reservation_id": "R-2"})
+    assert (await emsp.result())["result"] == "ACCEPTED"
+    await emsp.platform.settled()
+    emsp.drive.guard("1").reservation = None
+    emsp.remote.reservations._entries.clear()
+    await emsp.restore()
+    assert emsp.guard.reservation is not None
+    assert emsp.guard.reservation.session_id == session_id
+    assert emsp.drive.guard("2").reservation is None
+    shown = {one.id: one.ended_at for one in emsp.platform.context.publisher.station().sessions}
+    assert shown[session_id] is None
+    assert len(shown) == 2
+
+
+async def test_any_evse_will_do(emsp: Orders) -> None:
+    """Without one the charger chooses a free one, for a reservation and for its start."""
+    emsp.drive.plug("1")
+    await emsp.drive.until(lambda: emsp.guard.connector.life.state is State.PREPARING)
+    await emsp.reserve(evse_uid="")
+    assert (await emsp.result())["result"] == "ACCEPTED"
+    assert record(emsp).evse_uid == "DEMO1-2"
+    emsp.drive.plug("2")
+    await emsp.start(evse_uid="")
+    assert (await emsp.result())["result"] == "ACCEPTED"
+    assert record(emsp).evse_uid == "DEMO1-2"
+
+
+async def socket(emsp: Orders, fitted: frozenset[str]) -> None:
+    """Connector 1 as a socket with a lock, with a session of ours."""
+    guard, judge = emsp.guard, emsp.receiver.judge
+    guard.settings = replace(guard.settings, socket=True, fitted=fitted)
+    emsp.drive.worlds["1"].settings = guard.settings
+    guard.connector = machine.initial(guard.settings, (), emsp.platform.context.clock.now_s())
+    place = replace(judge.place, unlockable=frozenset({"demo1-1"}))
+    emsp.receiver.judge = replace(judge, place=place, limits=Limits(other_s=25, post_s=10.0))
+    await emsp.drive.until(lambda: guard.connector.life.state is State.AVAILABLE)
+    await emsp.charging()
+
+
+UNLOCK = {"location_id": "DEMO1", "evse_uid": "demo1-1", "connector_id": "1"}
+
+
+@pytest.mark.parametrize("contact", [True, False])
+async def test_unlock_ends_the_session_and_waits_for_the_lock(contact: bool, emsp: Orders) -> None:
+    """Its own contact decides, where there is one; the contactor is open before."""
+    await socket(emsp, frozenset({"locked"}) if contact else frozenset())
+    emsp.drive.worlds["1"].pilot = Pilot.C
+    await emsp.drive.until(lambda: emsp.guard.connector.life.closed or not contact)
+    heard = await emsp.order("UNLOCK_CONNECTOR", UNLOCK)
+    assert heard.item["result"] == "ACCEPTED"
+    assert (await emsp.result())["result"] == "ACCEPTED"
+    life = emsp.guard.connector.life
+    assert (life.closed, life.locked, life.session) == (False, False, False)
+
+
+async def test_a_lock_that_holds_is_told(emsp: Orders) -> None:
+    """FAILED with what to do; the session has ended all the same."""
+    await socket(emsp, frozenset({"locked"}))
+    emsp.drive.worlds["1"].gear = {"locked": True}
+    await emsp.order("UNLOCK_CONNECTOR", UNLOCK)
+    said = await emsp.result()
+    assert said["result"] == "FAILED"
+    assert "plug" in str(said["message"])
+    assert emsp.guard.keeper.running is None
+
+
+async def test_unlock_takes_no_plug_from_anothers_session(emsp: Orders) -> None:
+    await socket(emsp, frozenset())
+    kept = emsp.guard.keeper.running
+    assert kept is not None
+    emsp.guard.keeper.running = replace(kept, token=replace(kept.token, party_id="EVI"))
+    assert (await emsp.order("UNLOCK_CONNECTOR", UNLOCK)).item["result"] == "REJECTED"
+    assert emsp.guard.keeper.running is not None
+    assert not emsp.guard.unlock
