@@ -6,8 +6,9 @@ Nothing here opens, closes or offers anything, and no fault is reset: an order i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.inputs import Pilot
@@ -25,7 +26,16 @@ SLACK_S = 5.0  # who waits for a start ends it, not the guard
 _UNUSABLE = (EvseStatus.INOPERATIVE, EvseStatus.OUTOFORDER, EvseStatus.UNKNOWN)
 ACCEPTED = Outcome(result="ACCEPTED")
 
-Commanded = Callable[[str, str, float, TokenRef, str | None], None]  # uid, EVSE, now, …
+
+class Commanded(Protocol):
+    """Who remembers whom a command let in, for the quarter of an hour in which nobody asks."""
+
+    def __call__(
+        self, uid: str, evse_uid: str, now_s: float, *,
+        token: TokenRef | None = None, reference: str | None = None,
+    ) -> None:  # fmt: skip
+        """This token was let in at this EVSE."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,7 +45,7 @@ class Remote:
     supervisor: Supervisor
     notes: RemoteNotes
     reservations: Reservations
-    commanded: Commanded = lambda uid, evse_uid, now_s, token, reference: None
+    commanded: Commanded | None = None
     _starting: dict[str, Start] = field(default_factory=dict)  # connector → whose start is awaited
 
     def session(self, session_id: str) -> SessionAt | None:
@@ -129,7 +139,7 @@ class Remote:
             return outcome
         if not await self.reservations.keep(order, guard):
             return Outcome(result="FAILED", why="not_kept")
-        self.commanded(order.token.uid, guard.evse_uid, self._now_s(), order.token, order.reference)
+        self._remember(guard, order)
         self._step(guard)
         return ACCEPTED
 
@@ -208,8 +218,18 @@ class Remote:
         now_s = self._now_s()
         guard.start(order.token, "COMMAND", order.reference, order.group_id)
         guard.started_s, guard.awaited_until_s = now_s, until_s + SLACK_S
-        self.commanded(order.token.uid, guard.evse_uid, now_s, order.token, order.reference)
+        self._remember(guard, order)
         self._step(guard)
+
+    def _remember(self, guard: Guard, order: Start | Reserve) -> None:
+        if self.commanded is not None:
+            self.commanded(
+                order.token.uid,
+                guard.evse_uid,
+                self._now_s(),
+                token=order.token,
+                reference=order.reference,
+            )
 
     async def _begun(self, guard: Guard, order: Start, until_s: float) -> Outcome:
         while True:

@@ -141,12 +141,11 @@ def remote_parts(context: Context, commanded: Commanded | None = None) -> Remote
         changed=supervisor.on_change,
     )
     remote = Remote(
+        commanded=commanded,
         supervisor=supervisor,
         notes=RemoteNotes(security=supervisor.notes, thread=context.thread),
         reservations=reservations,
     )
-    if commanded is not None:
-        remote.commanded = commanded
     ceilings = SessionCeilings(
         guards=supervisor.guards,
         book=context.ledger.profiles,

@@ -261,3 +261,17 @@ async def test_c68_nothing_is_sent_after_the_time_out(
     await asyncio.sleep(0.2)
     assert not emsp.results()
     assert emsp.session_id()
+
+
+async def test_c67_whoever_a_command_let_in_is_asked_for_by_nobody(emsp: Orders) -> None:
+    """For 15 minutes at that EVSE, with the token and the reference of the command."""
+    emsp.drive.plug()
+    await emsp.start(authorization_reference="REF-1")
+    await emsp.result()
+    book = emsp.platform.context.supervisor.permits.authoriser.book
+    now_s = emsp.platform.context.clock.now_s()
+    known = book.let_in("app-1", "DEMO1-1", now_s)
+    assert known is not None
+    assert (known.reference, known.token and known.token.uid) == ("REF-1", "APP-1")
+    assert book.let_in("app-1", "DEMO1-2", now_s) is None
+    assert book.let_in("app-1", "DEMO1-1", now_s + 901.0) is None
