@@ -192,6 +192,7 @@ class _Agent:
     async def _start_api(self, stack: contextlib.AsyncExitStack) -> None:
         from laddvakt_agent.diagnostics.api import LocalApi, SocketInUse  # noqa: PLC0415 - see running
         from laddvakt_agent.diagnostics.bus_api import bus_routes  # noqa: PLC0415
+        from laddvakt_agent.diagnostics.uplink_api import uplink_routes  # noqa: PLC0415
 
         answers = Commands(
             config=self.config,
@@ -201,7 +202,8 @@ class _Agent:
             uplink_health=self._uplink_health,
         )
         path = Path(self.config.agent.api_socket)
-        api = LocalApi(path, answers, bus_routes(self.parts.supervisor))
+        routes = (*bus_routes(self.parts.supervisor), *uplink_routes(lambda: self.uplink))
+        api = LocalApi(path, answers, routes)
         try:
             await api.start()
         except SocketInUse as error:
@@ -218,10 +220,12 @@ class _Agent:
     ) -> None:
         if not self.config.uplink:
             return
+        from laddvakt_agent.uplink.server.part import place_of  # noqa: PLC0415 - see running
         from laddvakt_agent.uplinks import Uplinks  # noqa: PLC0415 - see running
 
         try:
-            self.uplink = Uplinks(self.config, ledger, thread, self.clock)
+            place = place_of(self.config)
+            self.uplink = Uplinks(self.config, ledger, thread, self.clock, place)
         except ServiceError as error:
             raise StartError(str(error), EXIT_CONFIG) from error
         stack.push_async_callback(self.uplink.close)
