@@ -15,7 +15,9 @@ from laddvakt_agent.config.raw import Row, is_number, rows, sub, text, whole
 from laddvakt_agent.config.reader_checks import permit_checks
 from laddvakt_agent.config.role_checks import Lookup, connector_checks, profiles_of
 from laddvakt_agent.config.schema import Problem
+from laddvakt_agent.config.server_checks import server_checks
 from laddvakt_agent.config.tariff_checks import tariff_checks
+from laddvakt_agent.config.terminal_checks import terminal_checks
 from laddvakt_agent.config.uplink_checks import uplink_checks
 from laddvakt_agent.core.faults import catalogue
 from laddvakt_agent.core.faults.overrides import as_chosen
@@ -32,7 +34,9 @@ def cross_checks(data: Row, look_up: Lookup) -> Iterator[Problem]:
     yield from _connector_names(data)
     yield from connector_checks(data, profiles_of(data, look_up))
     yield from uplink_checks(data)
+    yield from server_checks(data)
     yield from tariff_checks(data)
+    yield from terminal_checks(data)
     yield from _fault_checks(sub(data, "fault"))
 
 

@@ -182,6 +182,15 @@ class TariffConfig(msgspec.Struct, frozen=True, kw_only=True):
     connectors: tuple[str, ...] = ()  # that it holds for; none named: all
 
 
+class TerminalConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment terminal that stands here; known by its id, or by what is printed on it."""
+
+    uplink: str  # the payment provider's platform
+    id: str | None = None
+    reference: str | None = None
+    connectors: tuple[str, ...] = ()  # that it serves; none named: the whole location
+
+
 class UplinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One OCPI platform: whom we tell, and in `platform` mode who may ask us.
 
@@ -213,6 +222,20 @@ class UplinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     request_timeout_s: float = 10.0
 
 
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Where OCPI platforms may call us."""
+
+    url: str  # as they reach us, without /ocpi
+    host: str = "127.0.0.1"
+    port: int = 8443
+    certificate: str | None = None  # without: plain HTTP, for a relay on this machine
+    key: str | None = None
+    max_connections: int = 64
+    max_requests_per_s: float = 20.0  # of one platform
+    max_body_bytes: int = 262_144
+    page_size: int = 50  # objects of one page of a list, at most
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The whole file."""
 
@@ -224,5 +247,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     token: tuple[TokenConfig, ...] = ()
     reader: tuple[ReaderConfig, ...] = ()
     tariff: tuple[TariffConfig, ...] = ()  # the first that holds for a session prices it
+    terminal: tuple[TerminalConfig, ...] = ()
     uplink: tuple[UplinkConfig, ...] = ()  # a single table is one, too
+    server: ServerConfig | None = None
     fault: dict[str, dict[str, float | str]] = {}

@@ -164,8 +164,17 @@ TARIFF = Table(
     }
 )
 
-MODULES = ("locations", "sessions", "cdrs", "tariffs", "tokens", "commands", "chargingprofiles")
+TERMINAL = Table(
+    keys={
+        "uplink": Key(required=True, pattern=_NAME, hint="the name of an [[uplink]]"),
+        "id": Key(pattern=r"[!-~]{1,36}", hint="at most 36 characters"),
+        "reference": Key(pattern=r"[ -~]{1,36}", hint="at most 36 characters, as printed on it"),
+        "connectors": Key(kind=list, hint='names of connectors, like ["1"]'),
+    }
+)
+
 NEEDED = ("locations", "sessions", "cdrs", "tariffs", "tokens")
+MODULES = (*NEEDED, "commands", "chargingprofiles", "payments")
 
 UPLINK = Table(
     keys={
@@ -195,6 +204,24 @@ UPLINK = Table(
     }
 )
 
+SERVER = Table(
+    keys={
+        "url": Key(
+            required=True,
+            pattern=r"https?://[^\s]+",
+            hint="how others reach us, like https://charger.example.com:8443",
+        ),
+        "host": Key(pattern=r"[0-9A-Fa-f.:]+", hint='an address of this machine, like "0.0.0.0"'),
+        "port": Key(kind=int, low=1, high=65535),
+        "certificate": Key(pattern=_PATH, hint="a PEM file with the whole chain"),
+        "key": Key(pattern=_PATH, hint="a PEM file"),
+        "max_connections": Key(kind=int, low=4, high=1000),
+        "max_requests_per_s": Key(kind=float, low=1.0, high=1000.0),
+        "max_body_bytes": Key(kind=int, low=16384, high=4194304),
+        "page_size": Key(kind=int, low=1, high=500),
+    }
+)
+
 ROOT = Table(
     keys={
         "station": STATION,
@@ -205,7 +232,9 @@ ROOT = Table(
         "token": Tables(each=TOKEN),
         "reader": Tables(each=READER),
         "tariff": Tables(each=TARIFF),
+        "terminal": Tables(each=TERMINAL),
         "uplink": TableOrTables(each=UPLINK),
+        "server": SERVER,
         "fault": AnyTable(),
     }
 )

@@ -29,7 +29,6 @@ class Limits:
     idle_s: float = 20.0  # until the whole head of the next request must have come
     answer_s: float = 60.0  # for a module to reply
     tarpit_s: float = 0.25  # a refusal for asking too often comes so much later
-    page: int = 50  # objects of one page, at most; told as X-Limit
 
 
 class TokenBucket:

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -51,6 +51,7 @@ class Place:
     port: int = 0  # 0: any
     certificate: Path | None = None  # PEM with the chain; without it: plain HTTP
     key: Path | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 class Listening:
@@ -190,14 +191,13 @@ async def listen(
     authority: Authority,
     modules: Callable[[], Sequence[Module]],
     wall: Callable[[], datetime],
-    limits: Limits | None = None,
 ) -> Listening:
     """Listen; `modules`: all there are, asked at each request; `wall`: from any thread.
 
     Raises:
         ServerError: the address is taken or not ours, or the certificate cannot be used.
     """
-    limits = Limits() if limits is None else limits
+    limits = place.limits
     certificate = None
     if place.certificate is not None and place.key is not None:
         certificate = Certificate(place.certificate, place.key)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from laddvakt_agent.config import Config, UplinkConfig
 from laddvakt_agent.uplink.server.cdrs import CdrsSender
 from laddvakt_agent.uplink.server.limits import Limits
+from laddvakt_agent.uplink.server.listening import Place
 from laddvakt_agent.uplink.server.locations import LocationsSender
 from laddvakt_agent.uplink.server.senders import FaultsSender, SessionsSender
 from laddvakt_agent.uplink.server.view import Told, View
@@ -36,7 +38,7 @@ def sender_modules(
         hidden_boot=hidden_boot,
         ledger=context.ledger,
         thread=context.thread,
-        page=Limits().page,
+        page=50 if config.server is None else config.server.page_size,
     )
     station = config.station
     faults = FaultsSender(
@@ -49,6 +51,28 @@ def sender_modules(
         SessionsSender(view=view),
         CdrsSender(view=view),
         faults,
+    )
+
+
+def place_of(config: Config) -> Place | None:
+    """Where we listen; `None`: nowhere."""
+    server = config.server
+    if server is None:
+        return None
+    rate_per_s = server.max_requests_per_s
+    return Place(
+        url=server.url,
+        host=server.host,
+        port=server.port,
+        certificate=None if server.certificate is None else Path(server.certificate),
+        key=None if server.key is None else Path(server.key),
+        limits=Limits(
+            connections=server.max_connections,
+            rate_per_s=rate_per_s,
+            burst=int(3 * rate_per_s),
+            total_per_s=3 * rate_per_s,
+            body_bytes=server.max_body_bytes,
+        ),
     )
 
 
