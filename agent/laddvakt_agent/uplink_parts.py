@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from laddvakt_agent.clock import Clock
 from laddvakt_agent.config import Config
 from laddvakt_agent.journal import Journal
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
+from laddvakt_agent.payments_part import payments
 from laddvakt_agent.remote_part import remote_parts
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.supervisor import Supervisor
+from laddvakt_agent.tokens_part import keep_tokens, tokens_receiver
 from laddvakt_agent.uplink.outward import Outward
 from laddvakt_agent.uplink.server.part import sender_modules
 from laddvakt_agent.uplink.serving import Module
@@ -46,8 +49,11 @@ class Part:
 
 def parts(context: Context) -> tuple[Part, ...]:
     """Every part, in the order in which they start."""
-    orders = remote_parts(context)
+    orders = remote_parts(context, context.supervisor.permits.authoriser.book.commanded)
+    terminals = payments(context)
     return (
         Part(modules=sender_modules(context)),
+        Part(modules=(tokens_receiver(context),), tasks=(partial(keep_tokens, context),)),
         Part(modules=orders.modules, tasks=(orders.keep,), close=orders.close),
+        Part() if terminals is None else Part(modules=(terminals.module,), tasks=(terminals.keep,)),
     )

@@ -244,6 +244,7 @@ class TokenFile:
 
     def _begin_anew(self) -> None:
         self.close()
+        self.lost += 1
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 

@@ -131,7 +131,7 @@ class Authoriser:
         plain = Outcome(
             verdict=verdict, token=token.ref, group=token.group, said=word, platform=token.platform
         )
-        return plain if said is None else await self._with(plain, said)
+        return plain if said is None else _with(plain, said)
 
     async def _of_nobody(self, uid: str, place: Place, kind: str | None, end_s: float) -> Outcome:
         """A token that nobody told of: whoever knows it may let it in."""
@@ -140,7 +140,7 @@ class Authoriser:
         word = Word.SILENT if said is None else said.word
         verdict = decide(None, word, unknown_offline=self.unknown_offline)
         plain = Outcome(verdict=verdict, token=stranger, said=word)
-        return plain if said is None else await self._with(plain, said)
+        return plain if said is None else _with(plain, said)
 
     async def _first_yes(self, token: TokenRef, place: Place, end_s: float) -> Said | None:
         """The answer that counts: a yes, else a no with a reason, else that one stays silent."""
@@ -187,26 +187,6 @@ class Authoriser:
             )
         return said
 
-    async def _with(self, plain: Outcome, said: Said) -> Outcome:
-        """The outcome with what the answer adds; the token is kept as it now stands there."""
-        token, group = plain.token, plain.group
-        if said.row is not None:
-            fresh = token_of(said.row)
-            token, group = fresh.ref, fresh.group
-            try:
-                await self.book.put(said.row)
-            except TokensUnavailable as error:
-                log.warning("tokens_unavailable", reason=str(error))
-        return replace(
-            plain,
-            token=token,
-            group=group,
-            platform=said.platform,
-            info=said.info,
-            reference=said.reference if said.word is Word.ALLOWED else None,
-            evse_uids=said.evse_uids if said.word is Word.ALLOWED else None,
-        )
-
     def _stranger(self, uid: str, kind: str | None) -> TokenRef:
         """A token of which only the uid is known."""
         country_code, party_id = self.own
@@ -226,6 +206,25 @@ _RANK = {Word.ALLOWED: 0, Word.SILENT: 2, Word.UNKNOWN: 3}
 def masked(uid: str) -> str:
     """A card's uid as logs and people may see it: enough to tell two cards in a hand apart."""
     return f"{uid[:SHOWN]}…" if len(uid) > SHOWN else "…"
+
+
+def _with(plain: Outcome, said: Said) -> Outcome:
+    """The outcome with what the answer adds.
+
+    The token in it is not kept: a platform that never told of it would not tell either when it
+    takes it back.
+    """
+    yes = said.word is Word.ALLOWED
+    fresh = None if said.row is None else token_of(said.row)
+    return replace(
+        plain,
+        token=plain.token if fresh is None else fresh.ref,
+        group=plain.group if fresh is None else fresh.group,
+        platform=said.platform,
+        info=said.info,
+        reference=said.reference if yes else None,
+        evse_uids=said.evse_uids if yes else None,
+    )
 
 
 def _yes(token: TokenRef, method: Method, why: Why, reference: str | None = None) -> Outcome:
