@@ -5,7 +5,7 @@ Nothing is told that nobody could use: in device mode no platform can send an or
 
 from __future__ import annotations
 
-from laddvakt_agent.config import Config, ConnectorConfig
+from laddvakt_agent.config import Config, ConnectorConfig, UplinkConfig
 from laddvakt_agent.uplink.receivers.orders import Place
 
 REMOTE = "REMOTE_START_STOP_CAPABLE"
@@ -14,15 +14,20 @@ PROFILES = "CHARGING_PROFILE_CAPABLE"
 UNLOCK = "UNLOCK_CAPABLE"
 
 
-def ordered(part: ConnectorConfig, *, reachable: bool) -> tuple[str, ...]:
-    """The capabilities that orders need; `reachable`: platforms may send some.
+def ordered(part: ConnectorConfig, uplink: UplinkConfig) -> tuple[str, ...]:
+    """What a platform may order at an EVSE; nothing where it cannot reach us.
 
     Those of readers and payment terminals are told by whoever knows of them.
     """
-    if not reachable:
+    if uplink.mode != "platform":
         return ()
-    able = (PROFILES, REMOTE, RESERVABLE)
-    return (*able, UNLOCK) if part.lock is not None else able
+    able: list[str] = []
+    if _exchanged(uplink, "chargingprofiles"):
+        able.append(PROFILES)
+    if _exchanged(uplink, "commands"):
+        able += [REMOTE, RESERVABLE]
+        able += [UNLOCK] if part.lock is not None else []
+    return tuple(able)
 
 
 def place_of(config: Config) -> Place:
@@ -34,3 +39,7 @@ def place_of(config: Config) -> Place:
             part.evse_uid.casefold() for part in config.connector if part.lock is not None
         ),
     )
+
+
+def _exchanged(uplink: UplinkConfig, module: str) -> bool:
+    return uplink.modules is None or module in uplink.modules
