@@ -18,8 +18,10 @@ _DONE = {
 
 
 def well(platform: JsonObject) -> bool:
-    """Whether nothing stands against it: agreed on, reached, and nothing refused."""
+    """Whether nothing stands against it: agreed on, reached, and nothing held up."""
     if not platform.get("registered") or not platform.get("told"):
+        return False
+    if any(one.get("reason") for one in objects(platform, "waiting")):
         return False
     return not platform.get("refused") and bool(
         platform.get("reachable") or not platform.get("pending")
