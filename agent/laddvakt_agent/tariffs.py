@@ -22,7 +22,8 @@ from laddvakt_agent.pricing.costs import text_of
 from laddvakt_agent.pricing.errors import NotPriceable
 from laddvakt_agent.pricing.tariffs import Known, known
 from laddvakt_agent.uplink import costs, structs
-from laddvakt_agent.uplink.serving import Caller
+from laddvakt_agent.uplink.serving import Caller, Party
+from laddvakt_agent.uplink.settings import UplinkSettings
 from laddvakt_agent.uplink.text import Content
 from laddvakt_agent.uplink.version import Version
 
@@ -41,6 +42,8 @@ class TariffBook:
     places: tuple[TariffConfig, ...] = ()
     files: Mapping[str, Known] = field(default_factory=dict)  # by their path
     pulled: dict[tuple[str, str], Known] = field(default_factory=dict)  # by platform and id
+    revision: int = 0  # another one: something may be different
+    _offered: dict[str, tuple[tuple[object, ...], dict[str, Content]]] = field(default_factory=dict)
 
     def chosen(self, connector: str, at: datetime, token_type: str) -> str | None:
         """The tariff of a session that begins now, as it is kept with it; `None`: it is free.
@@ -66,21 +69,41 @@ class TariffBook:
                     yield found
 
     def tariffs_for(self, caller: Caller) -> tuple[Content, ...]:
-        """What this caller may see: ours, as our party for it, in its version.
+        """What this caller may see, each with its `last_updated`; for the Tariffs Sender."""
+        return tuple(self.told(caller.name, caller.own, caller.version))
+
+    def offered(self, settings: UplinkSettings) -> dict[str, Content]:
+        """What is pushed to a platform that receives tariffs, by id and without `last_updated`."""
+        known = self._offered.get(settings.name)
+        key = (self.revision, settings.country_code, settings.party_id, settings.version)
+        if known is None or known[0] != key:
+            known = self._offered[settings.name] = (key, self._contents(settings))
+        return known[1]
+
+    def _contents(self, settings: UplinkSettings) -> dict[str, Content]:
+        own = Party.of(settings.country_code, settings.party_id)
+        told = self.told(settings.name, own, settings.version)
+        return {
+            str(content["id"]): {k: v for k, v in content.items() if k != "last_updated"}
+            for content in told
+        }
+
+    def told(self, platform: str, own: Party, version: Version) -> list[Content]:
+        """The tariffs here as our party tells them to a platform, in its version.
 
         Not those that came from it, nor what its version cannot say.
         """
         told: dict[str, Content] = {}
         for place in self.places:
             found = self._of(place)
-            if found is None or place.uplink == caller.name:
+            if found is None or place.uplink == platform:
                 continue
-            own = {"country_code": caller.own.country_code, "party_id": caller.own.party_id}
-            body = {**structs.encode(found.version, found.ocpi), **own}
-            content = costs.tariff(caller.version, body, found.version)
+            names = {"country_code": own.country_code, "party_id": own.party_id}
+            body = {**structs.encode(found.version, found.ocpi), **names}
+            content = costs.tariff(version, body, found.version)
             if content is not None:
                 told.setdefault(found.core.id, content)
-        return tuple(told.values())
+        return list(told.values())
 
     def take(self, platform: str, bodies: Iterable[object], version: Version) -> tuple[Known, ...]:
         """What a platform has now; one that cannot be read leaves what was known of it."""
@@ -93,12 +116,17 @@ class TariffBook:
                 continue
             if (platform, found.core.id.casefold()) in self._wanted():
                 self.pulled[platform, found.core.id.casefold()] = found
+                self.revision += 1
                 taken.append(found)
         return tuple(taken)
 
     def platforms(self) -> frozenset[str]:
         """Whose tariffs are wanted."""
         return frozenset(platform for platform, _ in self._wanted())
+
+    def wanted_of(self, platform: str) -> frozenset[str]:
+        """The ids, in lower case."""
+        return frozenset(id_ for name, id_ in self._wanted() if name == platform)
 
     def _wanted(self) -> frozenset[tuple[str, str]]:
         named = ((place.uplink, place.id) for place in self.places)

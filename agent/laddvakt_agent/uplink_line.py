@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +31,7 @@ from laddvakt_agent.uplink.peer import PeerTime
 from laddvakt_agent.uplink.requestlog import RequestLog
 from laddvakt_agent.uplink.serving import Role
 from laddvakt_agent.uplink.settings import Endpoints, UplinkSettings
+from laddvakt_agent.uplink.text import Content
 from laddvakt_agent.uplink.wire import Wire
 from laddvakt_agent.uplink_link import RESTART_S, UplinkLink, fixed_agreement, settings_from
 
@@ -49,6 +50,7 @@ class Shared:
     clock: Clock
     book: PartyBook
     turn_s: Callable[[], float]  # seconds until this charger may make its first request
+    tariffs: Callable[[UplinkSettings], Mapping[str, Content]] = lambda settings: {}  # to push
 
     def wall(self) -> datetime:
         """The time as others are told it."""
@@ -95,6 +97,7 @@ class UplinkLine:
         self._station = station
         if self.link is not None:
             self.link.offer(station)
+            self.link.offer_tariffs(self._shared.tariffs(self.link.settings))
 
     def remember(self, acks: tuple[AckRow, ...]) -> None:
         """The ledger has found its disk and knows more."""
@@ -159,7 +162,14 @@ class UplinkLine:
         self._acks = await LedgerAcks.open(
             shared.ledger, shared.thread, self.platform.name, cdrs=tells_cdrs
         )
-        self.link = UplinkLink(wanted, self._acks, shared.clock, self.requests, shared.turn_s())
+        self.link = UplinkLink(
+            wanted,
+            self._acks,
+            shared.clock,
+            self.requests,
+            shared.turn_s(),
+            shared.tariffs(wanted),
+        )
         if self._station is not None:
             self.link.offer(self._station)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import structlog
 
+from laddvakt_agent.capabilities import ordered
 from laddvakt_agent.clock import Clock
 from laddvakt_agent.config import Config, ConnectorConfig, UplinkConfig
 from laddvakt_agent.ledger.acks import LedgerAcks
@@ -29,7 +31,7 @@ from laddvakt_agent.uplink.settings import (
     UplinkSettings,
 )
 from laddvakt_agent.uplink.sync import Synchroniser
-from laddvakt_agent.uplink.text import identifier
+from laddvakt_agent.uplink.text import Content, identifier
 from laddvakt_agent.uplink.version import Version
 
 RESTART_S = 30.0  # after a defect of the synchroniser: guarding goes on meanwhile
@@ -47,12 +49,17 @@ class UplinkLink:
         clock: Clock,
         requests: RequestLog | None = None,
         first_after_s: float = 0.0,
+        tariffs: Mapping[str, Content] | None = None,
     ) -> None:
-        """`requests`: where they are noted; `first_after_s`: none goes out before that."""
+        """`requests`: where they are noted; `first_after_s`: none goes out before that.
+
+        `tariffs`: see `offer_tariffs`.
+        """
         self._settings, self._acks, self._clock = settings, acks, clock
         self._requests = requests
         self._first_at_s = clock.now_s() + first_after_s
         self._offered: Station | None = None
+        self._tariffs: Mapping[str, Content] = tariffs or {}
         self._sync = self._new()
         self._task = asyncio.create_task(self._keep_running(), name="uplink")
 
@@ -70,6 +77,12 @@ class UplinkLink:
         """The station as it is now; returns at once."""
         self._offered = station
         self._sync.offer(station)
+
+    def offer_tariffs(self, tariffs: Mapping[str, Content]) -> None:
+        """All tariffs there are now, by id, without `last_updated`; the same ones are no news."""
+        if tariffs != self._tariffs:
+            self._tariffs = tariffs
+            self._sync.offer_tariffs(tariffs)
 
     def remember(self, acks: tuple[AckRow, ...]) -> None:
         """The ledger has found its disk and knows more: begin anew with that."""
@@ -109,7 +122,7 @@ class UplinkLink:
     def _new(self) -> Synchroniser:
         rng = random.Random(int.from_bytes(os.urandom(8)))
         told = _ToldTime(clock=self._clock)
-        return Synchroniser(
+        made = Synchroniser(
             self._settings,
             self._acks,
             told,
@@ -118,6 +131,8 @@ class UplinkLink:
             first_after_s=max(0.0, self._first_at_s - self._clock.now_s()),
             requests=self._requests,
         )
+        made.offer_tariffs(self._tariffs)
+        return made
 
     async def _keep_running(self) -> None:
         """A defect in the uplink is told and survived: protection does not depend on it."""
@@ -179,7 +194,10 @@ def settings_from(
             longitude=station.longitude,
             time_zone=station.time_zone,
             publish=station.publish,
-            evses=tuple(_evse(part, ids_at(config, part.id)) for part in config.connector),
+            evses=tuple(
+                _evse(part, ids_at(config, part.id), ordered(part, uplink))
+                for part in config.connector
+            ),
         ),
         currency=station.currency,
         to_country_code=uplink.to_country_code,
@@ -230,9 +248,12 @@ def version_of(uplink: UplinkConfig) -> Version:
     return Version.V2_2_1 if uplink.version is None else Version(uplink.version)
 
 
-def _evse(part: ConnectorConfig, tariff_ids: tuple[str, ...]) -> EvseSettings:
+def _evse(
+    part: ConnectorConfig, tariff_ids: tuple[str, ...], capabilities: tuple[str, ...]
+) -> EvseSettings:
     return EvseSettings(
         uid=part.evse_uid,
+        capabilities=capabilities,
         evse_id=part.evse_id,
         physical_reference=part.physical_reference,
         connectors=(

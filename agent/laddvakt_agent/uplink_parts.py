@@ -18,6 +18,7 @@ from laddvakt_agent.payments_part import payments
 from laddvakt_agent.remote_part import remote_parts
 from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.supervisor import Supervisor
+from laddvakt_agent.tariffs_part import TariffPuller
 from laddvakt_agent.tokens_part import keep_tokens, tokens_receiver
 from laddvakt_agent.uplink.outward import Outward
 from laddvakt_agent.uplink.server.part import sender_modules
@@ -54,6 +55,7 @@ def parts(context: Context) -> tuple[Part, ...]:
     return (
         Part(modules=sender_modules(context)),
         Part(modules=(tokens_receiver(context),), tasks=(partial(keep_tokens, context),)),
+        Part(tasks=(TariffPuller(context=context).run,)),
         Part(modules=orders.modules, tasks=(orders.keep,), close=orders.close),
         Part() if terminals is None else Part(modules=(terminals.module,), tasks=(terminals.keep,)),
     )

@@ -24,6 +24,7 @@ from laddvakt_agent.ledger.rows import AckRow
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.published import Station
 from laddvakt_agent.service import ServiceError
+from laddvakt_agent.tariffs import TariffBook
 from laddvakt_agent.uplink.outward import Outward
 from laddvakt_agent.uplink.parties.book import PartyBook
 from laddvakt_agent.uplink.parties.credentials import CredentialsModule
@@ -35,8 +36,10 @@ from laddvakt_agent.uplink.parties.terms import Self
 from laddvakt_agent.uplink.requestlog import RequestLog
 from laddvakt_agent.uplink.server.listening import Place
 from laddvakt_agent.uplink.serving import Module
+from laddvakt_agent.uplink.settings import UplinkSettings
 from laddvakt_agent.uplink.spread import first_after_s
 from laddvakt_agent.uplink.sync import Synchroniser
+from laddvakt_agent.uplink.text import Content
 from laddvakt_agent.uplink.wire import Wire
 from laddvakt_agent.uplink_line import Shared, UplinkLine
 from laddvakt_agent.uplink_link import RESTART_S, UplinkLink
@@ -81,6 +84,7 @@ class Uplinks:
             window_s=config.agent.uplink_spread_s,
         )
         self._clock, self._place = clock, place
+        self._tariffs = TariffBook()  # the station's, from `serve` on
         folder = Folder(Path(config.agent.state_directory) / FOLDER)
         self.book = PartyBook(platforms, folder, self._wall)
         self._shared = Shared(
@@ -90,6 +94,7 @@ class Uplinks:
             clock=clock,
             book=self.book,
             turn_s=self._turn_s,
+            tariffs=self._told_tariffs,
         )
         self._lines = {
             uplink.name: UplinkLine(self._shared, uplink, platform)
@@ -112,6 +117,7 @@ class Uplinks:
 
     def serve(self, built: Parts) -> None:
         """Start what hangs on the uplink, and let others in where a place was given."""
+        self._tariffs = built.publisher.tariffs
         context = Context(
             config=self._shared.config,
             clock=self._clock,
@@ -247,6 +253,9 @@ class Uplinks:
     def _turn_s(self) -> float:
         """Seconds until this charger may make its first request; 0 almost always."""
         return max(0.0, self._turn_at_s - self._clock.now_s())
+
+    def _told_tariffs(self, settings: UplinkSettings) -> Mapping[str, Content]:
+        return self._tariffs.offered(settings)
 
     def _links(self) -> list[UplinkLink]:
         return [line.link for line in self._lines.values() if line.link is not None]
