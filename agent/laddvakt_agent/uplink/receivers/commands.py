@@ -40,8 +40,8 @@ class CommandsReceiver:
     _pending: dict[tuple[str, str, str], asyncio.Task[None]] = field(default_factory=dict)
 
     def offered_to(self, caller: Caller) -> bool:
-        """To every platform with an agreement: without one nothing could be answered."""
-        return caller.registered
+        """To those it is exchanged with, also while they register: they look before they agree."""
+        return caller.exchanges(self.identifier)
 
     async def answer(self, asked: Asked) -> Reply:
         """Judge a command, begin it and say so.

@@ -42,8 +42,8 @@ class PreferencesReceiver:
     versions: frozenset[Version] = frozenset(Version)
 
     def offered_to(self, caller: Caller) -> bool:
-        """To every platform with an agreement."""
-        return caller.registered
+        """To those it is exchanged with, also while they register: they look before they agree."""
+        return caller.exchanges(self.identifier)
 
     async def answer(self, asked: Asked) -> Reply:
         """Judge the preferences of a driver.

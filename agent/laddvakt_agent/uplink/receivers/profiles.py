@@ -75,8 +75,8 @@ class ProfilesReceiver:
     _pending: set[asyncio.Task[None]] = field(default_factory=set)
 
     def offered_to(self, caller: Caller) -> bool:
-        """To every platform with an agreement."""
-        return caller.registered
+        """To those it is exchanged with, also while they register: they look before they agree."""
+        return caller.exchanges(self.identifier)
 
     async def answer(self, asked: Asked) -> Reply:
         """GET, PUT or DELETE of the profile of one session.

@@ -31,8 +31,8 @@ class SessionsSender:
     versions: frozenset[Version] = frozenset(Version)
 
     def offered_to(self, caller: Caller) -> bool:
-        """To every platform with an agreement."""
-        return caller.registered
+        """To those it is exchanged with, also while they register: they look before they agree."""
+        return caller.exchanges(self.identifier)
 
     async def answer(self, asked: Asked) -> Reply:
         """GET of the list; `date_from` is required.
@@ -86,7 +86,7 @@ class FaultsSender:
 
     def offered_to(self, caller: Caller) -> bool:
         """Nobody else may even see that there is such a module."""
-        return caller.registered and caller.sees_faults
+        return caller.sees_faults
 
     async def answer(self, asked: Asked) -> Reply:
         """GET of the list, oldest first.
