@@ -19,8 +19,8 @@ UID = "04A1B2C3"
 ALLOWED = "04A1B2C3/authorize"
 
 
-def _token(uid: str = UID, **changed: object) -> dict[str, object]:
-    return token(uid, country_code="NL", **changed)
+def _token(**changed: object) -> dict[str, object]:
+    return token(UID, country_code="NL", **changed)
 
 
 async def _put(platform: Platform, version: str, **changed: object) -> int:

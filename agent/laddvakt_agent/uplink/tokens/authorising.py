@@ -205,7 +205,7 @@ _RANK = {Word.ALLOWED: 0, Word.SILENT: 2, Word.UNKNOWN: 3}
 
 def masked(uid: str) -> str:
     """A card's uid as logs and people may see it: enough to tell two cards in a hand apart."""
-    return f"{uid[:SHOWN]}…" if len(uid) > SHOWN else "…"
+    return f"{uid[:SHOWN].upper()}…" if len(uid) > SHOWN else "…"
 
 
 def _with(plain: Outcome, said: Said) -> Outcome:

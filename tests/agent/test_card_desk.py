@@ -1,0 +1,245 @@
+"""Somebody holds a card to a reader: who starts, where, who waits, who ends, who is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from agent.station_kit import Bench, bench
+from agent.tokens.token_kit import Platform, info, token, unknown
+from laddvakt_agent.card_desk import PLUG_WITHIN_S, CardDesk
+from laddvakt_agent.core.inputs import Pilot, Sample
+from laddvakt_agent.guard import Guard
+from laddvakt_agent.uplink.tokens.content import row_of
+from laddvakt_hal.roles import Card
+
+UID, FRIEND, STRANGER = "04A1B2C3", "11223344", "99887766"
+
+
+@dataclass
+class FakeReader:
+    name: str = "front"
+    down: str = ""
+    heard_s: float | None = None
+    refused: int = 0
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+
+@dataclass
+class Front:
+    """A desk with both connectors, its station, and a platform."""
+
+    station: Bench
+    desk: CardDesk
+    platform: Platform
+    now_s: float = 100.0
+    stepped: list[str] = field(default_factory=list)
+    wrote: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def guard(self, name: str) -> Guard:
+        return self.station.guard(name)
+
+    def plug(self, name: str, pilot: Pilot = Pilot.B) -> None:
+        guard = self.guard(name)
+        guard.inputs = replace(guard.inputs, pilot=Sample(value=pilot, taken_s=self.now_s))
+        self.desk.look(self.now_s)
+
+    def knows(self, uid: str, **changed: object) -> None:
+        self.desk.permits.authoriser.book.file.put(row_of(token(uid, **changed), "backend"))
+
+    def charging(self) -> dict[str, str | None]:
+        """Connector → uid of who was let in."""
+        guards = {name: self.guard(name) for name in ("1", "2")}
+        return {name: g.token.uid if g.token else None for name, g in guards.items()}
+
+
+@pytest.fixture
+async def front(tmp_path: Path) -> AsyncIterator[Front]:
+    async with bench(tmp_path) as station:
+        supervisor = station.parts.supervisor
+        for guard in supervisor.guards.values():
+            guard.prepared = True
+        platform = Platform(replies=[unknown()])
+        supervisor.permits.authoriser.outwards = lambda: {"backend": platform}
+        supervisor.permits.now_s = lambda: built.now_s
+        desk = CardDesk(
+            guards=tuple(supervisor.guards.values()),
+            permits=supervisor.permits,
+            now_s=lambda: built.now_s,
+            step=lambda guard: built.stepped.append(guard.settings.connector),
+            wrote=lambda who, verb, guard, detail: built.wrote.append(
+                (who, verb, guard.settings.connector)
+            ),
+        )
+        desk.reader = FakeReader()
+        built = Front(station=station, desk=desk, platform=platform)
+        built.knows(UID, group_id="G1")
+        built.knows(FRIEND, group_id="g1")
+        yield built
+
+
+async def test_the_plugged_one_starts_and_the_same_card_ends_it(front: Front) -> None:
+    front.plug("2")
+    await front.desk.tap(UID)
+    assert front.charging() == {"1": None, "2": UID}
+    assert front.guard("2").auth_method == "WHITELIST"
+    await front.desk.tap(UID.lower())
+    assert front.charging() == {"1": None, "2": None}
+    assert front.stepped == ["2", "2"]
+    assert front.wrote == [("card 04A1…", "start", "2"), ("card 04A1…", "stop", "2")]
+
+
+@pytest.mark.parametrize("remembered", [True, False], ids=["running", "after a restart"])
+async def test_a_card_of_the_same_group_ends_it(front: Front, remembered: bool) -> None:
+    """mod_tokens, group_id: started with the card, stopped with the key fob."""
+    front.plug("1")
+    await front.desk.tap(UID)
+    if not remembered:
+        front.guard("1").group_id = None
+    await front.desk.tap(FRIEND)
+    assert front.charging() == {"1": None, "2": None}
+
+
+async def test_a_stranger_ends_nothing(front: Front) -> None:
+    front.plug("1")
+    await front.desk.tap(UID)
+    front.knows(STRANGER, group_id="G1", party_id="ABC")  # another party's group of that name
+    await front.desk.tap(STRANGER)
+    assert front.charging()["1"] == UID
+
+
+async def test_a_group_that_only_the_platform_knows(front: Front) -> None:
+    front.plug("1")
+    await front.desk.tap(UID)
+    front.plug("2")
+    fob = token(STRANGER, group_id="G1")
+    front.platform.replies = [{"allowed": "ALLOWED", "token": fob}]
+    await front.desk.tap(STRANGER)
+    assert front.charging() == {"1": None, "2": None}
+
+
+async def test_the_last_one_plugged_comes_first(front: Front) -> None:
+    front.plug("2")
+    front.now_s += 5.0
+    front.plug("1", Pilot.C)
+    await front.desk.tap(UID)
+    assert front.charging() == {"1": UID, "2": None}
+    await front.desk.tap(STRANGER)  # nobody knows this one
+    assert front.charging() == {"1": UID, "2": None}
+    assert front.desk.told == "card 9988… refused: no platform knows it"
+
+
+async def test_who_has_not_plugged_in_yet_may_still_do_so(front: Front) -> None:
+    await front.desk.tap(UID)
+    assert front.charging() == {"1": None, "2": None}
+    assert front.desk.shown(front.now_s)["waiting"] == "04A1…"
+    front.now_s += PLUG_WITHIN_S - 1.0
+    front.plug("2")
+    assert front.charging() == {"1": None, "2": UID}
+    assert front.desk.waiting is None
+
+
+async def test_but_not_for_ever(front: Front) -> None:
+    await front.desk.tap(UID)
+    front.now_s += PLUG_WITHIN_S
+    front.plug("2")
+    assert front.charging() == {"1": None, "2": None}
+    assert "nobody plugged in" in front.desk.told
+
+
+async def test_another_card_takes_the_place_of_one_that_waits(front: Front) -> None:
+    await front.desk.tap(UID)
+    front.knows(STRANGER)
+    await front.desk.tap(STRANGER)
+    front.plug("1")
+    assert front.charging() == {"1": STRANGER, "2": None}
+
+
+async def test_only_where_the_platform_allows_it(front: Front) -> None:
+    evse = front.guard("2").evse_uid
+    place = {"location_id": front.desk.permits.authoriser.location_id, "evse_uids": [evse]}
+    front.platform.replies = [info(uid=STRANGER, location=place)]
+    front.plug("1")
+    await front.desk.tap(STRANGER)  # connector 2 is free, but the vehicle hangs on 1
+    assert front.charging() == {"1": None, "2": None}
+    front.plug("2")
+    assert front.charging() == {"1": None, "2": STRANGER}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("BLOCKED", "BLOCKED, says backend"), ("NO_CREDIT", "NO_CREDIT, says backend")],
+)
+async def test_a_refusal_is_shown_with_the_platforms_word(
+    front: Front, said: str, told: str
+) -> None:
+    text = {"language": "en", "text": "Call us"}
+    front.platform.replies = [info(said, uid=STRANGER, info=text)]
+    front.plug("1")
+    await front.desk.tap(STRANGER)
+    shown = front.desk.permits.shown("1")
+    assert shown is not None
+    assert (shown["uid"], shown["allowed"], shown["why"]) == ("9988…", False, told)
+    assert (shown["info"], shown["at_s"]) == ("Call us", 100.0)
+    assert front.desk.permits.shown("2") is None
+
+
+@pytest.mark.parametrize("hindrance", ["out of service", "the ledger cannot be written"])
+async def test_nobody_is_asked_where_nobody_could_charge(front: Front, hindrance: str) -> None:
+    for name in ("1", "2"):
+        guard = front.guard(name)
+        guard.in_service = hindrance != "out of service"
+        guard.durable = hindrance == "out of service"
+    await front.desk.tap(STRANGER)
+    assert hindrance in front.desk.told
+    assert front.platform.asked == []
+
+
+async def test_the_newest_card_waits_while_one_is_judged(front: Front) -> None:
+    """Somebody who swipes three cards in a row means the last one."""
+    for uid in (UID, FRIEND, STRANGER):
+        front.desk.presented(Card(uid=uid, technology="ISO14443", taken_at_s=0.0))
+    assert front.desk._cards.get_nowait().uid == STRANGER
+    assert front.desk._cards.empty()
+
+
+async def test_a_reader_that_dies_is_told_once(front: Front) -> None:
+    reader = front.desk.reader
+    with capture_logs() as logs:
+        reader.down = "/dev/ttyUSB7: port lost"
+        for _ in range(3):
+            front.desk.look(front.now_s)
+        reader.down = ""
+        front.desk.look(front.now_s)
+    assert [line["event"] for line in logs] == ["reader_down", "reader_there"]
+
+
+async def test_no_log_shows_a_whole_uid(front: Front) -> None:
+    with capture_logs() as logs:
+        await front.desk.tap(UID)
+        front.plug("1")
+        await front.desk.tap(UID)
+        await front.desk.tap(STRANGER)
+    assert logs
+    assert not [uid for uid in (UID, STRANGER) if uid in str(logs)]
+
+
+async def test_a_start_by_hand_asks_the_platform_too(front: Front) -> None:
+    """The same judgement as at the reader; with a remedy."""
+    front.platform.replies = [info("EXPIRED", uid=STRANGER)]
+    front.plug("1")
+    commands = front.station.commands
+    with pytest.raises(Exception, match="EXPIRED, says backend") as refused:
+        await commands.order("1", "start", {"token": STRANGER}, uid=0, privileged=True)
+    assert "company on the card" in refused.value.remedy  # type: ignore[attr-defined]
+    front.platform.replies = [info(uid=STRANGER, authorization_reference="R-1")]
+    said = await commands.order("1", "start", {"token": STRANGER}, uid=0, privileged=True)
+    assert "allowed by the platform" in said
+    assert front.guard("1").authorization_reference == "R-1"
