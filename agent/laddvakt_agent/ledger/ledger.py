@@ -21,6 +21,7 @@ from laddvakt_agent.ledger.clock_book import ClockBook
 from laddvakt_agent.ledger.found import FoundSessions
 from laddvakt_agent.ledger.history import History
 from laddvakt_agent.ledger.latch_keeper import LatchKeeper
+from laddvakt_agent.ledger.payments import PaymentBook
 from laddvakt_agent.ledger.profiles import ProfileBook
 from laddvakt_agent.ledger.renewal import Renewal, begin
 from laddvakt_agent.ledger.reservations import ReservationBook
@@ -60,6 +61,7 @@ class Ledger:
         self.tokens = TokenFile(store.path.parent)
         self.reservations = ReservationBook(store)
         self.profiles = ProfileBook(store)
+        self.payments = PaymentBook(store)
         self.tariffs = TariffTable(store)
         self.damaged_aside: Path | None = None
         self.damage = ""  # what was wrong with it

@@ -69,6 +69,15 @@ CREATE TABLE shown (
     {WRITTEN},
     PRIMARY KEY (kind, object_id, party)
 ) STRICT;
+CREATE TABLE payments (
+    party TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    told INTEGER NOT NULL,
+    {WRITTEN},
+    PRIMARY KEY (party, kind, id)
+) STRICT;
 CREATE TABLE tariffs (
     party TEXT NOT NULL,
     id TEXT NOT NULL,
