@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 import structlog
@@ -200,16 +200,7 @@ class Desk:
                 status_code=4001,
                 http_status=404,
             )
-        return Visit(
-            caller=caller,
-            method=visit.method,
-            ids=visit.ids,
-            version=visit.version,
-            identifier=identifier,
-            segments=visit.segments,
-            query=visit.query,
-            routing=routing,
-        )
+        return replace(visit, routing=routing)
 
     def _place(self, raw_path: str) -> tuple[Version | None, tuple[str, ...]] | None:
         """The version and what follows it; (None, ()): the list; `None`: nothing of ours."""
@@ -230,7 +221,9 @@ class Desk:
         return known[parts[0]], tuple(parts[1:])
 
     def _offered(self, caller: Caller, version: Version | None) -> list[Module]:
-        return [m for m in self._modules() if version in m.versions and m.offered_to(caller)]
+        """Who has yet to register sees what there will be."""
+        soon = replace(caller, registered=True)
+        return [m for m in self._modules() if version in m.versions and m.offered_to(soon)]
 
     def _versions(self) -> list[dict[str, str]]:
         return [
