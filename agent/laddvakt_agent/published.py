@@ -152,7 +152,8 @@ class SessionRecord:
     authorization_reference: str | None = None  # the backend's own word for this permission
     cost: CostRecord | None = None  # so far; `None`: no tariff applies
     unpriced: str | None = None  # why there is no cost although a tariff applies
-    waiting: bool = False  # a reservation: nobody has come, or nobody came
+    waiting: bool = False  # a reservation: nobody has come, or nobody came …
+    expired: bool = False  # … in its time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

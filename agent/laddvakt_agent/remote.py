@@ -17,7 +17,7 @@ from laddvakt_agent.core.status import EvseStatus, ocpi_status
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.published import TokenRef
 from laddvakt_agent.remote_notes import RemoteNotes
-from laddvakt_agent.reservations import Reservations
+from laddvakt_agent.reservations import CANCELLED, Reservations
 from laddvakt_agent.supervisor import Supervisor
 from laddvakt_agent.uplink.receivers.orders import By, Outcome, Reserve, SessionAt, Start
 
@@ -148,7 +148,7 @@ class Remote:
         held = self.reservations.find(by.platform, reservation_id)
         if held is None or not by.owns(held.token):
             return Outcome(result="UNKNOWN_RESERVATION", why="reservation")
-        self.reservations.end(held, "cancelled by the platform")
+        self.reservations.end(held, CANCELLED)
         self._step(self.supervisor.guards[held.connector])
         return ACCEPTED
 

@@ -137,6 +137,8 @@ def remote_parts(context: Context, commanded: Commanded | None = None) -> Remote
         guards=supervisor.guards,
         book=context.ledger.reservations,
         thread=context.thread,
+        known=context.ledger.session,
+        now_s=context.clock.now_s,
         wall=wall,
         changed=supervisor.on_change,
     )

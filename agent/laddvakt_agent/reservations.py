@@ -18,7 +18,11 @@ from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.published import SessionRecord
 from laddvakt_agent.reserved import Held
 from laddvakt_agent.sessions import RECENT
+from laddvakt_agent.unused import bill_unused
 from laddvakt_agent.uplink.receivers.orders import Reserve
+
+EXPIRED = "expired"
+CANCELLED = "cancelled by the platform"
 
 log = structlog.get_logger()
 
@@ -30,7 +34,7 @@ class Entry:
     held: Held
     changed_at: datetime
     ended_at: datetime | None = None
-    redeemed: bool = False  # its session went on
+    passed_on: bool = False  # its session is the guard's own
     reason: str = ""  # why it ended
 
 
@@ -41,6 +45,8 @@ class Reservations:
     guards: Mapping[str, Guard]
     book: ReservationBook
     thread: LedgerThread
+    known: Callable[[str], object | None]  # a session in the ledger, by its id
+    now_s: Callable[[], float]
     wall: Callable[[], datetime]
     lost: Callable[[Held], None] = lambda held: None  # to be told at its response_url
     changed: Callable[[], None] = lambda: None
@@ -58,14 +64,15 @@ class Reservations:
             except msgspec.DecodeError as error:
                 log.error("reservation_not_readable", reservation=row.id, error=str(error))
                 continue
-            if not entry.redeemed:
+            if not entry.passed_on:
                 self._entries[entry.held.session_id] = entry
         for name, guard in self.guards.items():
             guard.reserver = self
             guard.keeper.kept_for = partial(self._records, name)
         for entry in tuple(self._entries.values()):
             if entry.ended_at is None:
-                self._go_on(entry.held)
+                known = await self.thread.call(self.known, entry.held.session_id)
+                self._go_on(entry.held, redeemed=known is not None)
 
     def find(self, platform: str, reservation_id: str) -> Held | None:
         """One that stands, by the platform's own id."""
@@ -111,13 +118,20 @@ class Reservations:
         return guard.reservation is held
 
     def end(self, held: Held, reason: str) -> None:
-        """Keep the connector no longer: cancelled, expired or not possible."""
-        self._end(held, reason)
+        """Keep the connector no longer: cancelled, expired or not possible.
+
+        What an unused one costs is billed; one that we could not keep costs nothing.
+        """
+        guard = self.guards.get(held.connector)
+        billed = False
+        if guard is not None and reason in (EXPIRED, CANCELLED):
+            billed = bill_unused(guard.keeper, held, self.now_s(), expired=reason == EXPIRED)
+        self._end(held, reason, passed_on=billed)
         self.changed()
 
     def redeemed(self, held: Held) -> None:
         """The customer has come: the guard's session goes on under the reservation's id."""
-        self._end(held, "redeemed", redeemed=True)
+        self._end(held, "redeemed", passed_on=True)
 
     def dropped(self, held: Held, reason: str) -> None:
         """The connector cannot keep it: the platform hears so."""
@@ -132,26 +146,26 @@ class Reservations:
             if entry.ended_at is not None:
                 continue
             if held.over(now):
-                self.end(held, "expired")
+                self.end(held, EXPIRED)
             elif not self.guards[held.connector].in_service:
                 self.dropped(held, "taken out of service")
 
-    def _go_on(self, held: Held) -> None:
+    def _go_on(self, held: Held, *, redeemed: bool) -> None:
         guard = self.guards.get(held.connector)
-        if guard is None or held.over(self.wall()):
-            self.end(held, "expired" if guard is not None else "the connector is gone")
-        elif held.session_id in _sessions(guard):
+        if redeemed:
             self.redeemed(held)
+        elif guard is None or held.over(self.wall()):
+            self.end(held, EXPIRED if guard is not None else "the connector is gone")
         else:
             guard.reservation = held
 
-    def _end(self, held: Held, reason: str, *, redeemed: bool = False) -> None:
+    def _end(self, held: Held, reason: str, *, passed_on: bool = False) -> None:
         self._release(held)
         known = self._entries.get(held.session_id)
         if known is None or known.held is not held or known.ended_at is not None:
             return
         now = self.wall()
-        entry = replace(known, changed_at=now, ended_at=now, redeemed=redeemed, reason=reason)
+        entry = replace(known, changed_at=now, ended_at=now, passed_on=passed_on, reason=reason)
         self._entries[held.session_id] = entry
         self.thread.post(self.book.save, _row(entry))
         self._forget(held.connector)
@@ -165,27 +179,20 @@ class Reservations:
     def _forget(self, connector: str) -> None:
         """Those whose session goes on under its own name, and the oldest nobody came for."""
         ended = [entry for entry in self._of(connector) if entry.ended_at is not None]
-        unused = [entry for entry in ended if not entry.redeemed]
+        unused = [entry for entry in ended if not entry.passed_on]
         for entry in ended:
-            if entry.redeemed or entry not in unused[-RECENT:]:
+            if entry.passed_on or entry not in unused[-RECENT:]:
                 del self._entries[entry.held.session_id]
 
     def _records(self, connector: str) -> tuple[SessionRecord, ...]:
         """Their sessions: those that wait, and the newest that nobody came for."""
-        told = (entry for entry in self._of(connector) if not entry.redeemed)
+        told = (entry for entry in self._of(connector) if not entry.passed_on)
         return tuple(entry.held.record(entry.changed_at, entry.ended_at) for entry in told)
 
     def _of(self, connector: str) -> list[Entry]:
         """Oldest change first."""
         mine = (entry for entry in self._entries.values() if entry.held.connector == connector)
         return sorted(mine, key=lambda entry: entry.changed_at)
-
-
-def _sessions(guard: Guard) -> set[str]:
-    """The ids of the sessions that the guard itself has, or will have once it is proved."""
-    kept = [*guard.keeper.ending, guard.keeper.running, guard.found and guard.found.kept]
-    ids = {one.session.id for one in kept if one is not None}
-    return ids | {record.id for record in guard.keeper.recent}
 
 
 def _row(entry: Entry) -> ReservationRow:

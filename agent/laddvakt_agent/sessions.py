@@ -59,6 +59,8 @@ class SessionKeeper:
     # The tariff of a session that begins then, with this type of token; and what that costs.
     tariff_at: Callable[[datetime, str], str | None] = lambda at, token_type: None
     priced: Callable[[SessionRecord, str | None], SessionRecord] = lambda record, tariff: record
+    # When, since it was last asked, the price of a running session may have changed.
+    turned: Callable[[str | None, core.Session, float], float | None] = lambda *_: None
     running: Kept | None = None
     ending: list[Kept] = field(default_factory=list)
     recent: list[SessionRecord] = field(default_factory=list)
@@ -182,6 +184,14 @@ class SessionKeeper:
         )
         return self.priced(replace(record, bases=self.bases(kept.moved)), kept.tariff)
 
+    def remember(self, record: SessionRecord) -> None:
+        """An ended one: the newest are told on, and all that the backend has yet to hear of."""
+        recent = [*self.recent, record]
+        old = len(recent) - RECENT
+        self.recent = [
+            one for place, one in enumerate(recent) if place >= old or not self.heard(one.id)
+        ]
+
     @property
     def _grace_s(self) -> float:
         return PATIENCE_S if self.terms.signed_only else SETTLE_GRACE_S
@@ -192,6 +202,9 @@ class SessionKeeper:
             return False
         before = kept.session
         session = core.observe(before, shown, self.terms, now_s)
+        turned_s = self.turned(kept.tariff, session, now_s)
+        if turned_s is not None:
+            session = core.divided(session, turned_s)
         kept = replace(kept, session=session)
         switched = _kinds(session) != _kinds(before)
         begun = (before.start, before.other) != (session.start, session.other)
@@ -249,19 +262,11 @@ class SessionKeeper:
         since_s = max(kept.awaited_s, kept.session.opened_s or kept.awaited_s)
         return since_s + self.terms.settle_s + kept.grace_s
 
-    def _remember(self, record: SessionRecord) -> None:
-        """The newest, and all of which the backend has yet to hear that they are over."""
-        recent = [*self.recent, record]
-        old = len(recent) - RECENT
-        self.recent = [
-            one for place, one in enumerate(recent) if place >= old or not self.heard(one.id)
-        ]
-
     def _close(self, kept: Kept, now_s: float) -> None:
         """The bill of a settled session, or the word that there is none."""
         session, at = kept.session, self.wall_at(now_s)
         record = self.record(kept, at)
-        self._remember(record)
+        self.remember(record)
         if session.unbilled is None:
             self.save_closed(kept, cdr_record(session, record, at))
         else:

@@ -15,9 +15,13 @@ from conformance.orders_kit import TOKEN, Orders, orders
 from laddvakt_agent.core import machine
 from laddvakt_agent.core.inputs import Pilot
 from laddvakt_agent.core.model import State
+from laddvakt_agent.pricing.costs import text_of
+from laddvakt_agent.pricing.tariffs import known
 from laddvakt_agent.published import EvseStatus, SessionRecord
+from laddvakt_agent.reservations import CANCELLED, EXPIRED
 from laddvakt_agent.uplink.receivers.judging import Limits
 from laddvakt_agent.uplink.text import date_time
+from laddvakt_agent.uplink.version import Version
 
 pytestmark = pytest.mark.integration
 OTHER = {**TOKEN, "uid": "APP-2", "contract_id": "NL-TNM-C2"}
@@ -107,9 +111,9 @@ async def test_the_same_id_replaces_a_reservation(emsp: Orders) -> None:
 async def test_equal_ids_of_two_platforms_are_two_reservations(emsp: Orders) -> None:
     """Another platform neither cancels it nor replaces it."""
     await reserved(emsp)
-    known = emsp.platform.callers.by_token
-    for token, caller in known.items():
-        known[token] = replace(caller, name="other")
+    callers = emsp.platform.callers.by_token
+    for token, caller in callers.items():
+        callers[token] = replace(caller, name="other")
     first = emsp.platform.outwards["emsp"]
     emsp.platform.outwards["other"] = FakeOutward(first.emsp, first.session, name="other")
     await emsp.order("CANCEL_RESERVATION", {"reservation_id": "R-1"})
@@ -131,6 +135,56 @@ async def test_its_time_is_over(emsp: Orders) -> None:
     assert (record(emsp).id, record(emsp).energy_wh) == (session_id, 0.0)
     assert record(emsp).ended_at is not None
     assert emsp.sent == len(emsp.platform.emsp.of("POST", "/cb"))
+
+
+def reservation_tariff(kind: str, price: int) -> str:
+    """A tariff as it is kept with a session: a fee for a reservation of this kind, energy too."""
+    body = {
+        "country_code": "SE", "party_id": "LAD", "id": "T1", "currency": "SEK",
+        "elements": [
+            {
+                "price_components": [{"type": "FLAT", "price": price, "step_size": 1}],
+                "restrictions": {"reservation": kind},
+            },
+            {"price_components": [{"type": "ENERGY", "price": 5, "step_size": 1}]},
+        ],
+        "last_updated": "2027-01-01T00:00:00Z",
+    }  # fmt: skip
+    return text_of(known(body, Version.V2_2_1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "end", "cost"),
+    [
+        pytest.param("RESERVATION_EXPIRES", "expired", 4, id="nobody came, and that costs"),
+        pytest.param("RESERVATION_EXPIRES", "cancelled", None, id="cancelled in time"),
+        pytest.param("RESERVATION", "cancelled", 4, id="reserving costs"),
+        pytest.param("RESERVATION_EXPIRES", "defect", None, id="we could not keep it"),
+    ],
+)
+async def test_an_unused_reservation_costs_what_its_tariff_says(
+    kind: str, end: str, cost: int | None, emsp: Orders
+) -> None:
+    """COMPLETED with a CDR of the same session; without a price, no CDR."""
+    fee = reservation_tariff(kind, 4)
+    emsp.guard.keeper.tariff_at = lambda at, token_type: fee
+    session_id = await reserved(emsp)
+    held = emsp.guard.reservation
+    assert held is not None
+    emsp.remote.reservations.end(held, {"expired": EXPIRED, "cancelled": CANCELLED}.get(end, end))
+    await emsp.platform.settled()
+    bills = emsp.platform.context.ledger.cdrs()
+    assert (record(emsp).id, record(emsp).ended_at is not None) == (session_id, True)
+    if cost is None:
+        assert bills == ()
+        return
+    (bill,) = bills
+    assert (bill.session.id, bill.remark) == (session_id, f"reservation {end}")
+    assert bill.cost is not None
+    assert (int(bill.cost.total.before_taxes), bill.session.energy_wh) == (cost, 0.0)
+    assert bill.session.periods[0].reserved
+    await emsp.restore()
+    assert record(emsp).id == session_id
 
 
 @pytest.mark.parametrize("why", ["defect", "out of service"])

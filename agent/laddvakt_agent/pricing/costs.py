@@ -64,7 +64,7 @@ class Pricer:
         periods = tuple(_periods(record, tariff.core))
         last = record.periods[-1]
         local = zone(self.time_zone, record.started_at, last.started_at)
-        bill = core.price(periods, local)
+        bill = core.price(periods, local, expired=record.expired)
         parts = {part.value: _money(money) for part, money in bill.parts.items()}
         return CostRecord(
             currency=tariff.ocpi.currency,
