@@ -230,6 +230,7 @@ async def test_a_token_is_pushed_and_patched(there: Meeting) -> None:
     await their_token(there)
     assert (await there.tell("POST", "/tokens/push", CARD))["http_status"] == 200
     assert there.cpo.asked[-1] == ("PUT", "/2.3.0/tokens/SE/EMS/04A1?type=RFID", CARD)
+    assert (await there.ocpi("GET", "tokens", TOKEN))[1]["data"] == [CARD]
     patch = {name: CARD[name] for name in ("country_code", "party_id", "uid", "type")}
     await there.tell("POST", "/tokens/patch", {**patch, "valid": False, "last_updated": T2})
     sent = {"valid": False, "last_updated": T2}

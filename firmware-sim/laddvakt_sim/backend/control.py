@@ -14,7 +14,7 @@ from laddvakt_sim.backend.crawl import CrawlError, crawl
 from laddvakt_sim.backend.orders import OrderError
 from laddvakt_sim.backend.registration import RegistrationError
 from laddvakt_sim.backend.storage import MODULES
-from laddvakt_sim.backend.validate import Json
+from laddvakt_sim.backend.validate import Json, check
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from laddvakt_sim.backend.settings import ServerSettings
     from laddvakt_sim.backend.storage import Storage
 
+_TOKEN_KEY = ("country_code", "party_id", "uid", "type")
 KEPT = (*MODULES, "tariffs", "tokens", "own_tariffs")
 
 
@@ -120,15 +121,16 @@ class Control:
         return {"ok": True}
 
     async def _put_tokens(self, request: web.Request) -> Json:
-        return self._replace("tokens", await _body(request), ("uid", "type"))
+        return self._replace("tokens", await _body(request), _TOKEN_KEY)
 
     async def _put_tariffs(self, request: web.Request) -> Json:
-        return self._replace("own_tariffs", await _body(request), ("id",))
+        return self._replace(
+            "own_tariffs", await _body(request), ("country_code", "party_id", "id")
+        )
 
-    def _replace(self, module: str, wish: Json, ids: tuple[str, ...]) -> Json:
+    def _replace(self, module: str, wish: Json, names: tuple[str, ...]) -> Json:
         """The whole list anew; objects that stay keep their place in it."""
         items = wish if isinstance(wish, list) else [None]
-        names = ("country_code", "party_id", *ids)
         keys = []
         for item in items:
             if not isinstance(item, dict) or not {*names, "last_updated"} <= item.keys():
@@ -144,19 +146,24 @@ class Control:
         return {"ok": True, "count": len(items)}
 
     async def _push_token(self, request: web.Request) -> Json:
-        return await self._send_token("PUT", await _object(request))
+        """A valid token stands in our own list, too: a later pull must not lose it."""
+        body = await _object(request)
+        if not check("Token", body, version="2.3.0"):
+            key = "/".join(_text(body, name) for name in _TOKEN_KEY)
+            self.storage.put("tokens", key, body)
+        return await self._send_token("PUT", body)
 
     async def _patch_token(self, request: web.Request) -> Json:
         return await self._send_token("PATCH", await _object(request))
 
     async def _send_token(self, method: str, body: dict[str, Json]) -> Json:
         """Ids in the URL are those of the body; a PATCH goes out without them in its body."""
-        names = ("country_code", "party_id", "uid")
+        names = _TOKEN_KEY[:3]
         path = "/".join(_text(body, name) for name in names)
         query = {"type": str(body["type"])} if "type" in body else {}
         sent: Json = body
         if method == "PATCH":
-            sent = {k: v for k, v in body.items() if k not in (*names, "type")}
+            sent = {k: v for k, v in body.items() if k not in _TOKEN_KEY}
         return await self._ask(method, "tokens", f"/{path}", sent, query)
 
     async def _authorisations(self, request: web.Request) -> Json:
