@@ -67,7 +67,9 @@ class RemoteParts:
         await self.ceilings.restore()
 
     async def keep(self) -> None:
-        """Restore, then look once a second at what time alone changes."""
+        """Restore once the disk is there, then look once a second at what time alone changes."""
+        while not self.context.supervisor.facts.durable():  # noqa: ASYNC110 - once
+            await asyncio.sleep(LOOK_S)
         await self.restore()
         while True:
             self.look()
