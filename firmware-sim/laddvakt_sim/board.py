@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from laddvakt_sim.card_reader import CardReader
 from laddvakt_sim.clock import PlantClock, now_s
 from laddvakt_sim.faults import BOARD_KINDS, Fault
 from laddvakt_sim.line_words import LineSpec
@@ -39,6 +40,7 @@ class Board(Rig):
         self.clock = PlantClock(now_s(), speed)
         self.station = Station(now_s=self.clock.plant_s(now_s()), seed=seed, grid=grid)
         self._noise = NoiseWatch(self._moves, self.order)
+        self.reader = CardReader(str(directory / "reader"))
         super().__init__(
             directory,
             what="board",
@@ -50,6 +52,24 @@ class Board(Rig):
             nets=[NetSpec(name="tcp1", port=tcp_port, any_unit=True)],
             kinds=BOARD_KINDS,
         )
+
+    async def start(self) -> None:
+        """Open every line, and the card reader's port.
+
+        Raises:
+            OSError: a port is taken, or the directory cannot be written.
+        """
+        await super().start()
+        self.reader.plug_in()
+
+    async def stop(self) -> None:
+        """Close everything; nothing is left of it."""
+        self.reader.pull_out()
+        await super().stop()
+
+    def more(self) -> dict[str, object]:
+        """The card reader, in the format it writes if nobody asks for another."""
+        return {"reader": {"port": self.reader.link, "format": "uid-line"}}
 
     @property
     def speed(self) -> float:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
 
+from laddvakt_sim.card_reader import CardError
 from laddvakt_sim.charger import LockedError
+from laddvakt_sim.clock import now_s
 from laddvakt_sim.control_parts import (
     FAULT_ROUTES,
     BadRequestError,
@@ -32,6 +34,8 @@ _ROUTES = (
     "PATCH /connectors/{n}/vehicle",
     "PATCH /grid",
     "PATCH /climate",
+    "POST /reader/card",
+    "PATCH /reader",
     *FAULT_ROUTES,
 )
 
@@ -54,6 +58,8 @@ class Control:
         app.router.add_patch("/connectors/{connector}/vehicle", self._change)
         app.router.add_patch("/grid", self._grid)
         app.router.add_patch("/climate", self._climate)
+        app.router.add_post("/reader/card", self._card)
+        app.router.add_patch("/reader", self._reader)
         return app
 
     async def _index(self, _request: web.Request) -> web.Response:
@@ -114,6 +120,38 @@ class Control:
         climate = _spec(lambda: climate_spec(body, before))
         self._board.set_climate(climate)
         return web.json_response(spec_json(climate))
+
+    async def _card(self, request: web.Request) -> web.Response:
+        """Hold a card to the reader: `uid`, `format`, and how many `times` it is told."""
+        body = await json_body(request)
+        times = body.get("times", 1)
+        if not isinstance(times, int) or not 1 <= times <= 100:
+            raise BadRequestError(f"times = {times!r}: allowed is a whole number 1 to 100")
+        try:
+            self._board.reader.hold(
+                str(body.get("uid", "")), str(body.get("format", "uid-line")), times
+            )
+        except CardError as error:
+            raise BadRequestError(str(error)) from error
+        return self._reader_view()
+
+    async def _reader(self, request: web.Request) -> web.Response:
+        """Pull the reader's cable with `there`: false, plug it in again, or let it babble."""
+        body, reader = await json_body(request), self._board.reader
+        there, babble = body.get("there"), body.get("babble")
+        if there is not None:
+            reader.plug_in() if there else reader.pull_out()
+        try:
+            if babble is not None:
+                reader.babble(str(babble))
+        except CardError as error:
+            raise BadRequestError(str(error)) from error
+        return self._reader_view()
+
+    def _reader_view(self) -> web.Response:
+        reader = self._board.reader
+        body = {"now_s": now_s(), "there": reader.there, "presented": reader.presented}
+        return web.json_response(body)
 
     def _one(self, connector: str) -> web.Response:
         station = self._board.station
