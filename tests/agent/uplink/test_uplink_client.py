@@ -22,6 +22,7 @@ from laddvakt_agent.uplink.errors import (
     Unreachable,
     UplinkError,
 )
+from laddvakt_agent.uplink.serving import Party
 from laddvakt_agent.uplink.settings import Endpoints
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class RawServer:
     def __init__(self, reply: bytes | None) -> None:
         self.reply = reply
         self.requests: list[str] = []
+        self.bodies: list[bytes] = []
+        self.then: list[bytes] = []  # replies after the first
         self.url = ""
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -55,11 +58,14 @@ class RawServer:
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         self.requests.append(head)
+        length = dict(_headers(head)).get("content-length", "0")
+        self.bodies.append(await reader.readexactly(int(length)))
         if self.reply is None:
             await reader.read()  # silent until the client gives up
         else:
             writer.write(self.reply)
             await writer.drain()
+            self.reply = self.then.pop(0) if self.then else self.reply
         writer.close()
         await writer.wait_closed()
 
@@ -231,6 +237,76 @@ async def test_retry_after_in_seconds_is_read(value: str, expected: float | None
         with pytest.raises(ServerFailed) as caught:
             await c.send("GET", server.url, correlation_id="c")
     assert caught.value.retry_after_s == expected
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        pytest.param("Date: Mon, 01 Mar 2027 12:00:00 GMT", 90.0, id="by their own clock"),
+        pytest.param("Date: Mon, 01 Mar 2027 12:30:00 GMT", 0.0, id="in the past"),
+        pytest.param("Date: Fri, 01 Jan 2027 12:00:00 GMT", 86_400.0, id="a day at most"),
+        pytest.param("X-Nothing: 1", None, id="nobody knows what time it is"),
+        pytest.param("Date: soon", None, id="no date"),
+    ],
+)
+async def test_retry_after_may_be_a_date(head: str, expected: float | None) -> None:
+    until = "Retry-After: Mon, 01 Mar 2027 12:01:30 GMT"
+    reply = http("", "503 Busy", head, until)
+    async with serving(reply) as server, client(server.url) as c:
+        with pytest.raises(ServerFailed) as caught:
+            await c.send("GET", server.url, correlation_id="c")
+    assert caught.value.retry_after_s == expected
+
+
+@pytest.mark.parametrize("status", ["307 Temporary Redirect", "308 Permanent Redirect"])
+async def test_a_redirect_within_the_server_keeps_everything(status: str) -> None:
+    """Method, body, token and ids; what it asks for is a success there."""
+    async with serving(http("", status, "Location: /moved?x=1")) as server:
+        moved = http(envelope(1000, '{"moved": true}'))
+        server.then = [moved]
+        async with client(server.url) as c:
+            answer = await c.send("PUT", server.url, {"id": "x"}, correlation_id="c")
+    assert answer.data == {"moved": True}
+    first, second = server.requests
+    assert second.startswith("PUT /moved?x=1 ")
+    assert first.split("\r\n")[1:] == second.split("\r\n")[1:]
+    assert server.bodies == [b'{"id":"x"}'] * 2
+
+
+@pytest.mark.parametrize(
+    ("location", "requests"),
+    [
+        pytest.param("/cdrs", 4, id="in a circle"),
+        pytest.param("http://evil.example/cdrs", 1, id="elsewhere"),
+        pytest.param("http://127.0.0.1:1/cdrs", 1, id="another port"),
+        pytest.param("//evil.example/cdrs", 1, id="another host"),
+        pytest.param("http://[nonsense", 1, id="nowhere"),
+    ],
+)
+async def test_a_redirect_never_takes_the_token_away(location: str, requests: int) -> None:
+    reply = http("", "307 Temporary Redirect", f"Location: {location}")
+    async with serving(reply) as server, client(server.url) as c:
+        with pytest.raises(ServerFailed) as caught:
+            await c.send("PUT", server.url, {"id": "x"}, correlation_id="c")
+    assert caught.value.remedy.startswith("put the address")
+    assert len(server.requests) == requests
+
+
+async def test_a_raw_token_is_sent_as_it_is_where_that_was_agreed() -> None:
+    async with serving(http(envelope(1000))) as server:
+        url = server.url
+        endpoints = Endpoints(locations=url, sessions=url, cdrs=url)
+        made = settings(endpoints, token="plain-token", raw_token=True)
+        async with Client(made, random.Random(7)) as c:
+            await c.send("GET", url)
+    assert dict(_headers(server.requests[0]))["authorization"] == "Token plain-token"
+
+
+async def test_a_hubs_receiver_may_be_named() -> None:
+    async with serving(http(envelope(1000))) as server, client(server.url) as c:
+        await c.send("GET", server.url, to=Party("NL", "HUB"))
+    sent = dict(_headers(server.requests[0]))
+    assert (sent["ocpi-to-country-code"], sent["ocpi-to-party-id"]) == ("NL", "HUB")
 
 
 @pytest.mark.parametrize(
