@@ -18,6 +18,7 @@ import aiohttp
 from agent.station_kit import Bench, bench
 from conformance.emsp import EMSP, OWN, FakeEmsp, FakeOutward, fake_emsp
 from laddvakt_agent.clock import TimeSource
+from laddvakt_agent.kernel_time import KernelTime
 from laddvakt_agent.uplink.server.limits import Limits
 from laddvakt_agent.uplink.server.listening import Listening, Place, listen
 from laddvakt_agent.uplink.serving import Authority, Caller, Module, Party
@@ -28,6 +29,13 @@ TOKEN = "token-c"  # of the registered eMSP
 INITIAL = "token-a"  # of one that has yet to register
 HUB = "token-hub"  # of a hub with an agreement on faults
 SERVED = Limits(rate_per_s=10_000.0, burst=10_000, total_per_s=10_000.0, accepts_per_s=10_000.0)
+
+
+class Synced(KernelTime):
+    """The machine's clocks, believed: a bill whose times may still move is not shown."""
+
+    def synced(self) -> bool:
+        return True
 
 
 def authorization(token: str) -> str:
@@ -177,13 +185,14 @@ async def running(
 ) -> AsyncIterator[Platform]:
     """The demo's station, serving every module of `parts` and those given here.
 
-    `change` turns its configuration's text, `source` gives the time, `authority` replaces the
+    `change` turns its configuration's text, `source` gives the time (by
+    default the machine's, as if synchronised), `authority` replaces the
     table of callers.
     """
     async with (
         fake_emsp() as emsp,
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
-        bench(directory, change, source) as station,
+        bench(directory, change, source or Synced()) as station,
     ):
         outwards = {"emsp": FakeOutward(emsp, session)}
         context = context_of(station, outwards)
