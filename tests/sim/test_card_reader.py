@@ -64,9 +64,12 @@ async def test_over_the_control_api(tmp_path: Path) -> None:
         await board.ask("PATCH", "/reader", {"babble": "TWN4/B1.06\r\n"})
         assert await asyncio.to_thread(_heard, fd, 12) == b"TWN4/B1.06\r\n"
         os.close(fd)
-        for wrong in ({"uid": "04A1"}, {"uid": "04A1B2C3", "format": "morse"},
-                      {"uid": "04A1B2C3", "format": "rdm6300"}, {"uid": "04A1B2C3", "times": 0}):  # fmt: skip
-            said = await board.ask("POST", "/reader/card", wrong, status=400)
+        card: dict[str, object] = {"uid": "04A1B2C3"}
+        wrong: tuple[dict[str, object], ...] = (
+            {"uid": "04A1"}, {"format": "morse"}, {"format": "rdm6300"}, {"times": 0},
+        )  # fmt: skip
+        for one in wrong:
+            said = await board.ask("POST", "/reader/card", {**card, **one}, status=400)
             assert "allowed" in said["error"] or "hexadecimal" in said["error"]
         assert (await board.ask("PATCH", "/reader", {"there": False}))["there"] is False
-        assert not Path(port).exists()
+        assert not os.path.lexists(port)
