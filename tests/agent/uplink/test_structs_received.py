@@ -135,30 +135,6 @@ def test_nulls_are_written_where_they_are_wanted(version: Version) -> None:
     assert structs.checked(version, CDR, told) == told
 
 
-def test_a_patch_leaves_the_rest() -> None:
-    token = structs.decode(NEW, Token, sample("Token", "everything"))
-    changes: Content = {"valid": False, "language": None, "last_updated": "2027-03-02T00:00:00"}
-    after = structs.patched(NEW, token, changes)
-    assert (after.valid, after.language, after.group_id) == (False, None, token.group_id)
-    assert after.last_updated == datetime(2027, 3, 2, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"valid": False}, "last_updated is missing: every PATCH needs it"),
-        ({"valid": None, "last_updated": "2027-03-02T00:00:00Z"}, "valid is missing"),
-        ({"uid": "å", "last_updated": "2027-03-02T00:00:00Z"}, "uid has"),
-        ([], "is a list: write an object"),
-    ],
-    ids=["without a time", "something required goes", "something wrong comes", "no object"],
-)
-def test_a_patch_is_judged(changes: object, reason: str) -> None:
-    token = structs.decode(NEW, Token, LEAST)
-    with pytest.raises(structs.Invalid, match=reason):
-        structs.patched(NEW, token, changes)
-
-
 def test_what_is_stamped_later_may_lack_its_time() -> None:
     body = sample("EVSE", "everything that both have")
     bare = without(body, ("last_updated",))

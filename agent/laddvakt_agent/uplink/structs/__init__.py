@@ -26,7 +26,7 @@ from laddvakt_agent.uplink.structs.problems import Invalid, Problem, Report
 from laddvakt_agent.uplink.text import Json
 from laddvakt_agent.uplink.version import Version
 
-__all__ = ["Invalid", "Object", "Problem", "checked", "decode", "encode", "patched"]
+__all__ = ["Invalid", "Object", "Problem", "checked", "decode", "encode"]
 
 T = TypeVar("T", bound=Object)
 
@@ -102,23 +102,6 @@ def checked(
         return body
     sound = _sound(what, made, report)
     return write(sound, version, explicit_nulls=True) if explicit_nulls and stamped else body
-
-
-def patched(version: Version, current: T, changes: object) -> T:
-    """A struct after somebody's PATCH: what is not named stays as it is.
-
-    Raises:
-        Invalid: `last_updated` is not among the changes, or the outcome breaks the tables.
-    """
-    what = type(current)
-    report = Report(version=version, strict=False)
-    if not isinstance(changes, Mapping):
-        read(what, changes, report)
-        raise Invalid(what.__name__, tuple(report.problems))
-    if "last_updated" in what.__struct_fields__ and changes.get("last_updated") is None:
-        report.refuse("is missing", "every PATCH needs it", "last_updated")
-        raise Invalid(what.__name__, tuple(report.problems))
-    return decode(version, what, {**write(current, version), **changes})
 
 
 def _class(what: type[Object] | str) -> type[Object]:
