@@ -14,7 +14,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import core_states, crowd, cycles, line_timing, peers, reaction, service, wear, wire
+from bench import (
+    core_states,
+    crowd,
+    cycles,
+    line_timing,
+    peers,
+    reaction,
+    service,
+    uplink,
+    wear,
+    wire,
+)
 from bench.rows import Row
 
 BENCHES: dict[str, Callable[[Path], list[Row]]] = {
@@ -26,6 +37,7 @@ BENCHES: dict[str, Callable[[Path], list[Row]]] = {
     "reaction": reaction.run,
     "dead_device": crowd.run,
     "service": service.run,
+    "uplink": uplink.run,
     "wear": wear.run,
 }
 LONG: dict[str, Callable[[Path], list[Row]]] = {
