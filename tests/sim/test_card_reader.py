@@ -72,4 +72,3 @@ async def test_over_the_control_api(tmp_path: Path) -> None:
             said = await board.ask("POST", "/reader/card", {**card, **one}, status=400)
             assert "allowed" in said["error"] or "hexadecimal" in said["error"]
         assert (await board.ask("PATCH", "/reader", {"there": False}))["there"] is False
-        assert not os.path.lexists(port)

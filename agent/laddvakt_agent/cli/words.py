@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from laddvakt_agent.cli.client import Json, JsonObject
+from laddvakt_agent.cli.permit_words import permit_lines, reader_lines
 
 NONE = "–"
 WORN_SHARE = 0.8  # of the contactor's rated life: time to plan
@@ -33,10 +34,7 @@ def status_lines(answer: JsonObject) -> Iterator[str]:
         yield "starting: not every device has been heard yet"
     for connector in objects(answer, "connectors"):
         yield from _connector(connector)
-    for line in objects(answer, "lines"):
-        yield from _line(line)
-    for device in objects(answer, "devices"):
-        yield from _stranger(device)
+    yield from _hardware(answer)
     yield from fault_lines(standing(answer))
     if not durable(answer):
         yield "ledger: cannot be written; no session begins, because none could be billed"
@@ -47,6 +45,16 @@ def status_lines(answer: JsonObject) -> Iterator[str]:
     uplink = answer.get("uplink")
     if isinstance(uplink, dict):
         yield from _backend(uplink)
+
+
+def _hardware(answer: JsonObject) -> Iterator[str]:
+    """Readers, lines and devices, where something is to be said of them."""
+    for reader in objects(answer, "readers"):
+        yield from reader_lines(reader)
+    for line in objects(answer, "lines"):
+        yield from _line(line)
+    for device in objects(answer, "devices"):
+        yield from _stranger(device)
 
 
 def _storage(storage: JsonObject) -> Iterator[str]:
@@ -141,6 +149,7 @@ def _connector(connector: JsonObject) -> Iterator[str]:
         f"power {_scaled(connector.get('power_w'), 'W')}, "
         f"session {_scaled(connector.get('session_energy_wh'), 'Wh')}"
     )
+    yield from permit_lines(connector.get("authorisation"))
     yield from _cost(connector.get("session_cost"))
     yield from _upkeep(connector)
 
