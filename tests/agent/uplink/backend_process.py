@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 class BackendProcess:
     """`laddvakt-sim backend` as it is started for real."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
+        """`options` of `laddvakt-sim backend`, as `--initial-token=A`; see its README."""
         self.directory = directory
+        self.options = options
         self.port = 0
         self._process: asyncio.subprocess.Process | None = None
         self._seen = 0
@@ -43,6 +45,7 @@ class BackendProcess:
             f"--port={self.port}",
             f"--token={TOKEN}",
             "--exit-with-stdin",
+            *self.options,
             stdin=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
@@ -72,19 +75,20 @@ class BackendProcess:
         return Endpoints(**self.info["endpoints"])
 
     async def behave(self, mode: str, **more: object) -> None:
+        await self.tell("POST", "/behaviour", {"mode": mode, **more})
+
+    async def tell(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401
+        """One request to the control API, as POST /register or PUT /tokens; its JSON answer."""
         async with (
             aiohttp.ClientSession() as http,
-            http.post(f"{self.info['url']}/behaviour", json={"mode": mode, **more}) as reply,
+            http.request(method, f"{self.info['url']}{path}", json=body) as reply,
         ):
             assert reply.status == 200, await reply.text()
+            return await reply.json()
 
     async def read(self, path: str) -> dict[str, list[dict[str, Any]]]:
-        async with (
-            aiohttp.ClientSession() as http,
-            http.get(f"{self.info['url']}{path}") as reply,
-        ):
-            content: dict[str, list[dict[str, Any]]] = await reply.json()
-            return content
+        content: dict[str, list[dict[str, Any]]] = await self.tell("GET", path)
+        return content
 
     async def news(self) -> list[dict[str, Any]]:
         """The requests that came since the last call."""
