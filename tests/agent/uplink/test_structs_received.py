@@ -70,6 +70,17 @@ def test_a_list_of_one_is_the_one() -> None:
     assert structs.decode(NEW, Token, [LEAST]) == structs.decode(NEW, Token, LEAST)
 
 
+def test_a_website_without_its_scheme_stops_no_registration() -> None:
+    """It is for people; what we call ourselves, and what we send, is a URL."""
+    path = ("roles", 0, "business_details", "website")
+    body = changed(sample("Credentials", "with a logo"), path, "www.el.example")
+    structs.decode(NEW, "Credentials", body)
+    with pytest.raises(structs.Invalid, match=r"website is 'www\.el\.example'"):
+        structs.checked(NEW, "Credentials", body)
+    with pytest.raises(structs.Invalid, match=r"url is 'emsp\.example'"):
+        structs.decode(NEW, "Credentials", body | {"url": "emsp.example"})
+
+
 def test_whole_numbers_may_have_a_point() -> None:
     body = sample("Connector", "least") | {"max_voltage": 230.0, "max_amperage": 16}
     assert structs.encode(NEW, structs.decode(NEW, "Connector", body))["max_voltage"] == 230

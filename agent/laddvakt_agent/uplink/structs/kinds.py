@@ -40,6 +40,7 @@ Url: TypeAlias = Annotated[
     str,
     Text(
         255,
+        shown=True,
         pattern=r"[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+",
         like="https://example.com/path, in 255 characters at most",
     ),
