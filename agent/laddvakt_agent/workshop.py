@@ -34,6 +34,7 @@ from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.moved import bases
 from laddvakt_agent.pricing.costs import Pricer
+from laddvakt_agent.pricing.turns import Turns
 from laddvakt_agent.published import CdrRecord
 from laddvakt_agent.sessions import Kept, SessionKeeper
 from laddvakt_agent.snapshot import Publisher
@@ -173,6 +174,7 @@ class Workshop:
             report_s=self.config.agent.session_report_s,
             tariff_at=partial(self.tariffs.chosen, part.id),
             priced=self.pricer.priced,
+            turned=Turns(time_zone=self.pricer.time_zone, wall_at=self.wall.at).since,
         )
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import msgspec
 import pytest
 
+from agent.session_desk import Desk, metered
 from laddvakt_agent.pricing.costs import Pricer, read, text_of
 from laddvakt_agent.pricing.tariffs import known
+from laddvakt_agent.pricing.turns import Turns
 from laddvakt_agent.published import CdrRecord, PeriodRecord, SessionRecord, TokenRef
+from laddvakt_agent.sessions import SessionKeeper
 from laddvakt_agent.uplink.version import Version
 
 BEGUN = datetime(2026, 6, 15, 10, tzinfo=UTC)  # a Monday, noon in Stockholm
@@ -86,7 +87,7 @@ def test_the_parts_of_a_cost() -> None:
     assert cost.total.before_taxes == 22
     assert cost.total.after_taxes == Decimal("27.25")
     assert [(tax.name, tax.percentage, tax.amount) for tax in cost.total.taxes] == [
-        ("VAT", 25, Decimal("5.25"))
+        ("VAT", Decimal(25), Decimal("5.25"))
     ]
     parts = (cost.fixed, cost.energy, cost.parking)
     assert [part and part.before_taxes for part in parts] == [1, 20, 1]
@@ -170,11 +171,93 @@ def test_a_kept_tariff_is_read_as_it_was() -> None:
     assert (new.version, read(text_of(new)).core) == (Version.V2_3_0, new.core)
 
 
-@pytest.fixture
-def tariff_file(tmp_path: Path) -> Callable[..., Path]:
-    def write(**more: object) -> Path:
-        path = tmp_path / f"{more.get('id', 'T1')}.json"
-        path.write_text(json.dumps(body(**more)), encoding="utf-8")
-        return path
+HAPPY_HOUR = {"start_time": "12:30", "end_time": "13:00"}
 
-    return write
+
+def turning(**restrictions: object) -> str:
+    element = {"price_components": [{"type": "ENERGY", "price": 1, "step_size": 1}]}
+    return text_of(known(body(elements=[{**element, "restrictions": restrictions}])))
+
+
+def keeper(text: str | None, desk: Desk) -> SessionKeeper:
+    """A keeper whose second 0 is noon in Stockholm."""
+    made = desk.keeper()
+    made.wall_at = lambda s: BEGUN + timedelta(seconds=s)
+    made.tariff_at = lambda at, token_type: text
+    made.priced = PRICER.priced
+    made.turned = Turns(time_zone=PRICER.time_zone, wall_at=made.wall_at).since
+    return made
+
+
+def test_periods_turn_where_the_price_does() -> None:
+    """To the second, with what the meter shows then; and the CDR carries cost and tariff."""
+    desk = Desk()
+    made = keeper(turning(**HAPPY_HOUR), desk)
+    made.begin(TOKEN, "WHITELIST", metered(1000.0, 0.0), 0.0)
+    for second in range(60, 3700, 60):
+        made.observe(metered(1000.0 + second, float(second)), second + 0.25, closed=True)
+    made.end("stopped", 3661.0, opened_s=3661.0)
+    made.observe(metered(4700.0, 3670.0), 3670.0, closed=False)
+    ((kept, cdr),) = desk.closed
+    starts = [(part.started_at - BEGUN).total_seconds() for part in cdr.session.periods]
+    assert starts == [0.0, 60.25, 1800.0, 3600.0]
+    assert kept.tariff == turning(**HAPPY_HOUR)
+    assert cdr.cost is not None
+    assert cdr.cost == cdr.session.cost
+    assert cdr.cost.period_tariff_ids == ("T1",) * 4
+    assert cdr.cost.total.before_taxes == Decimal("1.8")
+
+
+@pytest.mark.parametrize(
+    ("restrictions", "periods"),
+    [
+        pytest.param({}, 2, id="nothing changes"),
+        pytest.param({"max_duration": 600}, 3, id="after ten minutes"),
+        pytest.param({"min_kwh": 0.5}, 3, id="after half a kWh"),
+        pytest.param({"min_kwh": 50}, 2, id="not reached"),
+        pytest.param({"day_of_week": ["SUNDAY"]}, 2, id="not today"),
+    ],
+)
+def test_only_what_the_tariff_knows_turns_a_period(
+    restrictions: dict[str, object], periods: int
+) -> None:
+    desk = Desk()
+    made = keeper(turning(**restrictions), desk)
+    made.begin(TOKEN, "WHITELIST", metered(1000.0, 0.0), 0.0)
+    for second in range(60, 1500, 60):
+        made.observe(metered(1000.0 + second, float(second)), float(second), closed=True)
+    assert made.running is not None
+    assert len(made.running.session.periods) == periods
+
+
+def test_a_bill_that_could_not_be_priced_says_so() -> None:
+    """All its energy is there, no cost, and a remark."""
+    desk = Desk()
+    made = keeper(TEXT.replace("ENERGY", "ENERGI"), desk)
+    made.begin(TOKEN, "WHITELIST", metered(1000.0, 0.0), 0.0)
+    made.observe(metered(1000.0, 9.0), 9.0, closed=True)
+    made.observe(metered(2000.0, 99.0), 99.0, closed=True)
+    made.end("stopped", 100.0, opened_s=100.0)
+    made.observe(metered(2000.0, 104.0), 104.0, closed=False)
+    ((_, cdr),) = desk.closed
+    assert (cdr.cost, cdr.session.energy_wh) == (None, 1000.0)
+    assert "the tariff could not be applied: Tariff: elements[0]" in (cdr.remark or "")
+
+
+def test_a_clock_that_was_set_back_turns_nothing() -> None:
+    """The next look only remembers; what is shared out then is shared out exactly."""
+    back = [0.0]
+    turns = Turns(
+        time_zone="Europe/Stockholm", wall_at=lambda s: BEGUN + timedelta(seconds=s + back[0])
+    )
+    desk = Desk()
+    made = keeper(None, desk)
+    made.begin(TOKEN, "WHITELIST", metered(1000.0, 0.0), 0.0)
+    assert made.running is not None
+    running, text = made.running.session, turning(**HAPPY_HOUR)
+    assert turns.since(text, running, 1799.0) is None
+    back[0] = -3600.0
+    assert turns.since(text, running, 1801.0) is None
+    back[0] = 0.0
+    assert turns.since(text, running, 1801.5) == 1800.0
+    assert turns.since("{", running, 1900.0) is None

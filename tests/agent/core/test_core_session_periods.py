@@ -130,3 +130,24 @@ class TestCurrents:
         case.see(170.0, None, CHARGING, limit_a=6.0)
         case.see(171.0, None, CHARGING, limit_a=6.0, amps=(6.0, 0.0, 0.0))
         assert [p.max_a for p in sessions.totals(case.session, 180.0).periods] == [None, 10.0, 6.0]
+
+
+class TestDivided:
+    """A new period of the same kind where the price may change: OCPI mod_cdrs, ChargingPeriod."""
+
+    def test_it_begins_with_the_newest_register(self) -> None:
+        case = begun().see(110.0, 5000.0, CHARGING).see(150.0, 5040.0, CHARGING)
+        case.session = sessions.divided(case.session, 149.5)
+        case.see(160.0, 5050.0, CHARGING)
+        assert kinds(case)[-2:] == [(CHARGING, 110.0), (CHARGING, 149.5)]
+        energies = [p.energy_wh for p in sessions.totals(case.session, 160.0).periods[-2:]]
+        assert energies == [40.0, 10.0]
+
+    @pytest.mark.parametrize("at_s", [100.0, 110.0])
+    def test_no_period_is_without_length(self, at_s: float) -> None:
+        case = begun().see(110.0, 5000.0, CHARGING)
+        assert sessions.divided(case.session, at_s) is case.session
+
+    def test_not_after_the_end(self) -> None:
+        case = begun().see(110.0, 1000.0, CHARGING).end(120.0)
+        assert sessions.divided(case.session, 130.0) is case.session

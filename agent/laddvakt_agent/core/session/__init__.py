@@ -11,6 +11,7 @@ from laddvakt_agent.core.session.model import (
     Session,
 )
 from laddvakt_agent.core.session.moving import inherited, not_after, shift
+from laddvakt_agent.core.session.periods import divided
 from laddvakt_agent.core.session.registers import START_MAX_AGE_S, shown_wh
 from laddvakt_agent.core.session.settling import overtaken, settle
 from laddvakt_agent.core.session.sums import PeriodTotal, Totals, totals
@@ -30,6 +31,7 @@ __all__ = [
     "Terms",
     "Totals",
     "begin",
+    "divided",
     "end",
     "inherited",
     "kind_of",

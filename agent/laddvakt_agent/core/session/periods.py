@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from laddvakt_agent.core.freshness import number
 from laddvakt_agent.core.inputs import Phases, Sample
-from laddvakt_agent.core.session.model import Kind, Period, Session
+from laddvakt_agent.core.session.model import NO_PHASES, Kind, Period, Session
 from laddvakt_agent.core.session.terms import Shown, Terms
 
 
@@ -27,6 +27,15 @@ def turned(session: Session, shown: Shown, terms: Terms, now_s: float) -> Sessio
     if kept and kept[-1].kind is now.kind and last.kind is not now.kind:
         return replace(session, periods=tuple(kept))  # what was between had no length
     return replace(session, periods=(*kept, now))
+
+
+def divided(session: Session, at_s: float) -> Session:
+    """The running session with a new period of the same kind from `at_s` on: its price changes."""
+    last = session.periods[-1]
+    if session.ended_s is not None or at_s <= last.start_s:
+        return session
+    after = replace(last, start_s=at_s, start_wh=session.last_wh, max_a=NO_PHASES)
+    return replace(session, periods=(*session.periods, after))
 
 
 def _limited(session: Session, now: Period, terms: Terms) -> bool:
