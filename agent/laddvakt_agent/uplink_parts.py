@@ -22,6 +22,7 @@ from laddvakt_agent.tariffs_part import TariffPuller
 from laddvakt_agent.tokens_part import keep_tokens, tokens_receiver
 from laddvakt_agent.uplink.outward import Outward
 from laddvakt_agent.uplink.server.part import sender_modules
+from laddvakt_agent.uplink.server.view import Told
 from laddvakt_agent.uplink.serving import Module
 
 
@@ -37,6 +38,7 @@ class Context:
     publisher: Publisher
     journal: Journal
     outwards: Callable[[], Mapping[str, Outward]]  # the platforms agreed with now, by name
+    told: Callable[[str], Told | None] = lambda name: None  # what was pushed to a platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ from laddvakt_agent.uplink.parties.registrar import Registrar
 from laddvakt_agent.uplink.parties.terms import Self
 from laddvakt_agent.uplink.requestlog import RequestLog
 from laddvakt_agent.uplink.server.listening import Place
+from laddvakt_agent.uplink.server.view import told_by
 from laddvakt_agent.uplink.serving import Module
 from laddvakt_agent.uplink.settings import UplinkSettings
 from laddvakt_agent.uplink.spread import first_after_s
@@ -127,6 +128,7 @@ class Uplinks:
             publisher=built.publisher,
             journal=built.journal,
             outwards=self.outwards,
+            told=lambda name: told_by(self.synchronisers().get(name)),
         )
         self._parts = parts(context)
         own = (module for part in self._parts for module in part.modules)

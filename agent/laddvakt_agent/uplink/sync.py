@@ -16,6 +16,8 @@ from laddvakt_agent.uplink.lane import Lane, Link, Outcome
 from laddvakt_agent.uplink.peer import PeerTime
 from laddvakt_agent.uplink.pushes import Pushes
 from laddvakt_agent.uplink.requestlog import RequestLog
+from laddvakt_agent.uplink.server.pushed import Pushed
+from laddvakt_agent.uplink.waiting import WaitingFor, waiting_for
 from laddvakt_agent.uplink.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from laddvakt_agent.published import Station
-    from laddvakt_agent.uplink.book import Entry
     from laddvakt_agent.uplink.objects import Content
     from laddvakt_agent.uplink.peer import PeerClock
     from laddvakt_agent.uplink.settings import UplinkSettings
@@ -60,18 +61,6 @@ class UplinkHealth:
     waits_for_clock: bool = False  # nothing is told before it is known what time it is
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitingFor:
-    """One object that the platform is not known to have, and why not."""
-
-    kind: str
-    object_id: str
-    since: datetime  # of the wanted content
-    due_s: float | None  # until it is tried again; `None`: now, or after what goes before it
-    reason: str | None  # the last refusal or trouble; `None`: nothing is wrong, it is on its way
-    remedy: str | None
-
-
 class Synchroniser:
     """Holds the wanted state, tells it, and goes on when told "no", late or nothing."""
 
@@ -94,6 +83,7 @@ class Synchroniser:
             store, rng, retry_min_s=settings.retry_min_s, retry_max_s=settings.retry_max_s
         )
         self._wanted = Wanted(settings, self._book, clock.wall)
+        self.told = Pushed(book=self._book, version=settings.version)  # for when it asks
         self.requests = requests or RequestLog(clock.now_s, clock.wall)
         self._not_before_s = clock.now_s() + first_after_s if first_after_s else None
         self._links: dict[tuple[str, str], Link] = {}
@@ -139,7 +129,7 @@ class Synchroniser:
         now_s = self._clock.now_s()
         lanes = {kind: lane for lane in self._lanes for kind in lane.kinds}
         return tuple(
-            _waiting_for(entry, lanes.get(kind), now_s)
+            waiting_for(entry, lanes.get(kind), now_s)
             for kind in Kind
             for entry in self._book.entries(kind)
             if entry.pending
@@ -185,6 +175,7 @@ class Synchroniser:
         self._wanted.take_tariffs(self._tariffs)
         if self._offered is not None:
             self._wanted.take(self._offered)
+        self._reported.set()
         await self._spread()
         async with Client(self._settings, self._rng, self._peer, log=self.requests) as client:
             pushes = Pushes(self._settings, self._book, client, self._clock)
@@ -195,6 +186,7 @@ class Synchroniser:
                         group.create_task(lane.run())
                     if self._peer is not None:
                         group.create_task(self._peer.run(client))
+                    await asyncio.Event().wait()  # also where there is no module to tell
             finally:
                 self._lanes = ()
 
@@ -278,16 +270,3 @@ class Synchroniser:
     def _wake(self) -> None:
         for lane in self._lanes:
             lane.wake()
-
-
-def _waiting_for(entry: Entry, lane: Lane | None, now_s: float) -> WaitingFor:
-    said = entry.refusal or (None if lane is None else lane.blocked())
-    due_s = entry.refusals.remaining_s(now_s) or (None if lane is None else lane.due_s())
-    return WaitingFor(
-        kind=entry.kind.value,
-        object_id=entry.object_id,
-        since=entry.changed_at,
-        due_s=due_s or None,
-        reason=None if said is None else said.reason,
-        remedy=None if said is None else said.remedy,
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,8 @@ from laddvakt_agent.uplink.server.limits import Limits
 from laddvakt_agent.uplink.server.listening import Place
 from laddvakt_agent.uplink.server.locations import LocationsSender
 from laddvakt_agent.uplink.server.senders import FaultsSender, SessionsSender
-from laddvakt_agent.uplink.server.view import Told, View
+from laddvakt_agent.uplink.server.tariffs import TariffsSender
+from laddvakt_agent.uplink.server.view import View
 from laddvakt_agent.uplink.serving import Caller, Module
 from laddvakt_agent.uplink.settings import Endpoints, UplinkSettings
 
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     from laddvakt_agent.uplink_parts import Context
 
 
-def sender_modules(
-    context: Context, told: Callable[[str], Told | None] = lambda name: None
-) -> tuple[Module, ...]:
-    """Locations, Sessions, CDRs and faults; `told`: what is pushed to a platform, by its name."""
+def sender_modules(context: Context) -> tuple[Module, ...]:
+    """Locations, Sessions, CDRs, Tariffs and faults."""
     clock, config = context.clock, context.config
 
     def hidden_boot() -> str | None:
@@ -31,7 +29,7 @@ def sender_modules(
 
     view = View(
         settings=lambda caller: settings_for(config, caller),
-        told=told,
+        told=context.told,
         station=context.publisher.station,
         retime=context.publisher.retime,
         wall=lambda: clock.wall_at(clock.now_s()),
@@ -50,6 +48,11 @@ def sender_modules(
         LocationsSender(view=view),
         SessionsSender(view=view),
         CdrsSender(view=view),
+        TariffsSender(
+            view=view,
+            configured=lambda: bool(context.publisher.tariffs.places),
+            tariffs=context.publisher.tariffs.tariffs_for,
+        ),
         faults,
     )
 

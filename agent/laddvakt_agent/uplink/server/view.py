@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
 
@@ -20,6 +20,9 @@ from laddvakt_agent.uplink.server.stamps import Known
 from laddvakt_agent.uplink.serving import Asked, Caller, Refused, not_allowed
 from laddvakt_agent.uplink.settings import UplinkSettings
 from laddvakt_agent.uplink.version import Version
+
+if TYPE_CHECKING:
+    from laddvakt_agent.uplink.sync import Synchroniser
 
 T = TypeVar("T")
 
@@ -92,6 +95,11 @@ class View:
         except StorageError as error:
             log.error("shown_not_kept", reason=str(error))
             return False
+
+
+def told_by(synchroniser: Synchroniser | None) -> Told | None:
+    """What a synchroniser has told; nothing where there is none."""
+    return None if synchroniser is None else synchroniser.told
 
 
 def only_get(asked: Asked, most_segments: int) -> None:
