@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from laddvakt_agent.uplink.parties.desk import Overview, UplinkDesk
     from laddvakt_agent.uplink.requestlog import Noted, RequestLog
-    from laddvakt_agent.uplink.sync import Synchroniser, WaitingFor
+    from laddvakt_agent.uplink.sync import Synchroniser
+    from laddvakt_agent.uplink.waiting import WaitingFor
 
 JsonObject = dict[str, object]
 
