@@ -20,6 +20,7 @@ from laddvakt_agent.core.inputs import Inputs, Pilot, Sample
 from laddvakt_agent.core.resume import PROOF_S
 from laddvakt_agent.diagnostics.answers import NotPossible
 from laddvakt_agent.ledger.rows import AckRow
+from laddvakt_agent.ledger.tokens import TokenFile, TokenRow
 from laddvakt_agent.published import TokenRef
 from laddvakt_agent.sessions import SETTLE_GRACE_S
 
@@ -158,6 +159,26 @@ async def test_what_needs_no_reading_is_refused_at_once_and_billed_on_the_meters
         assert (cdr.session.id, cdr.session.energy_wh) == (left, 14.0)
         assert why in str(cdr.remark)
         assert not b.parts.journal.unsaved
+
+
+@pytest.mark.parametrize(("valid", "goes_on"), [(True, True), (False, False)], ids=str)
+async def test_a_platforms_token_counts_as_listed(
+    tmp_path: Path, valid: bool, goes_on: bool
+) -> None:
+    """Whoever a platform still lets in goes on; whom it has taken it back from does not."""
+    await leave_open(tmp_path, away_s=1.0)
+    told = {"contract_id": "C", "issuer": "I", "valid": valid, "whitelist": "ALLOWED"}
+    body = msgspec.json.encode({**msgspec.to_builtins(TOKEN), **told}).decode()
+    file = TokenFile(tmp_path / "state")
+    file.put(
+        TokenRow(
+            uid=TOKEN.uid, type=TOKEN.type, country_code=TOKEN.country_code,
+            party_id=TOKEN.party_id, platform="backend", last_updated="", body=body,
+        )
+    )  # fmt: skip
+    file.close()
+    async with bench(tmp_path, without_token) as b:
+        assert (b.guard("1").found is not None) is goes_on
 
 
 @pytest.mark.parametrize(

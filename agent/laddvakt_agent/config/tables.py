@@ -48,7 +48,7 @@ STATION = Table(
         "currency": Key(pattern=r"[A-Z]{3}", hint="ISO 4217, like SEK"),
         "publish": Key(kind=bool),
         "authorisation": Key(choices=("token", "free")),
-        "authorise_within_s": Key(kind=float, low=1.0, high=30.0),
+        "authorise_within_s": Key(kind=float, low=1.0, high=8.0),
         "unknown_offline": Key(choices=("deny", "allow")),
         "calibration_law": Key(choices=("none", "eichrecht")),
         "supply": Key(choices=("tn-tt-230-400", "it-tt-3x230", "1ph")),

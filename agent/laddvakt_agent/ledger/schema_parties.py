@@ -1,6 +1,7 @@
 """The part of the ledger that is about other platforms: what they have, and what they gave us.
 
-`body` is an object as JSON; `party` the platform's name in the configuration.
+`body` is an object as JSON; `party` the platform's name in the configuration. Their tokens stand in
+a file of their own, see `tokens`.
 """
 
 from __future__ import annotations
@@ -31,17 +32,6 @@ CREATE TABLE audience (
     party TEXT PRIMARY KEY,
     cdrs INTEGER NOT NULL,
     {WRITTEN}
-) STRICT;
-CREATE TABLE tokens (
-    country_code TEXT NOT NULL,
-    party_id TEXT NOT NULL,
-    uid TEXT NOT NULL,
-    type TEXT NOT NULL,
-    party TEXT NOT NULL,
-    body TEXT NOT NULL,
-    last_updated TEXT NOT NULL,
-    {WRITTEN},
-    PRIMARY KEY (country_code, party_id, uid, type)
 ) STRICT;
 CREATE TABLE reservations (
     party TEXT NOT NULL,
