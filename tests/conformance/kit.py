@@ -21,6 +21,7 @@ from laddvakt_agent.clock import TimeSource
 from laddvakt_agent.kernel_time import KernelTime
 from laddvakt_agent.uplink.server.limits import Limits
 from laddvakt_agent.uplink.server.listening import Listening, Place, listen
+from laddvakt_agent.uplink.server.view import Told
 from laddvakt_agent.uplink.serving import Authority, Caller, Module, Party
 from laddvakt_agent.uplink.version import Version
 from laddvakt_agent.uplink_parts import Context, parts
@@ -116,6 +117,7 @@ class Platform:
     modules: list[Module]
     emsp: FakeEmsp
     outwards: dict[str, FakeOutward]  # by platform name; empty it for "nobody is registered"
+    pushed: dict[str, Told]  # what a platform was told already, by its name
     session: aiohttp.ClientSession
     base: str = ""  # of our server, up to and with /ocpi
 
@@ -195,7 +197,8 @@ async def running(
         bench(directory, change, source or Synced()) as station,
     ):
         outwards = {"emsp": FakeOutward(emsp, session)}
-        context = context_of(station, outwards)
+        pushed: dict[str, Told] = {}
+        context = context_of(station, outwards, pushed)
         all_parts = parts(context)
         platform = Platform(
             bench=station,
@@ -204,6 +207,7 @@ async def running(
             modules=[m for part in all_parts for m in part.modules] + list(modules(context)),
             emsp=emsp,
             outwards=outwards,
+            pushed=pushed,
             session=session,
         )
         served = platform.callers if authority is None else authority(context)
@@ -230,7 +234,11 @@ async def serving(platform: Platform, authority: Authority, limits: Limits) -> L
     return listening
 
 
-def context_of(station: Bench, outwards: Mapping[str, FakeOutward]) -> Context:
+def context_of(
+    station: Bench,
+    outwards: Mapping[str, FakeOutward],
+    pushed: Mapping[str, Told] | None = None,
+) -> Context:
     """The station as the parts of the uplink see it."""
     built = station.parts
     return Context(
@@ -242,4 +250,5 @@ def context_of(station: Bench, outwards: Mapping[str, FakeOutward]) -> Context:
         publisher=built.publisher,
         journal=built.journal,
         outwards=lambda: outwards,
+        told=lambda name: None if pushed is None else pushed.get(name),
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import random
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from conformance.kit import HUB, Heard, Platform, running
+from agent.uplink.uplink_kit import MemoryStore
+from conformance.kit import HUB, TOKEN, Heard, Platform, running
 from conformance.past_kit import (
     EVER,
     T0,
@@ -24,8 +26,12 @@ from conformance.past_kit import (
 )
 from laddvakt_agent.clock import FakeTime
 from laddvakt_agent.published import EvseState, EvseStatus, Station
-from laddvakt_agent.uplink import structs
-from laddvakt_agent.uplink.text import from_date_time
+from laddvakt_agent.uplink import objects, structs
+from laddvakt_agent.uplink.book import Book, Kind
+from laddvakt_agent.uplink.server.part import settings_for
+from laddvakt_agent.uplink.server.pushed import Pushed
+from laddvakt_agent.uplink.server.stamps import dated_location
+from laddvakt_agent.uplink.text import date_time, from_date_time
 from laddvakt_agent.uplink.version import Version
 
 pytestmark = pytest.mark.integration
@@ -268,6 +274,41 @@ async def test_c40_over_a_reboot_and_a_clock_step(tmp_path: Path) -> None:
         later = await seen(platform)
     assert str(later[0]["last_updated"]) > str(location["last_updated"])
     assert str(later[1]["last_updated"]) > str(session["last_updated"])
+
+
+async def test_c40_as_pushed(platform: Platform) -> None:
+    """What was pushed is pulled with the same times; what changed since, with later ones."""
+    settings = settings_for(platform.context.config, platform.callers.by_token[TOKEN])
+    book = Book(MemoryStore(), random.Random(1), retry_min_s=1.0, retry_max_s=2.0)
+    platform.pushed["emsp"] = Pushed(book=book, version=Version.V2_2_1)
+    pushed_at = T0 + timedelta(days=1)
+    session = await running_session(platform, 1, 300.0)
+    content = objects.session(settings, session)
+    entry = book.want(Kind.SESSION, "s-1", content, changed_at=session.changed_at, source=session)
+    await book.sending(entry, content, pushed_at)
+    turn(platform, EvseStatus.CHARGING, T0)
+    statuses = {"DEMO1-1": EvseStatus.AVAILABLE, "DEMO1-2": EvseStatus.UNKNOWN}
+    bare = objects.location(settings, statuses)
+    location = dated_location(bare, None, {}, pushed_at)
+    placed = book.want(Kind.LOCATION, "DEMO1", bare, changed_at=T0, source=None)
+    await book.sending(placed, location, pushed_at)
+    state = book.want(
+        Kind.EVSE, "DEMO1-1", {"status": "CHARGING"}, changed_at=pushed_at, source=None
+    )
+    told_at = pushed_at + timedelta(seconds=7)
+    await book.sending(state, {"status": "CHARGING"}, told_at)
+
+    pulled = (await platform.get("2.2.1/sessions", date_from=EVER)).items[0]
+    assert pulled == {**content, "last_updated": date_time(pushed_at)}
+    place, evse, connector = stamps_of((await platform.get("2.2.1/locations")).items[0])
+    assert (place, evse, connector) == (told_at, told_at, pushed_at)
+
+    await running_session(platform, 1, 301.0)
+    turn(platform, EvseStatus.OUTOFORDER, T0)
+    changed = (await platform.get("2.2.1/sessions", date_from=EVER)).items[0]
+    assert changed["last_updated"] == date_time(pushed_at + timedelta(milliseconds=1))
+    place, evse, connector = stamps_of((await platform.get("2.2.1/locations")).items[0])
+    assert place == evse == told_at + timedelta(milliseconds=1)
 
 
 async def test_c43_removed(tmp_path: Path) -> None:
