@@ -12,12 +12,14 @@ REMOTE = "REMOTE_START_STOP_CAPABLE"
 RESERVABLE = "RESERVABLE"
 PROFILES = "CHARGING_PROFILE_CAPABLE"
 UNLOCK = "UNLOCK_CAPABLE"
+RFID_READER = "RFID_READER"
+TOKEN_GROUP = "TOKEN_GROUP_CAPABLE"
 
 
 def ordered(part: ConnectorConfig, uplink: UplinkConfig) -> tuple[str, ...]:
     """What a platform may order at an EVSE; nothing where it cannot reach us.
 
-    Those of readers and payment terminals are told by whoever knows of them.
+    Those of payment terminals are told by whoever knows of them.
     """
     if uplink.mode != "platform":
         return ()
@@ -28,6 +30,14 @@ def ordered(part: ConnectorConfig, uplink: UplinkConfig) -> tuple[str, ...]:
         able += [REMOTE, RESERVABLE]
         able += [UNLOCK] if part.lock is not None else []
     return tuple(able)
+
+
+def shown_cards(part: ConnectorConfig, config: Config) -> tuple[str, ...]:
+    """What a person with a card can do at an EVSE."""
+    readers = (reader.connectors for reader in config.reader)
+    if not any(not served or part.id in served for served in readers):
+        return ()
+    return (RFID_READER, TOKEN_GROUP)
 
 
 def place_of(config: Config) -> Place:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import structlog
 
-from laddvakt_agent.capabilities import ordered
+from laddvakt_agent.capabilities import ordered, shown_cards
 from laddvakt_agent.clock import Clock
 from laddvakt_agent.config import Config, ConnectorConfig, UplinkConfig
 from laddvakt_agent.ledger.acks import LedgerAcks
@@ -19,6 +19,7 @@ from laddvakt_agent.ledger.rows import AckRow
 from laddvakt_agent.published import Station
 from laddvakt_agent.tariffs import ids_at
 from laddvakt_agent.uplink.book import Kind
+from laddvakt_agent.uplink.outward import Outward
 from laddvakt_agent.uplink.parties.agreement import Agreement, Endpoint
 from laddvakt_agent.uplink.parties.platforms import Platform
 from laddvakt_agent.uplink.requestlog import RequestLog
@@ -50,13 +51,14 @@ class UplinkLink:
         requests: RequestLog | None = None,
         first_after_s: float = 0.0,
         tariffs: Mapping[str, Content] | None = None,
+        via: Outward | None = None,
     ) -> None:
         """`requests`: where they are noted; `first_after_s`: none goes out before that.
 
-        `tariffs`: see `offer_tariffs`.
+        `tariffs`: see `offer_tariffs`; `via`: who sends, with the token of then.
         """
         self._settings, self._acks, self._clock = settings, acks, clock
-        self._requests = requests
+        self._requests, self._via = requests, via
         self._first_at_s = clock.now_s() + first_after_s
         self._offered: Station | None = None
         self._tariffs: Mapping[str, Content] = tariffs or {}
@@ -130,6 +132,7 @@ class UplinkLink:
             peer_clock=self._clock,
             first_after_s=max(0.0, self._first_at_s - self._clock.now_s()),
             requests=self._requests,
+            via=self._via,
         )
         made.offer_tariffs(self._tariffs)
         return made
@@ -195,7 +198,9 @@ def settings_from(
             time_zone=station.time_zone,
             publish=station.publish,
             evses=tuple(
-                _evse(part, ids_at(config, part.id), ordered(part, uplink))
+                _evse(
+                    part, ids_at(config, part.id), ordered(part, uplink) + shown_cards(part, config)
+                )
                 for part in config.connector
             ),
         ),

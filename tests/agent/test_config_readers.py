@@ -8,6 +8,7 @@ from string import Template
 import pytest
 
 from agent.station_kit import PLACES
+from laddvakt_agent.capabilities import shown_cards
 from laddvakt_agent.cli.run import profile
 from laddvakt_agent.config import Config, ConfigError, parse
 
@@ -74,3 +75,19 @@ def _without(text: str, header: str) -> str:
     """The file without the tables of that name."""
     parts = text.split("\n[")
     return "\n[".join(part for part in parts if not part.startswith(header[1:]))
+
+
+@pytest.mark.parametrize(
+    ("reader", "able"),
+    [
+        ("", {"1": False, "2": False}),
+        (READER, {"1": True, "2": True}),
+        (READER + 'connectors = ["2"]\n', {"1": False, "2": True}),
+    ],
+    ids=["no reader", "at all of them", "at one"],
+)
+def test_platforms_hear_where_cards_are_read(reader: str, able: dict[str, bool]) -> None:
+    config = _parsed(_station() + reader)
+    told = {part.id: shown_cards(part, config) for part in config.connector}
+    wanted = ("RFID_READER", "TOKEN_GROUP_CAPABLE")
+    assert told == {name: wanted if here else () for name, here in able.items()}
