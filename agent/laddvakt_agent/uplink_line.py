@@ -169,6 +169,7 @@ class UplinkLine:
             self.requests,
             shared.turn_s(),
             shared.tariffs(wanted),
+            self.connection,
         )
         if self._station is not None:
             self.link.offer(self._station)
@@ -176,14 +177,13 @@ class UplinkLine:
     def _settings(self) -> UplinkSettings | None:
         """What its synchroniser is made of; `None`: it is not told."""
         agreement, platform = self.agreement, self.platform
-        token = None if agreement is None else agreement.shown or platform.token
-        if agreement is None or token is None:
+        if agreement is None or (agreement.shown or platform.token) is None:
             return None
         endpoint = self.connection.endpoint
         return settings_from(
             self._shared.config,
             self._uplink,
-            token,
+            "",  # the connection knows the token of then: a rotation interrupts nothing
             version=agreement.version,
             endpoints=Endpoints(
                 locations=endpoint("locations", Role.RECEIVER),

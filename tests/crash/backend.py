@@ -84,8 +84,9 @@ class MemoryClient:
         peer_clock: object = None,
         *,
         log: object = None,
+        via: object = None,
     ) -> None:
-        del peer_clock, log
+        del peer_clock, log, via
         self._settings = settings
         self._rng = rng
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from laddvakt_agent.uplink.outward import Outward
     from laddvakt_agent.uplink.peer import PeerTime
     from laddvakt_agent.uplink.requestlog import RequestLog
     from laddvakt_agent.uplink.settings import UplinkSettings
@@ -45,7 +46,13 @@ class Client:
         peer: PeerTime | None = None,
         *,
         log: RequestLog | None = None,
+        via: Outward | None = None,
     ) -> None:
+        """`peer` hears what time the answers tell, `log` notes every request.
+
+        `via`: who sends them instead, with the token of then, and hears and notes by itself.
+        """
+        self._via = via
         self._settings = settings
         self._authorization = authorization(settings.token, raw=settings.raw_token)
         self._own = Party(settings.country_code, settings.party_id)
@@ -108,6 +115,8 @@ class Client:
         Raises:
             UplinkError: any other outcome than success; the subclass says what to do.
         """
+        if self._via is not None:
+            return await self._via.send(method, url, body, correlation_id=correlation_id, to=to)
         return await self._wire.send(
             method,
             url,

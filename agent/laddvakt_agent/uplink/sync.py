@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from laddvakt_agent.published import Station
     from laddvakt_agent.uplink.objects import Content
+    from laddvakt_agent.uplink.outward import Outward
     from laddvakt_agent.uplink.peer import PeerClock
     from laddvakt_agent.uplink.settings import UplinkSettings
     from laddvakt_agent.uplink.store import AckStore
@@ -74,9 +75,14 @@ class Synchroniser:
         *,
         first_after_s: float = 0.0,
         requests: RequestLog | None = None,
+        via: Outward | None = None,
     ) -> None:
-        """`first_after_s`: nothing is sent before that, see `spread`; `requests`: notes them."""
+        """`first_after_s`: nothing is sent before that, see `spread`; `requests`: notes them.
+
+        `via`: sends them with the token of then; without it, that of the settings holds.
+        """
         self._settings = settings
+        self._via = via
         self._clock = clock
         self._rng = rng
         self._book = Book(
@@ -177,7 +183,7 @@ class Synchroniser:
             self._wanted.take(self._offered)
         self._reported.set()
         await self._spread()
-        async with Client(self._settings, self._rng, self._peer, log=self.requests) as client:
+        async with self._client() as client:
             pushes = Pushes(self._settings, self._book, client, self._clock)
             self._lanes = self._make_lanes(pushes)
             try:
@@ -189,6 +195,10 @@ class Synchroniser:
                     await asyncio.Event().wait()  # also where there is no module to tell
             finally:
                 self._lanes = ()
+
+    def _client(self) -> Client:
+        settings = self._settings
+        return Client(settings, self._rng, self._peer, log=self.requests, via=self._via)
 
     def _make_lanes(self, pushes: Pushes) -> tuple[Lane, ...]:
         """One lane an endpoint, each after the one whose news its own depend on.
