@@ -13,6 +13,7 @@ from agent.uplink.uplink_kit import T0, cdr, evse, fault, finished, period, sess
 from conformance.told_kit import BOTH, Receiver, asked, told
 from laddvakt_agent.published import EvseStatus, SessionRecord
 from laddvakt_agent.uplink import objects
+from laddvakt_agent.uplink.server.stamps import objects_in
 from laddvakt_agent.uplink.text import Content
 from laddvakt_agent.uplink.version import Version
 
@@ -141,6 +142,36 @@ def test_c42_ids_in_the_url_are_those_in_the_body(tmp_path: Path, version: Versi
         for request in puts:
             assert request["status_code"] == 1000, request["errors"]
             assert request["body"]["id"] == request["object_id"].rpartition("/")[2]
+
+    told(tmp_path, case, version)
+
+
+@versions
+@pytest.mark.parametrize("lost", [False, True], ids=["confirmed", "in doubt since"])
+def test_c43_an_evse_that_is_no_more_is_told_as_removed(
+    tmp_path: Path, version: Version, *, lost: bool
+) -> None:
+    """After a change of the configuration, and at each start from then on."""
+
+    async def case(one: Receiver) -> None:
+        await one.tell()
+        if lost:
+            one.server.behave({"mode": "lost_reply"})
+            await one.start()
+            one.sync.offer(station())
+            assert not await one.sync.settle(1.0)
+            one.server.behave({"mode": "ok"})
+        place = one.settings.location
+        one.settings = replace(one.settings, location=replace(place, evses=place.evses[:1]))
+        removed_at = set()
+        for _ in range(2):
+            await one.start()
+            await one.offer(replace(station(), evses=(evse(EvseStatus.AVAILABLE),)))
+            (kept,) = one.storage.objects("locations")
+            statuses = {item["uid"]: item["status"] for item in objects_in(kept, "evses")}
+            assert statuses == {"evse-1": "AVAILABLE", "evse-2": "REMOVED"}
+            removed_at |= {item["last_updated"] for item in objects_in(kept, "evses")[1:]}
+        assert len(removed_at) == 1, "it changed once"
 
     told(tmp_path, case, version)
 

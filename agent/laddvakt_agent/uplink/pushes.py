@@ -107,6 +107,7 @@ class Pushes:
             entry.content,
             before=None if before is None else with_states(before, told),
             states=wanted,
+            once=before or (None if entry.acked is None else decode_body(entry.acked)),
             fresh=next_stamp(self._clock.wall(), max(known, default=None)),
         )
 

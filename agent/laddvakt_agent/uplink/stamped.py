@@ -24,20 +24,25 @@ def stamped_location(
     before: Content | None,
     states: Mapping[str, tuple[Content, datetime]],
     fresh: datetime,
+    once: Content | None = None,
 ) -> Content:
     """The Location to PUT.
 
     `content` carries no times; `before` is the one the receiver has, `None` when that is in
     doubt; `states` gives what changes of each EVSE with its own `last_updated`; whatever else is
-    not as before gets `fresh`, which is later than anything sent so far.
+    not as before gets `fresh`, which is later than anything sent so far. `once`: the last one the
+    receiver is known to have had, if not `before`: an EVSE of it that is no more stays, as REMOVED.
     """
     old = before or {}
     old_evses = _objects(old, "evses")
+    uids = {evse["uid"] for evse in _objects(content, "evses")}
+    gone = [evse for evse in _objects(once or old, "evses") if evse["uid"] not in uids]
     by_uid = {evse["uid"]: evse for evse in old_evses}
     evses = [
         _evse(evse, by_uid.get(evse["uid"], {}), states.get(str(evse["uid"])), fresh)
         for evse in _objects(content, "evses")
     ]
+    evses += [_removed(evse, fresh) for evse in gone]
     is_same = _bare(content, "evses") == _bare(old, "evses") and evses == old_evses
     own = str(old["last_updated"]) if is_same else date_time(fresh)
     stamps = [own, *(str(evse["last_updated"]) for evse in evses)]
@@ -77,6 +82,13 @@ def _evse(
     if state is not None:
         stamps.append(date_time(state[1]))
     return {**told, "connectors": list[Json](connectors), "last_updated": max(stamps)}
+
+
+def _removed(evse: Content, fresh: datetime) -> Content:
+    """mod_locations: an EVSE is never deleted, and its uid never used again."""
+    if evse.get("status") == "REMOVED":
+        return evse
+    return with_state(evse, {"status": "REMOVED"}, fresh)
 
 
 def _connector(connector: Content, old: Content, fresh: datetime) -> Content:
