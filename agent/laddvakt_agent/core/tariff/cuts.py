@@ -7,6 +7,7 @@ ChargingPeriod: such a moment may be calculated from the values before and after
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,7 +25,7 @@ class Marks:
 
     minutes: frozenset[int]  # of the local day
     durations_s: frozenset[int]
-    kwh: frozenset[Fraction]
+    kwh: tuple[Fraction, ...]  # ascending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ def marks_of(tariff: Tariff) -> Marks:
     return Marks(
         minutes=frozenset(minute for r in restrictions for minute in _minutes(r)),
         durations_s=frozenset(s for s in durations if s is not None),
-        kwh=frozenset(Fraction(kwh) for kwh in energies if kwh is not None),
+        kwh=tuple(sorted({Fraction(kwh) for kwh in energies if kwh is not None})),
     )
 
 
@@ -63,8 +64,9 @@ def pieces(
     for moment_us in moments(marks, zone, start_us, start_us + length_us, begun_us):
         shares.add(Fraction(moment_us - start_us, length_us))
     if period.energy_kwh:
-        crossed = ((mark - kwh) / period.energy_kwh for mark in marks.kwh)
-        shares |= {share for share in crossed if 0 < share < 1}
+        low, high = sorted((kwh, kwh + period.energy_kwh))
+        crossed = marks.kwh[bisect_right(marks.kwh, low) : bisect_left(marks.kwh, high)]
+        shares.update((mark - kwh) / period.energy_kwh for mark in crossed)
     if len(shares) == 2:  # the usual case
         half = kwh + period.energy_kwh / 2
         end_us = start_us + length_us

@@ -168,7 +168,10 @@ def _period(walk: _Walk, place: int, period: Period, tariff: Tariff) -> Iterator
                 Dimension.TIME: period.charging_s,
                 Dimension.PARKING_TIME: period.parking_s,
             }
-            found = applied(tariff, at)
+            wanted = [dimension for dimension, volume in volumes.items() if volume]
+            if Part.FIXED not in walk.flat:
+                wanted.append(Dimension.FLAT)
+            found = applied(tariff, at, wanted)
             yield from _lines(walk, place, piece, tariff, found, volumes, None)
 
 

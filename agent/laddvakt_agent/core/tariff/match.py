@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -81,14 +81,18 @@ def flow_of(period: Period) -> Flow:
     )
 
 
-def applied(tariff: Tariff, at: Moment) -> Mapping[Dimension, Applied]:
-    """What a session pays by, one component for each dimension at most."""
+def applied(
+    tariff: Tariff, at: Moment, wanted: Collection[Dimension]
+) -> Mapping[Dimension, Applied]:
+    """What a session pays by, one component for each wanted dimension at most."""
     found: dict[Dimension, Applied] = {}
-    for place, component, parking in _components(tariff, None, at):
+    for place, component, parking in _components(tariff, None, at, wanted):
         if component.dimension not in found:
             found[component.dimension] = Applied(
                 element=place, component=component, only_parking=parking
             )
+            if len(found) == len(wanted):
+                break
     return found
 
 
@@ -101,13 +105,10 @@ def reserved(tariff: Tariff, at: Moment, *, expired: bool) -> Mapping[Dimension,
     kinds = (Reserved.EXPIRES, Reserved.RESERVATION) if expired else (Reserved.RESERVATION,)
     found: dict[Dimension, Applied] = {}
     for kind in kinds:
-        for place, component, parking in _components(tariff, kind, at):
+        for place, component, parking in _components(tariff, kind, at, _OF_RESERVATIONS):
             this = Applied(element=place, component=component, only_parking=parking)
             known = found.get(component.dimension)
-            earlier = known is None or (
-                component.dimension is Dimension.FLAT and place < known.element
-            )
-            if earlier and component.dimension in (Dimension.FLAT, Dimension.TIME):
+            if known is None or (component.dimension is Dimension.FLAT and place < known.element):
                 found[component.dimension] = this
     return found
 
@@ -124,14 +125,20 @@ def holds(r: Restrictions, at: Moment) -> bool:
     )
 
 
+_OF_RESERVATIONS = (Dimension.FLAT, Dimension.TIME)
+
+
 def _components(
-    tariff: Tariff, kind: Reserved | None, at: Moment
+    tariff: Tariff, kind: Reserved | None, at: Moment, wanted: Collection[Dimension]
 ) -> Iterator[tuple[int, Component, bool]]:
     for place, element in enumerate(tariff.elements):
         r = element.restrictions
-        if r.reservation is kind and holds(r, at):
+        if r.reservation is not kind:
+            continue
+        parts = [part for part in element.components if part.dimension in wanted]
+        if parts and holds(r, at):
             parking = _only_parking(element.components)
-            for component in element.components:
+            for component in parts:
                 yield place, component, parking
 
 
