@@ -5,6 +5,7 @@ A profile is one more ceiling among the core's own; it can never allow what anot
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -108,9 +109,11 @@ class SessionCeilings:
             await self.thread.persist(self.book.save, _row(kept))
         except StorageError as error:
             log.error("profile_not_written", session=order.session_id, error=str(error))
-            if self._kept.get(order.session_id) is kept:
-                self._put_back(order.session_id, before)
+            self._put_back(kept, before)
             return False
+        except asyncio.CancelledError:  # nobody waits any longer, so it was never promised
+            self._put_back(kept, before)
+            raise
         found = self.find(order.session_id)
         if found is not None:  # it hears only what it could not know
             own_a = found[0].settings.max_current_a
@@ -218,11 +221,16 @@ class SessionCeilings:
         profile = None if kept is None else kept.profile
         return Plan(profile, others_a, phases_used(guard.settings, life))
 
-    def _put_back(self, session_id: str, before: Kept | None) -> None:
+    def _put_back(self, kept: Kept, before: Kept | None) -> None:
+        """What held before, on the disk too, unless another one holds already."""
+        if self._kept.get(kept.session_id) is not kept:
+            return
         if before is None:
-            del self._kept[session_id]
+            del self._kept[kept.session_id]
+            self.thread.post(self.book.forget, kept.session_id)
         else:
-            self._kept[session_id] = before
+            self._kept[kept.session_id] = before
+            self.thread.post(self.book.save, _row(before))
 
     def _drop_ended(self) -> None:
         for session_id in tuple(self._kept):

@@ -188,11 +188,9 @@ class Remote:
         if awaited is not None:
             return (awaited.token, awaited.reference) == (order.token, order.reference)
         kept = guard.keeper.running
-        return (
-            kept is not None
-            and kept.auth_method == "COMMAND"
-            and (kept.token, kept.authorization_reference) == (order.token, order.reference)
-        )
+        if kept is None or kept.auth_method != "COMMAND" or kept.token != order.token:
+            return False
+        return order.reference in (None, kept.authorization_reference)
 
     def _against(self, guard: Guard, order: Start) -> Outcome | None:
         """Why nothing can be started there now."""
@@ -208,9 +206,13 @@ class Remote:
         return None
 
     def _unusable(self, guard: Guard) -> bool:
-        """A fault is in the way, nobody knows, or it is out of service."""
+        """A fault is in the way, nobody knows, or it is out of service.
+
+        Or a technician works there: an open door is no fault then, so nobody starts it from afar.
+        """
         status = ocpi_status(guard.connector, self._now_s())
-        return status in _UNUSABLE or not guard.in_service or not guard.durable
+        closed = not guard.in_service or not guard.durable or guard.maintenance
+        return closed or status in _UNUSABLE
 
     def _let_in(self, guard: Guard, order: Start, until_s: float) -> None:
         if guard.keeper.running is not None:

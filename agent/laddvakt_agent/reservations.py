@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -113,6 +114,9 @@ class Reservations:
             log.error("reservation_not_written", reservation=held.name, error=str(error))
             self.end(held, "could not be written")
             return False
+        except asyncio.CancelledError:  # nobody waits any longer, so it was never promised
+            self.end(held, "was not written in time")
+            raise
         log.info("reserved", connector=held.connector, reservation=held.name)
         self.changed()
         return guard.reservation is held

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.driven_kit import SPEED, Driven, FastTime, driven
@@ -15,8 +15,10 @@ from laddvakt_agent.guard import Guard
 from laddvakt_agent.remote import Remote
 from laddvakt_agent.remote_ceilings import RemoteCeilings
 from laddvakt_agent.uplink.receivers.commands import CommandsReceiver
+from laddvakt_agent.uplink.receivers.judging import Limits
 from laddvakt_agent.uplink.receivers.profiles import ProfilesReceiver
 
+REAL_S = 20.0  # of real time that an order may take: a busy machine is no reason to fail
 TOKEN = {
     "country_code": "NL",
     "party_id": "TNM",
@@ -143,5 +145,7 @@ async def orders(
         driven(platform.bench, patch) as drive,
     ):
         made = Orders(platform, drive)
+        patient = Limits(start_s=int(speed * REAL_S), other_s=int(speed * REAL_S))
+        made.receiver.judge = replace(made.receiver.judge, limits=patient)
         await made.restore()
         yield made

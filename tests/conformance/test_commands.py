@@ -183,6 +183,18 @@ async def test_c65_a_faulted_evse(emsp: Orders) -> None:
     assert (await emsp.result())["result"] == "EVSE_INOPERATIVE"
 
 
+async def test_c65_where_a_technician_works(emsp: Orders) -> None:
+    """An open door is no fault then: nobody starts it from afar, nor goes on waiting to."""
+    await emsp.start()
+    await emsp.drive.until(lambda: emsp.guard.token is not None)
+    emsp.guard.maintenance = True
+    assert (await emsp.result())["result"] == "EVSE_INOPERATIVE"
+    emsp.drive.plug()
+    await emsp.start()
+    assert (await emsp.result())["result"] == "EVSE_INOPERATIVE"
+    assert emsp.guard.token is None
+
+
 async def test_c65_an_occupied_evse(emsp: Orders) -> None:
     session_id = await emsp.charging()
     await emsp.start(token=OTHER)

@@ -238,14 +238,14 @@ async def test_any_evse_will_do(emsp: Orders) -> None:
     assert record(emsp).evse_uid == "DEMO1-2"
 
 
-async def socket(emsp: Orders, fitted: frozenset[str]) -> None:
+async def socket(emsp: Orders, fitted: frozenset[str], limits: Limits | None = None) -> None:
     """Connector 1 as a socket with a lock, with a session of ours."""
     guard, judge = emsp.guard, emsp.receiver.judge
     guard.settings = replace(guard.settings, socket=True, fitted=fitted)
     emsp.drive.worlds["1"].settings = guard.settings
     guard.connector = machine.initial(guard.settings, (), emsp.platform.context.clock.now_s())
     place = replace(judge.place, unlockable=frozenset({"demo1-1"}))
-    emsp.receiver.judge = replace(judge, place=place, limits=Limits(other_s=25, post_s=10.0))
+    emsp.receiver.judge = replace(judge, place=place, limits=limits or judge.limits)
     await emsp.drive.until(lambda: guard.connector.life.state is State.AVAILABLE)
     await emsp.charging()
 
@@ -268,7 +268,7 @@ async def test_unlock_ends_the_session_and_waits_for_the_lock(contact: bool, ems
 
 async def test_a_lock_that_holds_is_told(emsp: Orders) -> None:
     """FAILED with what to do; the session has ended all the same."""
-    await socket(emsp, frozenset({"locked"}))
+    await socket(emsp, frozenset({"locked"}), Limits(start_s=400, other_s=25, post_s=10.0))
     emsp.drive.worlds["1"].gear = {"locked": True}
     await emsp.order("UNLOCK_CONNECTOR", UNLOCK)
     said = await emsp.result()

@@ -72,7 +72,7 @@ class ProfilesReceiver:
     role: Role = Role.RECEIVER
     versions: frozenset[Version] = frozenset(Version)
     _spent: dict[tuple[str, str], float] = field(default_factory=dict)  # how full each bucket is
-    _pending: set[asyncio.Task[None]] = field(default_factory=set)
+    _pending: dict[asyncio.Task[None], str] = field(default_factory=dict)  # for which platform
 
     def offered_to(self, caller: Caller) -> bool:
         """To those it is exchanged with, also while they register: they look before they agree."""
@@ -102,8 +102,8 @@ class ProfilesReceiver:
             data = {"result": "REJECTED", "timeout": 0}
             raise Refused(str(error), status_code=INVALID, data=data) from error
         task = asyncio.create_task(self._carry_out(by, asked, session, do, url), name="profile")
-        self._pending.add(task)
-        task.add_done_callback(self._pending.discard)
+        self._pending[task] = by.platform
+        task.add_done_callback(lambda done: self._pending.pop(done, None))
         return Reply(data={"result": "ACCEPTED", "timeout": TIMEOUT_S})
 
     async def close(self) -> None:
@@ -124,7 +124,8 @@ class ProfilesReceiver:
         session = self.ceilings.session(session_id)
         if session is None:
             raise _No("UNKNOWN_SESSION")
-        if not session.running or not by.owns(session.token) or len(self._pending) >= MOST_PENDING:
+        mine = sum(1 for platform in self._pending.values() if platform == by.platform)
+        if not session.running or not by.owns(session.token) or mine >= MOST_PENDING:
             raise _No("REJECTED")
         return session
 
