@@ -114,6 +114,7 @@ class _Door:
         self._accepts = TokenBucket(limits.accepts_per_s, limits.connections)
         self._greetings: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
+        self._stopped = False
 
     async def run(self) -> None:
         """Accept until stopped, then end what is still open."""
@@ -129,6 +130,8 @@ class _Door:
             max_headers=self._limits.headers,
         )
         self._task = asyncio.create_task(self._accept(server))
+        if self._stopped:  # before it had begun
+            self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
         for task in self._greetings:
@@ -140,6 +143,7 @@ class _Door:
 
     def stop(self) -> None:
         """End `run`."""
+        self._stopped = True
         if self._task is not None:
             self._task.cancel()
 
@@ -175,7 +179,7 @@ class _Door:
 
     def _room(self, server: Server) -> bool:
         """Whether one more connection may be; the oldest that never showed a token gives way."""
-        open_now = server.connections
+        open_now = [one for one in server.connections if one.transport is not None]
         if len(open_now) + len(self._greetings) < self._limits.connections:
             return True
         for connection in open_now:
