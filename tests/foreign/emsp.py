@@ -74,7 +74,7 @@ class Memory:
     """The library's `Crud`: what it stores and finds."""
 
     @classmethod
-    async def get(cls, module: Any, role: Any, object_id: Any, **_: Any) -> Any:
+    async def get(cls, module: Any, role: Any, object_id: Any, *_: Any, **__: Any) -> Any:
         """One object; the libraries' own error where it is not known."""
         if module is ModuleID.tokens:
             if str(object_id).casefold() != str(TOKEN["uid"]).casefold():
@@ -85,14 +85,14 @@ class Memory:
         return KEPT.get(_module(module), {}).get(str(object_id).lower())
 
     @classmethod
-    async def list(cls, module: Any, role: Any, filters: Any, **_: Any) -> Any:
+    async def list(cls, module: Any, role: Any, filters: Any, *_: Any, **__: Any) -> Any:
         """All there is, on one page."""
         found = [TOKEN] if module is ModuleID.tokens else []
         page = found[filters["offset"] : filters["offset"] + filters["limit"]]
         return page, len(found), True
 
     @classmethod
-    async def create(cls, module: Any, role: Any, data: Any, **_: Any) -> Any:
+    async def create(cls, module: Any, role: Any, data: Any, *_: Any, **__: Any) -> Any:
         """Keep it."""
         plain = jsonable_encoder(data)
         if module is ModuleID.credentials_and_registration:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from laddvakt_agent.published import CostRecord, TaxRecord
     from laddvakt_agent.uplink.text import Content, Json
 
-_FREE = MoneyRecord(before_taxes=Decimal(0))
+# Nothing is nothing with any tax; some receivers refuse a price that does not say so.
+_FREE = MoneyRecord(before_taxes=Decimal(0), after_taxes=Decimal(0))
 _PLACES = Decimal("0.0001")  # types, number
 
 

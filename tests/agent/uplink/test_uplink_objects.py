@@ -216,7 +216,7 @@ def test_a_cdr_says_what_was_charged() -> None:
     body = objects.cdr(SETTINGS, cdr())
     told = {name: body[name] for name in ("total_energy", "total_time", "total_parking_time")}
     assert told == {"total_energy": 1.834, "total_time": 0.3333, "total_parking_time": 0.1667}
-    assert body["total_cost"] == {"excl_vat": 0}
+    assert body["total_cost"] == {"excl_vat": 0, "incl_vat": 0}
 
 
 def test_time_held_back_is_neither_charged_nor_parked() -> None:
