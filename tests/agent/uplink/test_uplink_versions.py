@@ -143,6 +143,16 @@ def test_explicit_nulls_for_those_who_want_them(version: Version) -> None:
     assert objects.leaving(blunt, "Session", patch, patch=True) == patch, "null would be a change"
 
 
+def test_our_own_field_is_not_even_null() -> None:
+    """A platform without our agreement on faults sees nothing of them, nulls or not."""
+    blunt = told_to(NEW, explicit_nulls=True)
+    blunt = replace(blunt, endpoints=replace(blunt.endpoints, faults=None))
+    place = stamped_location(objects.location(blunt, {}), before=None, states={}, fresh=T0)
+    told = objects.leaving(blunt, "Location", place)
+    assert at(told, "evses", 0, "images") == []
+    assert "faults" not in at(told, "evses", 0)
+
+
 def test_what_breaks_the_tables_does_not_leave() -> None:
     body = objects.session(told_to(NEW), session()) | STAMP | {"status": "RESERVED"}
     with pytest.raises(structs.Invalid, match="status is 'RESERVED'"):

@@ -10,6 +10,7 @@ from laddvakt_agent.uplink.version import Version
 
 NEW = Since(Version.V2_3_0)
 NEW_AND_REQUIRED = Since(Version.V2_3_0, required=True)
+NEW_AND_OURS = Since(Version.V2_3_0, ours=True)
 OLD = Until(Version.V2_2_1)
 
 CountryCode: TypeAlias = Annotated[

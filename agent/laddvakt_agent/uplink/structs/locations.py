@@ -27,6 +27,7 @@ from laddvakt_agent.uplink.structs.enums import (
 from laddvakt_agent.uplink.structs.faults import EvseFault
 from laddvakt_agent.uplink.structs.kinds import (
     NEW,
+    NEW_AND_OURS,
     Ci36,
     Country,
     CountryCode,
@@ -99,7 +100,7 @@ class EVSE(Object, frozen=True, kw_only=True):
     parking: Annotated[tuple[EVSEParking, ...], NEW] = ()
     images: tuple[Image, ...] = ()
     accepted_service_providers: Annotated[tuple[Annotated[str, Text(50)], ...], NEW] = ()
-    faults: Annotated[tuple[EvseFault, ...], NEW] = ()
+    faults: Annotated[tuple[EvseFault, ...], NEW_AND_OURS] = ()
     last_updated: datetime
 
 

@@ -43,6 +43,7 @@ class Since:
 
     version: Version
     required: bool = False  # … and must be there
+    ours: bool = False  # … our own, so it is not even null where there is nothing to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Field:
     rule: Rule
     required: bool
     many: bool
+    ours: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ def write(made: Object, version: Version, *, explicit_nulls: bool = False) -> di
     content: dict[str, Json] = {}
     for field in plan(type(made), version):
         value = getattr(made, field.name)
+        if field.ours and not value:
+            continue
         if field.many:
             if value or explicit_nulls:
                 items = [field.rule.write(item, version, explicit_nulls) for item in value]
@@ -149,9 +153,9 @@ def _field(name: str, hint: object, required: bool, version: Version) -> Field |
     wire = was.name if was is not None and version is Version.V2_2_1 else name
     required = required or (since is not None and since.required)
     rules = [cast("Rule", mark) for mark in marks if not isinstance(mark, Since | Until | Was)]
-    if typing.get_origin(hint) is tuple:
-        return Field(name, wire, _rule(typing.get_args(hint)[0]), required, many=True)
-    return Field(name, wire, rules[0] if rules else _rule(hint), required, many=False)
+    ours, many = since is not None and since.ours, typing.get_origin(hint) is tuple
+    rule = _rule(typing.get_args(hint)[0]) if many else rules[0] if rules else _rule(hint)
+    return Field(name, wire, rule, required, many, ours)
 
 
 def _rule(hint: object) -> Rule:
