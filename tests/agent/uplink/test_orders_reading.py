@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
+from laddvakt_agent.core.ceiling import Profile, Step, Unit
 from laddvakt_agent.uplink.outward import Outward
 from laddvakt_agent.uplink.receivers import reading
+from laddvakt_agent.uplink.receivers.orders import By
+from laddvakt_agent.uplink.receivers.profiles import profile_of
 from laddvakt_agent.uplink.receivers.results import Results
 from laddvakt_agent.uplink.receivers.words import WORDS, display, plain
 from laddvakt_agent.uplink.serving import Party, Role
@@ -113,3 +117,55 @@ def test_every_message_is_told_in_three_languages() -> None:
         assert all(0 < len(text["text"]) <= 512 for text in texts)
         assert len({text["text"] for text in texts}) == 3
     assert (display(""), plain("")) == ([], "")
+
+
+EIGHT = {
+    "charging_rate_unit": "A",
+    "charging_profile_period": [{"start_period": 0, "limit": 8.0}],
+}
+BY = By(platform="emsp", parties=frozenset())
+
+
+@pytest.mark.parametrize(
+    ("profile", "named"),
+    [
+        pytest.param(None, "charging_profile", id="none"),
+        pytest.param({"charging_rate_unit": "kW"}, "charging_rate_unit", id="unit"),
+        pytest.param({**EIGHT, "duration": 1.5}, "duration", id="duration"),
+        pytest.param({**EIGHT, "start_date_time": "now"}, "start_date_time", id="start"),
+        pytest.param({**EIGHT, "min_charging_rate": "6"}, "min_charging_rate", id="least"),
+        pytest.param(
+            {**EIGHT, "charging_profile_period": [{"start_period": 0, "limit": -5}]},
+            "period[0].limit", id="a negative limit",
+        ),
+        pytest.param(
+            {**EIGHT, "charging_profile_period": [{"start_period": 5, "limit": 5}] * 2},
+            "period[1].start_period", id="not ascending",
+        ),
+        pytest.param(
+            {**EIGHT, "charging_profile_period": [{"start_period": 0, "limit": 5}] * 501},
+            "at most 500", id="too many",
+        ),
+    ],
+)  # fmt: skip
+def test_a_profile_that_is_none(profile: dict[str, object] | None, named: str) -> None:
+    with pytest.raises(reading.Unreadable) as caught:
+        profile_of(profile, BY, "s")
+    assert named in str(caught.value)
+
+
+def test_a_profile_as_the_core_understands_it() -> None:
+    """One decimal, rounded down; what is absent or null is not there."""
+    given = {
+        "charging_rate_unit": "W",
+        "start_date_time": "2027-01-31T10:00:00Z",
+        "duration": None,
+        "min_charging_rate": 1380,
+        "charging_profile_period": [{"start_period": 60, "limit": 4140.19}],
+    }
+    order = profile_of(given, BY, "s")
+    assert order.profile == Profile(
+        unit=Unit.WATT, steps=(Step(start_s=60.0, limit=4140.1),), least=1380.0
+    )
+    assert order.starts_at == datetime(2027, 1, 31, 10, tzinfo=UTC)
+    assert profile_of({"charging_rate_unit": "A"}, BY, "s").profile == Profile(unit=Unit.AMPERE)
