@@ -64,6 +64,14 @@ def test_routing_headers(
         assert (None if answer is None else answer.status_code) == code
 
 
+def test_a_platform_speaks_for_its_own_parties() -> None:
+    sent = headers(FROM, TO)
+    assert misrouted(sent, "PUT", "locations", PEERS, None, frozenset({"SELAD"})) is None
+    answer = misrouted(sent, "PUT", "locations", PEERS, None, frozenset({"SEXXX"}))
+    assert answer is not None
+    assert answer.errors == ("OCPI-from-…: SELAD is none of your parties",)
+
+
 @pytest.mark.integration
 async def test_a_hub_registers_as_one(tmp_path: Path) -> None:
     """2.3.0 has a field for it, 2.2.1 a role; then every request needs a sender."""

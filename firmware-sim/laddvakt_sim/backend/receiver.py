@@ -54,7 +54,7 @@ class Receiver:
         if module == "locations":
             return self._patch_location(segments, body)
         class_name = _CLASS_OF[module]
-        errors = self._check(class_name, body, partial=True) + _stamp_errors(body)
+        errors = self._check(class_name, body, partial=True) + _patch_errors(body)
         if errors:
             return refused(*errors)
         before = self._storage.get(module, "/".join(segments))
@@ -105,7 +105,7 @@ class Receiver:
 
     def _patch_location(self, segments: tuple[str, ...], body: dict[str, Json]) -> Answer:
         if len(segments) == 3:
-            errors = self._check("Location", body, partial=True) + _stamp_errors(body)
+            errors = self._check("Location", body, partial=True) + _patch_errors(body, "evses")
             before = self._storage.get("locations", "/".join(segments))
             if errors:
                 return refused(*errors)
@@ -113,7 +113,7 @@ class Receiver:
                 return refused("no such Location: PUT it first", http_status=404)
             return self._keep("locations", "Location", segments, {**before, **body}, {})
         class_name, expected = _child_class(segments)
-        errors = self._check(class_name, body, partial=True) + _stamp_errors(body)
+        errors = self._check(class_name, body, partial=True) + _patch_errors(body, "connectors")
         errors += check_ids(body, expected)
         return refused(*errors) if errors else self._replace_child(segments, body, create=False)
 
@@ -189,8 +189,17 @@ def _list(parent: Json, key: str) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
-def _stamp_errors(body: dict[str, Json]) -> list[str]:
-    return [] if "last_updated" in body else ["last_updated: compulsory in every PATCH"]
+def _patch_errors(body: dict[str, Json], children: str = "") -> list[str]:
+    """transport_and_format, PATCH: fields change, none goes; parts have URLs of their own."""
+    errors = [] if "last_updated" in body else ["last_updated: compulsory in every PATCH"]
+    errors += [
+        f"{name}: null in a PATCH, only a PUT takes a value away"
+        for name, value in body.items()
+        if value is None
+    ]
+    if children in body:
+        errors.append(f"{children}: not in a PATCH, each has a URL of its own")
+    return errors
 
 
 def _later(first: Json, second: Json) -> Json:

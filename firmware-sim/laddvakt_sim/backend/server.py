@@ -223,7 +223,14 @@ class Server:
             return refused(f"{agreed.version} is agreed, not {version}")
         settings = self._settings
         known = settings.parties() if agreed or settings.hub_party_id else None
-        return misrouted(request.headers, request.method, module, known, settings.hub_party_id)
+        return misrouted(
+            request.headers,
+            request.method,
+            module,
+            known,
+            settings.hub_party_id,
+            agreed.parties() if agreed is not None else None,
+        )
 
 
 def _unauthorised() -> Answer:

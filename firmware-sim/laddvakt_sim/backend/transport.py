@@ -47,12 +47,13 @@ def misrouted(
     module: str,
     parties: tuple[str, ...] | None,
     hub: str | None,
+    senders: frozenset[str] | None = None,
 ) -> Answer | None:
     """Why the routing headers do not do, `None` when they do: Message Routing.
 
-    Parties are country and party in one; `None`: any may be meant. A hub wants to know from whom a
-    request comes; it passes none on to parties it does not know, and broadcasts what is meant for
-    everybody alone.
+    Parties are country and party in one; `None`: any may be meant, or any may ask. A hub wants to
+    know from whom a request comes; it passes none on to parties it does not know, and broadcasts
+    what is meant for everybody alone.
     """
     sender, receiver = _party(headers, "from"), _party(headers, "to")
     if module in _UNROUTED:
@@ -62,6 +63,8 @@ def misrouted(
         if party is not None and len(party) != 5:
             names = f"OCPI-{which}-country-code and OCPI-{which}-party-id"
             return refused(f"{names}: both are required, of 2 and 3 characters, or none")
+    if senders is not None and sender is not None and sender not in senders:
+        return refused(f"OCPI-from-…: {sender} is none of your parties")
     if parties is not None and receiver is not None and receiver not in parties:
         code = INVALID if hub is None else _UNKNOWN_RECEIVER
         return refused(f"OCPI-to-…: {receiver} is not known here", status_code=code)
