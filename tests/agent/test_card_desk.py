@@ -5,16 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
 
-from agent.station_kit import Bench, bench
+from agent.station_kit import bench
 from agent.tokens.token_kit import Platform, info, token, unknown
 from laddvakt_agent.card_desk import PLUG_WITHIN_S, CardDesk
-from laddvakt_agent.core.inputs import Pilot, Sample
+from laddvakt_agent.core.inputs import Inputs, Pilot, Sample
+from laddvakt_agent.core.machine import Connector
+from laddvakt_agent.core.model import State
+from laddvakt_agent.core.settings import Settings
+from laddvakt_agent.diagnostics.answers import NotPossible
 from laddvakt_agent.guard import Guard
+from laddvakt_agent.ledger.thread import LedgerThread
+from laddvakt_agent.ledger.tokens import TokenFile
+from laddvakt_agent.permits import Permits
+from laddvakt_agent.published import TokenRef
+from laddvakt_agent.reserved import Held
+from laddvakt_agent.uplink.tokens.authorising import Authoriser
+from laddvakt_agent.uplink.tokens.book import TokenBook
 from laddvakt_agent.uplink.tokens.content import row_of
 from laddvakt_hal.roles import Card
 
@@ -32,11 +46,25 @@ class FakeReader:
         await asyncio.Event().wait()
 
 
+def idle_guard(name: str) -> Guard:
+    """A guard of which only who is let in is asked: made without a station, which takes long."""
+    guard = object.__new__(Guard)
+    guard.settings = cast("Settings", SimpleNamespace(connector=name))
+    guard.evse_uid, guard.connector = f"EVSE-{name}", cast("Connector", _Idle)
+    guard.token = guard.free_token = guard.found = guard.reservation = guard.group_id = None
+    guard.authorization_reference = None
+    guard.durable = guard.in_service = True
+    guard.stopped, guard.stepped_s, guard.inputs = False, 0.0, Inputs()
+    return guard
+
+
+_Idle = SimpleNamespace(life=SimpleNamespace(state=State.AVAILABLE))
+
+
 @dataclass
 class Front:
-    """A desk with both connectors, its station, and a platform."""
+    """A desk with both connectors, and a platform."""
 
-    station: Bench
     desk: CardDesk
     platform: Platform
     now_s: float = 100.0
@@ -44,7 +72,7 @@ class Front:
     wrote: list[tuple[str, str, str]] = field(default_factory=list)
 
     def guard(self, name: str) -> Guard:
-        return self.station.guard(name)
+        return self.desk.guards[int(name) - 1]
 
     def plug(self, name: str, pilot: Pilot = Pilot.B) -> None:
         guard = self.guard(name)
@@ -62,27 +90,33 @@ class Front:
 
 @pytest.fixture
 async def front(tmp_path: Path) -> AsyncIterator[Front]:
-    async with bench(tmp_path) as station:
-        supervisor = station.parts.supervisor
-        for guard in supervisor.guards.values():
-            guard.prepared = True
-        platform = Platform(replies=[unknown()])
-        supervisor.permits.authoriser.outwards = lambda: {"backend": platform}
-        supervisor.permits.now_s = lambda: built.now_s
-        desk = CardDesk(
-            guards=tuple(supervisor.guards.values()),
-            permits=supervisor.permits,
-            now_s=lambda: built.now_s,
-            step=lambda guard: built.stepped.append(guard.settings.connector),
-            wrote=lambda who, verb, guard, detail: built.wrote.append(
-                (who, verb, guard.settings.connector)
-            ),
-        )
-        desk.reader = FakeReader()
-        built = Front(station=station, desk=desk, platform=platform)
-        built.knows(UID, group_id="G1")
-        built.knows(FRIEND, group_id="g1")
-        yield built
+    platform = Platform(replies=[unknown()])
+    file, thread = TokenFile(tmp_path), LedgerThread(lambda error: None)
+    authoriser = Authoriser(
+        listed={},
+        own=("SE", "LAD"),
+        location_id="LOC1",
+        book=TokenBook(file=file, thread=thread),
+        now_s=lambda: built.now_s,
+        outwards=lambda: {"backend": platform},
+    )
+    guards = {name: idle_guard(name) for name in ("1", "2")}
+    desk = CardDesk(
+        guards=tuple(guards.values()),
+        permits=Permits(authoriser=authoriser, guards=guards, now_s=lambda: built.now_s),
+        now_s=lambda: built.now_s,
+        step=lambda guard: built.stepped.append(guard.settings.connector),
+        wrote=lambda who, verb, guard, detail: built.wrote.append(
+            (who, verb, guard.settings.connector)
+        ),
+    )
+    desk.reader = FakeReader()
+    built = Front(desk=desk, platform=platform)
+    built.knows(UID, group_id="G1")
+    built.knows(FRIEND, group_id="g1")
+    yield built
+    await thread.close()
+    file.close()
 
 
 async def test_the_plugged_one_starts_and_the_same_card_ends_it(front: Front) -> None:
@@ -231,15 +265,43 @@ async def test_no_log_shows_a_whole_uid(front: Front) -> None:
     assert not [uid for uid in (UID, STRANGER) if uid in str(logs)]
 
 
-async def test_a_start_by_hand_asks_the_platform_too(front: Front) -> None:
+async def test_a_start_by_hand_asks_the_platform_too(tmp_path: Path) -> None:
     """The same judgement as at the reader; with a remedy."""
-    front.platform.replies = [info("EXPIRED", uid=STRANGER)]
+    async with bench(tmp_path) as station:
+        guard, commands = station.guard("1"), station.commands
+        platform = Platform(replies=[info("EXPIRED", uid=STRANGER)])
+        permits = station.parts.supervisor.permits
+        permits.authoriser.outwards = lambda: {"backend": platform}
+        vehicle = Sample(value=Pilot.B, taken_s=station.clock.now_s())
+        guard.inputs = replace(guard.inputs, pilot=vehicle)
+        with pytest.raises(NotPossible, match="EXPIRED, says backend") as refused:
+            await commands.order("1", "start", {"token": STRANGER}, uid=0, privileged=True)
+        assert "company on the card" in refused.value.remedy
+        guard.inputs = replace(guard.inputs, pilot=vehicle)
+        platform.replies = [info(uid=STRANGER, authorization_reference="R-1")]
+        said = await commands.order("1", "start", {"token": STRANGER}, uid=0, privileged=True)
+        assert "allowed by the platform" in said
+        assert guard.authorization_reference == "R-1"
+        told = permits.shown("1")
+        assert told is not None
+        assert (told["uid"], told["allowed"]) == ("9988…", True)
+
+
+@pytest.mark.parametrize(("uid", "comes_in"), [(FRIEND, True), (STRANGER, False)], ids=str)
+async def test_a_reservation_is_redeemed_by_the_group(
+    front: Front, uid: str, comes_in: bool
+) -> None:
+    """A vehicle hangs on the reserved connector; the other one is out of service."""
+    front.guard("2").in_service = False
+    front.knows(STRANGER)
+    kept = TokenRef(uid=UID, type="RFID", contract_id="C", country_code="SE", party_id="TNM")
+    at = datetime(2027, 1, 31, 10, tzinfo=UTC)
+    front.guard("1").reservation = Held(
+        party="backend", id="R1", connector="1", evse_uid="E", token=kept, group_id="g1",
+        since_at=at, expires_at=at, session_id="s", response_url="http://b/r",
+    )  # fmt: skip
     front.plug("1")
-    commands = front.station.commands
-    with pytest.raises(Exception, match="EXPIRED, says backend") as refused:
-        await commands.order("1", "start", {"token": STRANGER}, uid=0, privileged=True)
-    assert "company on the card" in refused.value.remedy  # type: ignore[attr-defined]
-    front.platform.replies = [info(uid=STRANGER, authorization_reference="R-1")]
-    said = await commands.order("1", "start", {"token": STRANGER}, uid=0, privileged=True)
-    assert "allowed by the platform" in said
-    assert front.guard("1").authorization_reference == "R-1"
+    await front.desk.tap(uid)
+    assert front.charging()["1"] == (uid if comes_in else None)
+    if not comes_in:
+        assert "kept for somebody else" in front.desk.told
