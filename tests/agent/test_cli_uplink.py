@@ -161,11 +161,13 @@ async def test_status_says_who_what_and_that_all_is_well(tmp_path: Path) -> None
         uplink.sync.offer(station(sessions=(session(),)))
         assert await uplink.sync.settle(5.0)
         result = await cli(path, "status")
-        assert result.exit_code == 0
-        first, modules, state = result.stdout.splitlines()
+        assert result.exit_code == 0, result.output
+        assert TOKEN not in (await cli(path, "status", "--json")).output
+        first, told_of, modules, state = result.stdout.splitlines()
         assert first == "backend: OCPI 2.2.1, device"
-        assert modules == "  modules: locations RECEIVER, sessions RECEIVER"
-        assert state.startswith("  everything is told, last confirmed 0 s ago")
+        assert told_of == "  told of: locations, sessions, cdrs"
+        assert modules == "  its modules: locations RECEIVER, sessions RECEIVER"
+        assert state.startswith("  everything is told, last confirmed ")
 
 
 async def test_status_says_what_waits_and_why_and_sync_tries_again(tmp_path: Path) -> None:

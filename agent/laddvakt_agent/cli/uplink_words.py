@@ -31,9 +31,10 @@ def well(platform: JsonObject) -> bool:
 def platform_lines(platform: JsonObject) -> Iterator[str]:
     """One platform: what was agreed on, how it is, what waits."""
     yield f"{platform.get('name')}: {_agreed(platform)}"
-    modules = _texts(platform.get("modules"))
-    if modules:
-        yield f"  modules: {', '.join(modules)}"
+    for key, said in (("told_of", "told of"), ("modules", "its modules")):
+        named = _texts(platform.get(key))
+        if named:
+            yield f"  {said}: {', '.join(named)}"
     if platform.get("trouble"):
         yield f"  {platform.get('trouble')}"
         yield f"    {platform.get('remedy') or 'see: journalctl -u laddvakt'}"
@@ -45,7 +46,7 @@ def platform_lines(platform: JsonObject) -> Iterator[str]:
 def agreement_lines(verb: str, platform: JsonObject) -> Iterator[str]:
     """What came of changing an agreement."""
     yield f"{_DONE.get(verb, 'Done with')} {platform.get('name')}."
-    yield from list(platform_lines({**platform, "told": False}))[:3]
+    yield from platform_lines({**platform, "told": False, "waiting": []})
 
 
 def log_lines(requests: list[JsonObject]) -> Iterator[str]:

@@ -42,7 +42,10 @@ class Platforms(Protocol):
 def platforms(of: Platforms) -> list[JsonObject]:
     """Every platform of the configuration, with what is told there."""
     told, now_s = of.synchronisers(), of.now_s()
-    return [{**overview(one), **state(told.get(one.name), now_s)} for one in of.desk.overview()]
+    return [
+        {**overview(one), **_addressed(told.get(one.name)), **state(told.get(one.name), now_s)}
+        for one in of.desk.overview()
+    ]
 
 
 def overview(one: Overview) -> JsonObject:
@@ -55,6 +58,25 @@ def overview(one: Overview) -> JsonObject:
         "modules": list(one.modules),
         "since": None if one.since is None else date_time(one.since),
         "renewed": None if one.renewed is None else date_time(one.renewed),
+    }
+
+
+def _addressed(sync: Synchroniser | None) -> JsonObject:
+    """What it is told of, where nothing was agreed on but its addresses are configured."""
+    if sync is None:
+        return {}
+    urls = sync.settings.endpoints
+    receivers = {
+        "locations": urls.locations,
+        "sessions": urls.sessions,
+        "cdrs": urls.cdrs,
+        "tariffs": urls.tariffs,
+        "faults": urls.faults,
+    }
+    return {
+        "registered": True,
+        "version": sync.settings.version.value,
+        "told_of": [name for name, url in receivers.items() if url is not None],
     }
 
 

@@ -105,6 +105,11 @@ class Synchroniser:
         self._loaded = False
         self._reported = asyncio.Event()
 
+    @property
+    def settings(self) -> UplinkSettings:
+        """What it was made of."""
+        return self._settings
+
     def offer(self, station: Station) -> None:
         """Take the newest state; returns at once. Call it from the event loop's thread."""
         if station == self._offered:
