@@ -60,7 +60,7 @@ class SessionKeeper:
     tariff_at: Callable[[datetime, str], str | None] = lambda at, token_type: None
     priced: Callable[[SessionRecord, str | None], SessionRecord] = lambda record, tariff: record
     # When, since it was last asked, the price of a running session may have changed.
-    turned: Callable[[str | None, core.Session, float], float | None] = lambda *_: None
+    turned: Callable[[str | None, core.Session, core.Shown, float], float | None] = lambda *_: None
     running: Kept | None = None
     ending: list[Kept] = field(default_factory=list)
     recent: list[SessionRecord] = field(default_factory=list)
@@ -201,10 +201,9 @@ class SessionKeeper:
         if kept is None:
             return False
         before = kept.session
-        session = core.observe(before, shown, self.terms, now_s)
-        turned_s = self.turned(kept.tariff, session, now_s)
-        if turned_s is not None:
-            session = core.divided(session, turned_s)
+        turned_s = self.turned(kept.tariff, before, shown, now_s)
+        session = before if turned_s is None else core.divided(before, turned_s)
+        session = core.observe(session, shown, self.terms, now_s)
         kept = replace(kept, session=session)
         switched = _kinds(session) != _kinds(before)
         begun = (before.start, before.other) != (session.start, session.other)

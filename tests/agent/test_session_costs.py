@@ -11,6 +11,8 @@ import msgspec
 import pytest
 
 from agent.session_desk import Desk, metered
+from laddvakt_agent.core import session as core
+from laddvakt_agent.core.inputs import Sample
 from laddvakt_agent.pricing.costs import Pricer, read, text_of
 from laddvakt_agent.pricing.tariffs import known
 from laddvakt_agent.pricing.turns import Turns
@@ -174,6 +176,9 @@ def test_a_kept_tariff_is_read_as_it_was() -> None:
 HAPPY_HOUR = {"start_time": "12:30", "end_time": "13:00"}
 
 
+SHOWN = core.Shown()
+
+
 def turning(**restrictions: object) -> str:
     element = {"price_components": [{"type": "ENERGY", "price": 1, "step_size": 1}]}
     return text_of(known(body(elements=[{**element, "restrictions": restrictions}])))
@@ -255,9 +260,47 @@ def test_a_clock_that_was_set_back_turns_nothing() -> None:
     made.begin(TOKEN, "WHITELIST", metered(1000.0, 0.0), 0.0)
     assert made.running is not None
     running, text = made.running.session, turning(**HAPPY_HOUR)
-    assert turns.since(text, running, 1799.0) is None
+    assert turns.since(text, running, SHOWN, 1799.0) is None
     back[0] = -3600.0
-    assert turns.since(text, running, 1801.0) is None
+    assert turns.since(text, running, SHOWN, 1801.0) is None
     back[0] = 0.0
-    assert turns.since(text, running, 1801.5) == 1800.0
-    assert turns.since("{", running, 1900.0) is None
+    assert turns.since(text, running, SHOWN, 1801.5) == 1800.0
+    assert turns.since("{", running, SHOWN, 1900.0) is None
+
+
+COURSES = [
+    # what is drawn from each of these seconds on, where periods begin
+    pytest.param({"min_current": 20}, {1: 10.0}, [0, 1], id="never reached"),
+    pytest.param({"min_current": 20}, {1: 10.0, 300: 30.0}, [0, 1, 300], id="reached"),
+    pytest.param({"max_current": 30}, {1: 30.0, 300: 10.0}, [0, 1, 300], id="not any more"),
+    pytest.param({"min_current": 20}, {1: 0.0, 9: 30.0}, [0, 1], id="while it ramps up"),
+    pytest.param({"min_current": 20}, {1: 30.0, 30: 10.0}, [0, 1, 61], id="too soon: a minute on"),
+    pytest.param(
+        {"min_current": 20}, {1: 10.0, 300: 30.0, 310: 10.0}, [0, 1, 300, 360], id="a flicker"
+    ),
+    pytest.param({"max_power": 5}, {1: 10.0, 300: 30.0}, [0, 1, 300], id="power"),
+]
+
+
+@pytest.mark.parametrize(("restrictions", "drawn", "starts"), COURSES)
+def test_current_and_power_turn_a_period(
+    restrictions: dict[str, float], drawn: dict[int, float], starts: list[int]
+) -> None:
+    """A new one where a limit of the tariff is crossed, a minute apart at least."""
+    desk, amps = Desk(), 0.0
+    made = keeper(turning(**restrictions), desk)
+    made.begin(TOKEN, "WHITELIST", metered(1000.0, 0.0), 0.0)
+    for second in range(1, 500):
+        amps = drawn.get(second, amps)
+        seen = replace(
+            metered(1000.0 + second, float(second)),
+            current_a=Sample(value=(amps, 0.0, 0.0), taken_s=float(second)),
+            power_w=Sample(value=amps * 230.0, taken_s=float(second)),
+        )
+        made.observe(seen, float(second), closed=True)
+    assert made.running is not None
+    periods = made.running.session.periods
+    assert [int(period.start_s) for period in periods] == starts
+    assert periods[-1].max_a[0] == max(
+        value for second, value in drawn.items() if second >= starts[-1] or value == amps
+    )

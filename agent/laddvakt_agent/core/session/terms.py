@@ -44,6 +44,7 @@ class Shown:
     serial: str | None = None  # of the meter that answers now; `None`: not known
     signed: Sample[Signed] | None = None
     current_a: Sample[Phases] | None = None
+    power_w: Sample[float] | None = None
 
 
 def terms_of(settings: Settings) -> Terms:
@@ -104,4 +105,5 @@ def look(
         serial=next(serials, None),
         signed=inputs.signed,
         current_a=inputs.current_a,
+        power_w=inputs.power_w,
     )

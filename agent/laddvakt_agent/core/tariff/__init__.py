@@ -2,7 +2,7 @@
 
 from laddvakt_agent.core.tariff.bill import Bill, price
 from laddvakt_agent.core.tariff.course import UTC, Period, Zone
-from laddvakt_agent.core.tariff.cuts import marks_of, moments
+from laddvakt_agent.core.tariff.cuts import Marks, marks_of, moments
 from laddvakt_agent.core.tariff.lines import Line, Part
 from laddvakt_agent.core.tariff.model import (
     Component,
@@ -24,6 +24,7 @@ __all__ = [
     "Element",
     "Limit",
     "Line",
+    "Marks",
     "Money",
     "Part",
     "Period",

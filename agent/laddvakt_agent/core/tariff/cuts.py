@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
@@ -25,7 +26,9 @@ class Marks:
 
     minutes: frozenset[int]  # of the local day
     durations_s: frozenset[int]
-    kwh: tuple[Fraction, ...]  # ascending
+    kwh: tuple[Fraction, ...]  # ascending, as those that follow
+    currents_a: tuple[Fraction, ...] = ()
+    powers_kw: tuple[Fraction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +46,12 @@ def marks_of(tariff: Tariff) -> Marks:
     """Where its elements may begin or end."""
     restrictions = [element.restrictions for element in tariff.elements]
     durations = (s for r in restrictions for s in (r.min_duration_s, r.max_duration_s))
-    energies = (kwh for r in restrictions for kwh in (r.min_kwh, r.max_kwh))
     return Marks(
         minutes=frozenset(minute for r in restrictions for minute in _minutes(r)),
         durations_s=frozenset(s for s in durations if s is not None),
-        kwh=tuple(sorted({Fraction(kwh) for kwh in energies if kwh is not None})),
+        kwh=_ascending(kwh for r in restrictions for kwh in (r.min_kwh, r.max_kwh)),
+        currents_a=_ascending(a for r in restrictions for a in (r.min_current_a, r.max_current_a)),
+        powers_kw=_ascending(kw for r in restrictions for kw in (r.min_power_kw, r.max_power_kw)),
     )
 
 
@@ -98,6 +102,10 @@ def _daily(minutes: Iterable[int], from_us: int, to_us: int, ahead_us: int) -> I
     for day in range(from_us // DAY_US, to_us // DAY_US + 1):
         for minute in minutes:
             yield day * DAY_US + minute * MINUTE_US - ahead_us
+
+
+def _ascending(values: Iterable[Decimal | None]) -> tuple[Fraction, ...]:
+    return tuple(sorted({Fraction(value) for value in values if value is not None}))
 
 
 def _minutes(r: Restrictions) -> Iterator[int]:
