@@ -36,6 +36,12 @@ TOKEN = {
         pytest.param(lambda of: reading.optional(of, "x"), "\n", "printable", id="a control"),
         pytest.param(lambda of: reading.date_time(of, "x"), None, "DateTime", id="no time"),
         pytest.param(lambda of: reading.date_time(of, "x"), "soon", "DateTime", id="some time"),
+        pytest.param(
+            lambda of: reading.date_time(of, "x"), "0001-01-01T00:00:00+14:00", "DateTime",
+            id="before all time",
+        ),
+        pytest.param(lambda of: reading.number(of, "x"), 10**400, "a number", id="beyond measure"),
+        pytest.param(lambda of: reading.number(of, "x"), float("nan"), "a number", id="no number"),
         pytest.param(lambda of: reading.token(of, "x"), "U", "a Token object", id="no token"),
         pytest.param(
             lambda of: reading.token(of, "x"), {**TOKEN, "uid": None}, "x.uid", id="nobody's token"

@@ -15,6 +15,7 @@ from laddvakt_agent.uplink.text import from_date_time
 
 CI_STRING = 36  # the limit of every id in an order
 URL = 255
+MOST = 1e9  # no power, current or energy of a charger is more
 
 
 class Unreadable(ValueError):
@@ -66,7 +67,7 @@ def date_time(of: Mapping[str, object], name: str) -> datetime:
     try:
         if isinstance(value, str):
             return from_date_time(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass  # said below, like everything else that is none
     raise Unreadable(f"{name}: required, a DateTime like 2027-01-31T10:00:00Z")
 
@@ -119,7 +120,8 @@ def number(of: Mapping[str, object], name: str) -> float:
         Unreadable: it is missing or none.
     """
     value = of.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    if not isinstance(value, int | float) or not plain or not abs(value) < MOST:
         raise Unreadable(f"{name}: required, a number")
     return float(value)
 
