@@ -33,7 +33,7 @@ from laddvakt_agent.uplink.serving import Role
 from laddvakt_agent.uplink.settings import Endpoints, UplinkSettings
 from laddvakt_agent.uplink.text import Content
 from laddvakt_agent.uplink.wire import Wire
-from laddvakt_agent.uplink_link import RESTART_S, UplinkLink, fixed_agreement, settings_from
+from laddvakt_agent.uplink_link import RESTART_S, UplinkLink, settings_from
 
 DISCOVER_S = 86_400.0  # in device mode their addresses are looked up so often
 
@@ -65,8 +65,7 @@ class UplinkLine:
         self._rng = random.Random(int.from_bytes(os.urandom(8)))
         self.platform = platform
         self.requests = RequestLog(shared.clock.now_s, shared.wall)
-        fixed = fixed_agreement(uplink, platform, shared.wall())
-        self.connection = Connection(platform, shared.book, self.wire(), fixed)
+        self.connection = Connection(platform, shared.book, self.wire())
         self.link: UplinkLink | None = None
         self._acks: LedgerAcks | None = None
         self._station: Station | None = None

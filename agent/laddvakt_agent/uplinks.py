@@ -43,9 +43,10 @@ from laddvakt_agent.uplink.sync import Synchroniser
 from laddvakt_agent.uplink.text import Content
 from laddvakt_agent.uplink.wire import Wire
 from laddvakt_agent.uplink_line import Shared, UplinkLine
-from laddvakt_agent.uplink_link import RESTART_S, UplinkLink
+from laddvakt_agent.uplink_link import RESTART_S, UplinkLink, fixed_agreement
 from laddvakt_agent.uplink_parts import Context, Part, parts
 from laddvakt_agent.uplink_server import let_in
+from laddvakt_agent.uplink_together import together
 
 FOLDER = "uplink"  # in the state folder
 NO_TOKEN = (
@@ -87,7 +88,12 @@ class Uplinks:
         self._clock, self._place = clock, place
         self._tariffs = TariffBook()  # the station's, from `serve` on
         folder = Folder(Path(config.agent.state_directory) / FOLDER)
-        self.book = PartyBook(platforms, folder, self._wall)
+        fixed = {
+            uplink.name: addresses
+            for uplink, platform in zip(config.uplink, platforms, strict=True)
+            if (addresses := fixed_agreement(uplink, platform, self._wall())) is not None
+        }
+        self.book = PartyBook(platforms, folder, self._wall, fixed)
         self._shared = Shared(
             config=config,
             ledger=ledger,
@@ -187,7 +193,7 @@ class Uplinks:
     def health(self) -> dict[str, object] | None:
         """How they are all doing together, for the faults; `None`: nobody is told."""
         each = [link.health() for link in self._links()]
-        return _together(each) if each else None
+        return together(each) if each else None
 
     def status(self) -> dict[str, object]:
         """The same for people, and each platform by itself."""
@@ -276,24 +282,3 @@ async def _kept_up(name: str, work: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(RESTART_S)
         else:
             return
-
-
-def _together(each: list[dict[str, object]]) -> dict[str, object]:
-    """The worst of each, and sums; of a single one what it says."""
-    if len(each) == 1:
-        return each[0]
-    successes = [said for one in each if isinstance(said := one["last_success_s"], float)]
-    return {
-        **each[0],
-        "reachable": all(one["reachable"] for one in each),
-        "last_success_s": max(successes, default=None),
-        **{
-            name: any(one[name] for one in each)
-            for name in ("refused", "untrusted", "waits_for_clock")
-        },
-        **{name: sum(_count(one[name]) for one in each) for name in ("pending", "pushed")},
-    }
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) else 0

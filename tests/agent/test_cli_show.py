@@ -166,6 +166,9 @@ def test_units_grow_with_the_number(
         ({"uplink": {"reachable": True, "refused": False, "pending": 2}}, 0,
          "backend: 2 objects wait\n"),
         ({"uplink": None}, 0, ""),
+        ({"uplink": {"platforms": [{"name": "hub", "registered": False}]}}, 0,
+         "platform hub: nothing is agreed on with it, so it is told nothing\n"
+         "  see: laddvakt uplink status; or: laddvakt uplink register --name hub\n"),
         ({"lines": [{"name": "line1", "up": False, "reason": "port missing"}]}, 0,
          "line line1: DOWN - port missing\n"),
         ({"lines": [{"name": "line1", "up": True, "hint": "looks like another baud rate"}]}, 0,
@@ -180,7 +183,7 @@ def test_units_grow_with_the_number(
         ({"faults": [STOP, SILENT, DOWN]}, 1,
          "".join(TREE.splitlines(keepends=True)[7:] + TREE.splitlines(keepends=True)[:7])),
     ],
-    ids=["ledger", "refused", "unreachable", "waiting", "no uplink", "line", "hint",
+    ids=["ledger", "refused", "unreachable", "waiting", "no uplink", "nobody told", "line", "hint",
          "stranger",
          "exchanged", "faults"],
 )  # fmt: skip

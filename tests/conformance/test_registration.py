@@ -79,6 +79,35 @@ async def test_c19_routing_headers_are_for_functional_modules_alone(pair: Both) 
     assert all({"x-request-id", "x-correlation-id"} <= one.headers.keys() for one in pair.peer.seen)
 
 
+_HUB = ("NL", "HUB")
+_EMSP = ("NL", "TNM")
+
+
+@pytest.mark.parametrize(
+    ("version", "method", "module", "receiver"),
+    [
+        pytest.param("2.2.1", "PUT", "locations", _EMSP, id="the only party there is"),
+        pytest.param("2.2.1", "POST", "cdrs", _EMSP, id="in every module"),
+        pytest.param("2.3.0", "PUT", "locations", _HUB, id="a hub broadcasts places"),
+        pytest.param("2.3.0", "PUT", "sessions", None, id="not sessions: it finds the party"),
+        pytest.param("2.3.0", "GET", "locations", None, id="nothing is got by broadcast"),
+        pytest.param("2.3.0", "GET", "tokens", _HUB, id="everybody's tokens come from the hub"),
+    ],
+)
+async def test_requests_name_their_receiver(
+    pair: Both, version: str, method: str, module: str, receiver: tuple[str, str] | None
+) -> None:
+    """transport_and_format, Message Routing: direct, broadcast, open, and GET All via hubs."""
+    pair.peer.modules = (*pair.peer.modules, ("tokens", "SENDER"))
+    await pair.joins(version)
+    url = f"{pair.peer.base}/{version}/{module}"
+    await pair.connection.send(method, url, None if method == "GET" else {"id": "1"})
+    sent = pair.peer.seen[-1].headers
+    told = (sent.get("ocpi-to-country-code"), sent.get("ocpi-to-party-id"))
+    assert told == (receiver or (None, None))
+    assert (sent["ocpi-from-country-code"], sent["ocpi-from-party-id"]) == ("SE", "LAD")
+
+
 @each_version
 async def test_c20_they_register_and_are_asked_back_before_the_answer(
     pair: Both, version: str

@@ -197,6 +197,13 @@ def test_line(test: JsonObject) -> str:
 
 
 def _backend(uplink: JsonObject) -> Iterator[str]:
+    for platform in objects(uplink, "platforms"):
+        if not platform.get("registered"):
+            name = platform.get("name")
+            yield f"platform {name}: nothing is agreed on with it, so it is told nothing"
+            yield f"  see: laddvakt uplink status; or: laddvakt uplink register --name {name}"
+    if "pending" not in uplink:
+        return
     pending = uplink.get("pending")
     count = pending if isinstance(pending, int) else 0
     waiting = f"{count} object{'' if count == 1 else 's'} wait{'s' if count == 1 else ''}"

@@ -120,7 +120,7 @@ async def test_a_damaged_file_is_told_and_put_aside(
     aside = put_aside(tmp_path)
     assert [path.read_bytes() for path in aside] == [content]
     said = capsys.readouterr().out
-    assert "laddvakt uplink register b" in said
+    assert "laddvakt uplink register --name b" in said
     assert aside[0].name in said
     await made.change("b", lambda record: record.agreed(AGREEMENT))
     assert Folder(tmp_path).read("b", NOW) == of()

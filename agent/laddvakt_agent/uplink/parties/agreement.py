@@ -66,9 +66,15 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def parties(self) -> frozenset[Party]:
         """Everybody it speaks for; a hub itself, too."""
-        hub = self.hub_party_id or ""
-        hubs = [Party.of(hub[:2], hub[2:])] if len(hub) == 5 else []
+        hubs = () if self.hub is None else (self.hub,)
         return frozenset((*(member.party for member in self.members), *hubs))
+
+    @property
+    def hub(self) -> Party | None:
+        """The hub that the platform is: from 2.3.0 on it says so, before it was a role."""
+        if self.hub_party_id is not None and len(self.hub_party_id) == 5:
+            return Party.of(self.hub_party_id[:2], self.hub_party_id[2:])
+        return next((one.party for one in self.members if one.role.upper() == "HUB"), None)
 
     @property
     def unproven(self) -> bool:

@@ -34,8 +34,14 @@ class PartyBook:
     """An `Authority`. In the agent's loop; the disk is asked on other threads."""
 
     def __init__(
-        self, platforms: Iterable[Platform], folder: Folder, wall: Callable[[], datetime]
+        self,
+        platforms: Iterable[Platform],
+        folder: Folder,
+        wall: Callable[[], datetime],
+        fixed: Mapping[str, Agreement] | None = None,
     ) -> None:
+        """`fixed`: where the addresses stand in the configuration, so nothing is agreed on."""
+        self._fixed = fixed or {}
         self._platforms = {platform.name: platform for platform in platforms}
         self._folder = folder
         self._wall = wall
@@ -69,7 +75,7 @@ class PartyBook:
 
     def agreement(self, name: str) -> Agreement | None:
         """What stands with a platform, `None`: nothing."""
-        return self._records[name].agreement
+        return self._fixed.get(name) or self._records[name].agreement
 
     def watch(self, told: Callable[[str], None]) -> None:
         """Hear the name of every platform whose agreement changes."""

@@ -13,16 +13,17 @@ from laddvakt_agent.uplink.client import routing
 from laddvakt_agent.uplink.errors import Unauthorised, Unreachable
 from laddvakt_agent.uplink.parties.agreement import Agreement, Record
 from laddvakt_agent.uplink.parties.folder import NotKept
+from laddvakt_agent.uplink.serving import Role
 from laddvakt_agent.uplink.wire import Wire, authorization
 
 if TYPE_CHECKING:
     from laddvakt_agent.uplink.answers import Answer
     from laddvakt_agent.uplink.parties.book import PartyBook
     from laddvakt_agent.uplink.parties.platforms import Platform
-    from laddvakt_agent.uplink.serving import Party, Role
+    from laddvakt_agent.uplink.serving import Party
     from laddvakt_agent.uplink.version import Version
 
-REGISTER = "register it: laddvakt uplink register {name}"
+REGISTER = "register it: laddvakt uplink register --name {name}"
 
 log = structlog.get_logger()
 
@@ -35,13 +36,10 @@ class Connection:
         platform: Platform,
         book: PartyBook,
         wire: Wire,
-        fixed: Agreement | None = None,
     ) -> None:
-        """`fixed`: the addresses stand in the configuration, nothing is agreed on."""
         self._platform = platform
         self._book = book
         self._wire = wire
-        self._fixed = fixed
         self._background: set[asyncio.Task[None]] = set()
 
     @property
@@ -52,7 +50,7 @@ class Connection:
     @property
     def agreement(self) -> Agreement | None:
         """What stands now; `None`: nothing."""
-        return self._fixed or self._book.agreement(self.name)
+        return self._book.agreement(self.name)
 
     @property
     def version(self) -> Version:
@@ -105,7 +103,7 @@ class Connection:
             method,
             url,
             body,
-            headers=routing(self.own, to or self._platform.to),
+            headers=routing(self.own, to or self._receiver(agreement, method, url)),
             correlation_id=correlation_id,
         )
         before = agreement.shown_before
@@ -124,6 +122,22 @@ class Connection:
         if self._background:
             await asyncio.wait(self._background)
         await self._wire.close()
+
+    def _receiver(self, agreement: Agreement, method: str, url: str) -> Party | None:
+        """For whom a request is; `None`: left to them, an open routing request.
+
+        Source: transport_and_format, Message Routing. What is broadcast is for the hub itself;
+        sessions and CDRs concern one party, and nothing is got by broadcast.
+        """
+        hub, to = agreement.hub, self._platform.to
+        if to is not None and to != hub:
+            return to
+        if hub is None:
+            return next(iter(agreement.parties)) if len(agreement.parties) == 1 else None
+        role = Role.SENDER if method == "GET" else Role.RECEIVER  # GET All, or Broadcast Push
+        names = ("tokens", "tariffs") if method == "GET" else ("locations", "tariffs")
+        bases = (agreement.endpoint(name, role) for name in names)
+        return hub if any(base is not None and url.startswith(base) for base in bases) else None
 
     def _forget(self, before: str) -> None:
         """They have taken the new token; a little later that is on the disk."""

@@ -175,7 +175,7 @@ class CredentialsModule:
             platform=name,
             by="the platform",
             remedy="if that was not meant: get a new initial token from its operator, and "
-            f"laddvakt uplink register {name}",
+            f"laddvakt uplink register --name {name}",
         )
         return Reply()
 

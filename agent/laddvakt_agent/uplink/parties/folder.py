@@ -99,7 +99,7 @@ def _tell(name: str, kept: Path, reason: str) -> None:
         reason=reason,
         effect="this platform counts as not registered",
         remedy=f"put a backup of {name}.json in its place and restart, or register anew with a "
-        f"new initial token: laddvakt uplink register {name}",
+        f"new initial token: laddvakt uplink register --name {name}",
     )
 
 

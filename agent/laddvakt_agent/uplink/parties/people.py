@@ -48,8 +48,8 @@ class Desk:
         if self._book.agreement(name) is not None:
             raise DeskError(
                 f"{name} is registered already",
-                remedy=f"new tokens: laddvakt uplink rotate {name}; begin anew: "
-                f"laddvakt uplink unregister {name} first",
+                remedy=f"new tokens: laddvakt uplink rotate --name {name}; begin anew: "
+                f"laddvakt uplink unregister --name {name} first",
             )
         if versions_url is None:
             raise DeskError(
@@ -113,7 +113,9 @@ class Desk:
     def _agreement(self, name: str) -> Agreement:
         agreement = self._book.agreement(name)
         if agreement is None:
-            raise DeskError(f"{name} is not registered", remedy=f"laddvakt uplink register {name}")
+            raise DeskError(
+                f"{name} is not registered", remedy=f"laddvakt uplink register --name {name}"
+            )
         return agreement
 
     async def _tried(self, name: str, work: Awaitable[T]) -> T:
