@@ -142,6 +142,8 @@ class Commands:
         if token_uid is None:
             if guard.free_token is None:
                 raise NotPossible("this charger wants a token", "add --token UID")
+            if guard.kept_from(guard.free_token):
+                raise _kept(name)
             guard.start(guard.free_token, "WHITELIST")
             return f"connector {name}: authorised; it closes when the vehicle asks"
         permits = self.supervisor.permits
@@ -150,10 +152,7 @@ class Commands:
             what = f"that token may not charge here: {said(told)}"
             raise NotPossible(f"{what}{_quoted(told)}", refusal_remedy(told))
         if not permits.let_in(guard, told):
-            raise NotPossible(
-                f"connector {name} is reserved for somebody else",
-                "use the customer's own token, or another connector",
-            )
+            raise _kept(name)
         return f"connector {name}: authorised, {said(told)}; it closes when the vehicle asks"
 
     def _reset(self, guard: Guard, by: str, *, privileged: bool) -> str:
@@ -192,6 +191,13 @@ def _refuse_start(guard: Guard) -> None:
     pilot = guard.inputs.pilot
     if pilot is None or pilot.value is Pilot.A:
         raise NotPossible(f"no vehicle at connector {name}", "plug it in, then start")
+
+
+def _kept(name: str) -> NotPossible:
+    return NotPossible(
+        f"connector {name} is reserved for somebody else",
+        "use the customer's own token, or another connector",
+    )
 
 
 def _refuse_idle_reset(guard: Guard, reset: Reset, now_s: float) -> None:

@@ -63,6 +63,7 @@ class Remote:
                         evse_uid=record.evse_uid,
                         token=record.token,
                         running=False,
+                        waiting=record.waiting and record.ended_at is None,
                     )
         return None
 

@@ -13,6 +13,7 @@ from agent.station_kit import Bench, bench
 from agent.test_restart import metered
 from laddvakt_agent.core.inputs import Pilot, Sample
 from laddvakt_agent.core.model import ReservationDropped, SessionBegun
+from laddvakt_agent.diagnostics.answers import NotPossible
 from laddvakt_agent.published import TokenRef
 from laddvakt_agent.reserved import Held
 
@@ -162,3 +163,13 @@ async def test_a_ceiling_is_a_wish_and_a_deadline(station: Bench) -> None:
     guard.ceiling = Fixed()
     assert guard.wishes().profile_limit_a == 8.0
     assert guard.due_s(0.5) == 1.0
+
+
+async def test_nobody_here_starts_what_is_kept_for_another(station: Bench) -> None:
+    """Also where charging is free, and the customer may come in person."""
+    guard = station.guard("1")
+    guard.step(metered(1000.0, station.clock.now_s(), Pilot.B), station.clock.now_s())
+    guard.reservation, guard.free_token = HELD, replace(TOKEN, uid="free")
+    with pytest.raises(NotPossible, match="reserved for somebody else"):
+        station.ask("1", "start")
+    assert guard.token is None

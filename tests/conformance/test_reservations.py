@@ -59,6 +59,8 @@ async def test_a_reservation_keeps_others_out_and_becomes_its_session(emsp: Orde
     assert status(emsp) is EvseStatus.RESERVED
     assert (record(emsp).waiting, record(emsp).ended_at) == (True, None)
     assert record(emsp).authorization_reference == "REF-R"
+    heard = await emsp.order("STOP_SESSION", {"session_id": session_id})
+    assert (heard.item["result"], "reservation" in str(heard.item["message"])) == ("REJECTED", True)
     await emsp.start(token=OTHER)
     assert (await emsp.result())["result"] == "REJECTED"
     await emsp.reserve(token=OTHER, reservation_id="R-2")

@@ -96,7 +96,7 @@ class Judge:
         if not by.owns(session.token):
             raise No("foreign")
         if not session.running:
-            raise No("ended")
+            raise No("waiting" if session.waiting else "ended")
         return Accepted(
             connector=session.connector,
             detail=f"session {session.id}",

@@ -79,7 +79,8 @@ class SessionAt:
     connector: str
     evse_uid: str
     token: TokenRef
-    running: bool  # False: it has ended
+    running: bool  # False: it has ended, or …
+    waiting: bool = False  # … is a reservation that nobody has redeemed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

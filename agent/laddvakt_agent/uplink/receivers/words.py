@@ -37,6 +37,11 @@ WORDS: Mapping[str, tuple[str, str, str]] = {
         "Laddningen är redan avslutad.",
         "Dieser Ladevorgang ist bereits beendet.",
     ),
+    "waiting": (
+        "This session has not begun. Cancel the reservation instead.",
+        "Laddningen har inte börjat. Avboka reservationen i stället.",
+        "Dieser Ladevorgang hat nicht begonnen. Bitte stattdessen die Reservierung stornieren.",
+    ),
     "foreign": (
         "This belongs to another provider's customer.",
         "Det här tillhör en annan leverantörs kund.",
