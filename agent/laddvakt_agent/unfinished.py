@@ -10,6 +10,7 @@ import msgspec
 
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.journal import Journal
+from laddvakt_agent.ledger.audience import BACKEND
 from laddvakt_agent.ledger.rows import AckRow
 from laddvakt_agent.sessions import SessionKeeper
 from laddvakt_agent.uplink.book import Kind
@@ -51,8 +52,10 @@ def _never_told(journal: Journal, by_party: Mapping[str, tuple[AckRow, ...]]) ->
     Only those whose CDR it does not have either: what is known of a session may be forgotten once
     it is old.
     """
-    untold = journal.ledger.cdrs(unacknowledged_only=True)
-    return {cdr.session.id for cdr in untold} - _told_to_all(by_party, Kind.SESSION)
+    untold = {cdr.session.id for cdr in journal.ledger.cdrs(unacknowledged_only=True)}
+    names = journal.ledger.audience.names() or (BACKEND,)
+    told = [{ack.object_id for ack in by_party[name] if _is(ack, Kind.SESSION)} for name in names]
+    return untold - set.intersection(*told)
 
 
 def _told_to_all(by_party: Mapping[str, tuple[AckRow, ...]], kind: Kind) -> set[str]:

@@ -84,6 +84,21 @@ async def test_a_billed_session_is_told_with_its_bill(
     assert len(station.cdrs) == (0 if acks == [ack(CDR, "c1")] else 1)
 
 
+@pytest.mark.parametrize("cdrs", [True, False], ids=["told bills", "told no bills"])
+async def test_one_platform_that_never_heard_of_it_is_enough(tmp_path: Path, *, cdrs: bool) -> None:
+    """The backend has all of it; the hub was dead from before the session to the restart."""
+    ledger = left(tmp_path)
+    ledger.audience.join("backend", cdrs=True)
+    ledger.audience.join("hub", cdrs=cdrs)
+    bill(ledger)
+    ledger.save_ack(ack(SESSION, "s1", OVER))
+    ledger.save_ack(ack(CDR, "c1"))
+    async with restarted(tmp_path, ledger) as b:
+        station = b.parts.publisher.station()
+    assert [record.id for record in station.sessions] == (["s1"] if cdrs else [])
+    assert [record.id for record in station.cdrs] == (["c1"] if cdrs else [])
+
+
 @pytest.mark.parametrize(
     ("acks", "told"),
     [
