@@ -55,7 +55,7 @@ def _never_told(journal: Journal, by_party: Mapping[str, tuple[AckRow, ...]]) ->
     untold = {cdr.session.id for cdr in journal.ledger.cdrs(unacknowledged_only=True)}
     names = journal.ledger.audience.names() or (BACKEND,)
     told = [{ack.object_id for ack in by_party[name] if _is(ack, Kind.SESSION)} for name in names]
-    return untold - set.intersection(*told)
+    return untold - told[0].intersection(*told[1:])
 
 
 def _told_to_all(by_party: Mapping[str, tuple[AckRow, ...]], kind: Kind) -> set[str]:
