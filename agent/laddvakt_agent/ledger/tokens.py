@@ -30,7 +30,6 @@ _WAL_PAGES = 128
 _WAL_LIMIT_BYTES = 1024 * 1024
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _STEP = 500  # rows dropped in one commit
-
 _SCHEMA = f"""
 CREATE TABLE tokens (
     number INTEGER PRIMARY KEY,
@@ -93,6 +92,7 @@ class TokenFile:
         self._most = most
         self._connection: sqlite3.Connection | None = None
         self._count = 0
+        self._inode = 0  # of the open file
 
     def find(self, uid: str) -> tuple[TokenRow, ...]:
         """Every token with this uid, of whatever type and party.
@@ -208,10 +208,13 @@ class TokenFile:
     @contextmanager
     def _errors(self) -> Iterator[sqlite3.Connection]:
         """The open file; what goes wrong with it as one kind of error, a broken one begun anew."""
-        before = self._count
+        before = 0
         try:
+            if self._connection is not None and _inode(self.path) != self._inode:
+                self.close()  # somebody has deleted it: what goes there now would be lost
             if self._connection is None:
-                self._connection = self._opened()
+                self._connection, self._inode = self._opened(), _inode(self.path)
+            before = self._count
             yield self._connection
         except OSError as error:
             raise TokensUnavailable(str(from_os(error, self.path))) from error
@@ -247,6 +250,10 @@ class TokenFile:
         self.lost += 1
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+
+def _inode(path: Path) -> int:
+    return path.stat().st_ino if path.exists() else 0
 
 
 def _set_up(db: sqlite3.Connection) -> None:

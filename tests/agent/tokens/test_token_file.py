@@ -96,6 +96,20 @@ def test_what_breaks_is_begun_anew(tmp_path: Path, damage: str) -> None:
     file.close()
 
 
+def test_a_file_that_somebody_deletes_is_begun_anew(tmp_path: Path) -> None:
+    file = TokenFile(tmp_path)
+    file.put(row_of(token(), "a"))
+    lost = file.lost
+    for name in (NAME, f"{NAME}-wal"):
+        (tmp_path / name).unlink(missing_ok=True)
+    assert (file.find("04A1B2C3"), file.lost) == ((), lost + 1)
+    assert file.put(row_of(token(), "a")) is Kept.NEW
+    file.close()
+    again = TokenFile(tmp_path)
+    assert again.count() == 1
+    again.close()
+
+
 def test_no_disk(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(TokensUnavailable, match="state"):
