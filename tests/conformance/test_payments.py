@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.uplink.ocpi_data import NEW, OLD, sample, without
@@ -88,7 +89,7 @@ def station_ids(pay: Provider) -> tuple[str, str]:
     return config.station.location_id, config.connector[0].evse_uid
 
 
-async def test_it_is_there_for_the_provider_alone(pay: Provider, tmp_path: Path) -> None:
+async def test_it_is_there_for_the_provider_alone(pay: Provider) -> None:
     """In 2.3.0, for the platform whose terminals stand here; without any there is no such part."""
     listed = (await pay.platform.get("2.3.0")).item["endpoints"]
     assert isinstance(listed, list)
@@ -97,10 +98,9 @@ async def test_it_is_there_for_the_provider_alone(pay: Provider, tmp_path: Path)
     older = await pay.platform.get("2.2.1")
     other = await pay.platform.ask("GET", "2.3.0", token=HUB)
     assert "payments" not in f"{older.data} {other.data}"
-    (tmp_path / "plain").mkdir()
-    async with running(tmp_path / "plain") as plain:
-        assert payments(plain.context) is None
-        assert "payments" not in {module.identifier for module in plain.modules}
+    config = pay.platform.context.config
+    plain = replace(pay.platform.context, config=msgspec.structs.replace(config, terminal=()))
+    assert payments(plain) is None
 
 
 async def test_a_new_terminal_is_kept_and_told_what_it_serves(pay: Provider) -> None:
@@ -179,16 +179,6 @@ async def test_without_an_agreement_it_waits(pay: Provider) -> None:
     assert [path for path, _ in pay.told("PATCH")] == ["/payments/terminals/term-1"]
 
 
-async def test_captures_are_kept(pay: Provider) -> None:
-    """FinancialAdviceConfirmation: POST, then GET without regard to case; newer ones replace."""
-    advice = sample("FinancialAdviceConfirmation", "not captured")
-    assert (await pay.post(advice, ADVICES)).status == 201
-    assert (await pay.platform.get(f"{ADVICES}/FAC-1")).item == advice
-    assert (await pay.post(advice | {"capture_status_code": "SUCCESS"}, ADVICES)).status == 200
-    assert (await pay.platform.get(f"{ADVICES}/fac-1")).item["capture_status_code"] == "SUCCESS"
-    assert (await pay.platform.get(f"{ADVICES}/fac-2")).status == 404
-
-
 ADVICE = sample("FinancialAdviceConfirmation", "captured")
 
 
@@ -223,10 +213,17 @@ async def test_what_is_wrong_is_refused_and_what_is_not_ours_is_not_there(pay: P
     assert pay.platform.context.ledger.payments.all("terminals") == ()
 
 
-async def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
+async def test_captures_and_terminals_are_kept(tmp_path: Path) -> None:
+    """FinancialAdviceConfirmation: POST, then GET without regard to case; newer ones replace."""
+    advice = sample("FinancialAdviceConfirmation", "not captured")
     async with provider(tmp_path) as pay:
         await pay.post({"terminal_id": "term-1"})
+        assert (await pay.post(advice, ADVICES)).status == 201
+        assert (await pay.platform.get(f"{ADVICES}/FAC-1")).item == advice
+        assert (await pay.post(advice | {"capture_status_code": "SUCCESS"}, ADVICES)).status == 200
     async with provider(tmp_path) as pay:
+        assert (await pay.platform.get(f"{ADVICES}/fac-1")).item["capture_status_code"] == "SUCCESS"
+        assert (await pay.platform.get(f"{ADVICES}/fac-2")).status == 404
         assert (await pay.platform.get(f"{TERMINALS}/term-1")).status == 200
         await pay.ours.tell()
         assert len(pay.told("PATCH")) == 1

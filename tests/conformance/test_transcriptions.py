@@ -38,7 +38,7 @@ RULES: dict[type, str] = {
 # Not OCPI's: the custom fault module has no specification, its reader here is the stricter one.
 NAMES = {
     name: found
-    for name, found in structs._CLASSES.items()
+    for name, found in structs.CLASSES.items()
     if name not in {"OfferedVersion", "EvseFault", "Fault", "Object"}
 }
 PAIRS = [

@@ -22,7 +22,7 @@ from laddvakt_sim.backend.validate import check
 
 SAMPLES = samples()
 # One wrong thing that any peer might write.
-WRONG: tuple[Json, ...] = (7, 1.23456, True, "", "å\x07", "x" * 600, "2027-03-01", [], [7], {})
+WRONG: tuple[Json, ...] = (7, 1.23456, "", "å\x07", "x" * 600, [], {})
 # Our rules that are in no table of the specification, only in its sentences, or that are our own.
 BEYOND = {
     "a credit CDR needs it",
@@ -65,7 +65,7 @@ def test_every_class_has_an_object_of_each_version() -> None:
     """A class without one would be tested by nothing here."""
     new = {"Terminal", "FinancialAdviceConfirmation"}
     classes = {one.what for one in SAMPLES}
-    assert classes >= set(structs._CLASSES) - {"OfferedVersion"} - _parts()
+    assert classes >= set(structs.CLASSES) - {"OfferedVersion"} - _parts()
     for version in Version:
         had = {one.what for one in SAMPLES if one.version is version}
         assert had == (classes if version is NEW else classes - new)
@@ -86,7 +86,9 @@ def _parts() -> set[str]:
 # The simulator's tables know neither the role PTP, nor terminals in towns with an ö.
 SHARED = [one for one in SAMPLES if (one.what, one.name) not in UNSHARED]
 LARGEST = {
-    (one.what, one.version): one for one in sorted(SHARED, key=lambda one: len(str(one.object)))
+    one.what: one
+    for one in sorted(SHARED, key=lambda one: len(str(one.object)))
+    if one.version is NEW and one.what != "Fault"
 }
 
 
@@ -96,7 +98,7 @@ def test_the_simulated_platform_takes_it(one: Sample) -> None:
     assert check(one.what, one.object, version=one.version.value) == []
 
 
-@pytest.mark.parametrize("one", [one for one in LARGEST.values() if one.what != "Fault"], ids=str)
+@pytest.mark.parametrize("one", LARGEST.values(), ids=str)
 def test_two_transcriptions_agree(one: Sample) -> None:
     """On the fullest object of each class, with one thing missing or wrong in it."""
     paths = [path for path in steps(one.object) if not _is_elsewhere(path)]

@@ -17,7 +17,7 @@ ASCII = st.characters(min_codepoint=32, max_codepoint=126)
 PRINTABLE = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])
 # These must also fit together, which no table says; `test_structs` has them as they are.
 APART = {"Location", "CDR", "Session", "PublishTokenType", "Credentials", "Hours", "Object"}
-NAMES = sorted(structs._CLASSES.keys() - APART)
+NAMES = sorted(structs.CLASSES.keys() - APART)
 
 
 def of_rule(rule: rules.Rule, version: Version) -> st.SearchStrategy[Json]:
@@ -64,7 +64,7 @@ def of_class(cls: type[structs.Object], version: Version) -> st.SearchStrategy[J
 
 def content() -> st.SearchStrategy[tuple[Version, str, Content]]:
     def of(version: Version, name: str) -> st.SearchStrategy[tuple[Version, str, Content]]:
-        made = of_class(structs._CLASSES[name], version)
+        made = of_class(structs.CLASSES[name], version)
         return st.tuples(st.just(version), st.just(name), made)
 
     return st.tuples(st.sampled_from(Version), st.sampled_from(NAMES)).flatmap(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.uplink.ocpi_data import NEW, OLD, changed, sample, without
@@ -245,6 +245,7 @@ def test_a_flood_of_mistakes_is_told_in_short() -> None:
     assert len(str(caught.value)) < 400
 
 
+@settings(max_examples=40)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists))
 def test_a_refusal_is_safe_to_show(value: object) -> None:
     """One line, short, and nothing in it that a terminal or a log would obey."""

@@ -42,7 +42,7 @@ _MODULES = (
     tariffs,
     tokens,
 )
-_CLASSES: dict[str, type[Object]] = {
+CLASSES: dict[str, type[Object]] = {  # by their names in OCPI
     name: found
     for module in _MODULES
     for name, found in vars(module).items()
@@ -105,7 +105,7 @@ def checked(
 
 
 def _class(what: type[Object] | str) -> type[Object]:
-    return _CLASSES[what] if isinstance(what, str) else what
+    return CLASSES[what] if isinstance(what, str) else what
 
 
 def _sound(what: type[Object] | str, made: Object | None, report: Report) -> Object:
