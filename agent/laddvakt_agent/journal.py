@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-import msgspec
 import structlog
 
 from laddvakt_agent.core import session as core
@@ -20,7 +19,7 @@ from laddvakt_agent.ledger.rows import CommandRow, FaultRow, SessionRow
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.moved import from_text, moved_on, shift_s, to_text
 from laddvakt_agent.published import CdrRecord
-from laddvakt_agent.session_rows import to_row, to_session
+from laddvakt_agent.session_rows import read_session, to_row
 from laddvakt_agent.sessions import PATIENCE_S, Kept
 from laddvakt_agent.wall import Wall
 
@@ -206,7 +205,7 @@ class Journal:
 
     def _kept(self, row: SessionRow) -> Kept:
         """A session from the ledger; of another boot, moved by what is known of the clocks."""
-        now_s, session = self.now_s(), _session_of(row)
+        now_s, session = self.now_s(), read_session(row)
         moved = from_text(row.moved, row.boot_id)
         if row.boot_id == self.boot_id:
             session = core.inherited(session, now_s)
@@ -284,15 +283,6 @@ class Journal:
             return self.wall.at(boot_s)
         boot = self.ledger.times.boot(boot_id)
         return None if boot is None else boot.at(boot_s)
-
-
-def _session_of(row: SessionRow) -> core.Session:
-    """Rubbish in one row keeps no agent from starting: the registers still give the energy."""
-    try:
-        return to_session(row)
-    except msgspec.DecodeError as error:
-        log.error("session_half_readable", session=row.id, error=str(error), effect="no periods")
-        return to_session(replace(row, periods="[]", core=None))
 
 
 def _done() -> None:

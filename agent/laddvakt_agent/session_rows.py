@@ -12,10 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
+import structlog
 
 from laddvakt_agent.core import session as core
 from laddvakt_agent.ledger.rows import SessionRow
 from laddvakt_agent.published import TokenRef
+
+log = structlog.get_logger()
 
 _ROUNDED_S = 1e-6
 ESTIMATED_BEFORE = "estimated by an earlier version"
@@ -89,6 +92,15 @@ def to_session(row: SessionRow) -> core.Session:
     if known.begun_s != row.begun_s:  # moved to another boot by a version that knows no `core`
         known = _snapped(core.shift(known, row.begun_s - known.begun_s), row, stretches)
     return known if _agrees(row, known, stretches) else _of_columns(row, known, stretches)
+
+
+def read_session(row: SessionRow) -> core.Session:
+    """Rubbish in one row keeps no agent from starting: the registers still give the energy."""
+    try:
+        return to_session(row)
+    except msgspec.DecodeError as error:
+        log.error("session_half_readable", session=row.id, error=str(error), effect="no periods")
+        return to_session(replace(row, periods="[]", core=None))
 
 
 def _core(row: SessionRow) -> core.Session | None:

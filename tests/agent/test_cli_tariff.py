@@ -269,6 +269,9 @@ BAD = [
     pytest.param(
         OLD, {**CDR, "end_date_time": "2026-06-15T10:30:00Z"}, "end_date_time is earlier", id="end"
     ),
+    pytest.param(
+        OLD, {**CDR, "start_date_time": "1970-01-01T00:00:00Z"}, "more than a year", id="1970"
+    ),
     pytest.param(SEVERAL, CDR, "no period has a tariff_id", id="which tariff"),
     pytest.param(
         SEVERAL,

@@ -127,6 +127,16 @@ def test_a_time_zone_nobody_knows_takes_no_kwh_either() -> None:
     assert Pricer(time_zone="Mars/Base").priced(STAY, TEXT).unpriced
 
 
+def test_times_that_cannot_be_are_not_priced() -> None:
+    """A clock that ran wrong for years: working out every midnight would hold up the agent."""
+    first, last = (
+        replace(STAY.periods[0], started_at=datetime(1970, 1, 1, tzinfo=UTC)),
+        STAY.periods[1],
+    )
+    long = replace(STAY, started_at=first.started_at, periods=(first, last))
+    assert "a year apart" in (PRICER.priced(long, TEXT).unpriced or "")
+
+
 def test_local_time_decides_and_is_decided_again() -> None:
     """A clock that is set later moves the session to where it cost something else."""
     element = {"price_components": [{"type": "ENERGY", "price": 1, "step_size": 1}]}

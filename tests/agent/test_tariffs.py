@@ -16,6 +16,8 @@ from agent.station_kit import bench
 from agent.test_config import TEXT, good, problems
 from agent.test_restart import TOKEN, leave_open, metered
 from agent.test_session_costs import body
+from laddvakt_agent.cli.client import JsonObject
+from laddvakt_agent.cli.words import status_lines
 from laddvakt_agent.config import TariffConfig
 from laddvakt_agent.pricing.costs import read
 from laddvakt_agent.pricing.tariffs import Known, known
@@ -273,6 +275,26 @@ async def test_the_status_says_what_a_session_costs(tmp_path: Path) -> None:
         status = b.parts.publisher.status(ready=True, uplink=None)
         first, _ = cast("list[dict[str, object]]", status["connectors"])
         assert first["session_cost"] == {"unpriced": "why"}
+
+
+COSTS = [
+    pytest.param(None, "", id="no tariff"),
+    pytest.param({"unpriced": "why"}, "  cost: not known, the tariff could not be applied: why\n",
+                 id="not priced"),
+    pytest.param({"currency": "SEK", "before_taxes": 1.0, "after_taxes": 1.25, "tariff_id": "T"},
+                 "  cost 1.25 SEK with taxes, tariff T\n", id="with taxes"),
+    pytest.param({"currency": "CAD", "before_taxes": 5.0, "after_taxes": None, "tariff_id": "T"},
+                 "  cost 5.00 CAD before taxes, tariff T\n", id="taxes unknown"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cost", "expected"), COSTS)
+def test_the_cost_in_words(cost: JsonObject | None, expected: str) -> None:
+    """One line below the readings."""
+    plain: JsonObject = {"connectors": [{"id": "1"}]}
+    told: JsonObject = {"connectors": [{"id": "1", "session_cost": cost}]}
+    before = list(status_lines(plain))
+    assert list(status_lines(told)) == before + expected.splitlines()
 
 
 async def test_a_session_of_before_there_were_prices_goes_on_free(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -19,6 +19,7 @@ _HOUR_S = 3600
 _FOUR = Fraction(_HOUR_S, 2 * 10**4)  # half of what the fourth decimal of an hour stands for
 _THREE = Fraction(_HOUR_S, 2 * 10**3)
 _SECOND_US = 1_000_000
+LONGEST = timedelta(days=366)  # some tell 1970 for what they do not know
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,8 @@ def _disorder(course: Told) -> Iterator[str]:
             yield f"{where} is earlier than {what}: periods follow one another in time"
         before = period.start_date_time
         yield from _twice(period, place)
+    if course.ended_at - course.started_at > LONGEST:
+        yield "end_date_time is more than a year after start_date_time: no session lasts so long"
     if course.ended_at < before:
         yield "end_date_time is earlier than the start of the last period: it ends that period"
 

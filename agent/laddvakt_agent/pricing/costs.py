@@ -13,6 +13,7 @@ from functools import lru_cache
 import structlog
 
 from laddvakt_agent.core import tariff as core
+from laddvakt_agent.pricing.cdrs import LONGEST
 from laddvakt_agent.pricing.errors import NotPriceable, ZoneUnknown
 from laddvakt_agent.pricing.tariffs import Known, known
 from laddvakt_agent.pricing.zones import micros, zone
@@ -63,6 +64,8 @@ class Pricer:
     def _cost(self, record: SessionRecord, tariff: Known) -> CostRecord:
         periods = tuple(_periods(record, tariff.core))
         last = record.periods[-1]
+        if last.started_at - record.started_at > LONGEST:
+            raise NotPriceable("its periods are more than a year apart: the clock was wrong")
         local = zone(self.time_zone, record.started_at, last.started_at)
         bill = core.price(periods, local, expired=record.expired)
         parts = {part.value: _money(money) for part, money in bill.parts.items()}
