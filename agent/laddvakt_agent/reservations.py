@@ -181,11 +181,13 @@ class Reservations:
             guard.reservation = None
 
     def _forget(self, connector: str) -> None:
-        """Those whose session goes on under its own name, and the oldest nobody came for."""
+        """Those whose session goes on elsewhere, and old ones of which every platform knows."""
         ended = [entry for entry in self._of(connector) if entry.ended_at is not None]
-        unused = [entry for entry in ended if not entry.passed_on]
+        newest = [entry for entry in ended if not entry.passed_on][-RECENT:]
+        guard = self.guards.get(connector)
         for entry in ended:
-            if entry.passed_on or entry not in unused[-RECENT:]:
+            heard = guard is None or guard.keeper.heard(entry.held.session_id)
+            if entry.passed_on or (entry not in newest and heard):
                 del self._entries[entry.held.session_id]
 
     def _records(self, connector: str) -> tuple[SessionRecord, ...]:

@@ -1,4 +1,4 @@
-"""RESERVE_NOW and CANCEL_RESERVATION from end to end, and UNLOCK_CONNECTOR at a socket."""
+"""RESERVE_NOW and CANCEL_RESERVATION from end to end."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ import pytest
 from agent.driven_kit import WALL, supervisor_patch
 from conformance.emsp import FakeOutward
 from conformance.orders_kit import TOKEN, Orders, orders
-from laddvakt_agent.core import machine
-from laddvakt_agent.core.inputs import Pilot
 from laddvakt_agent.core.model import State
 from laddvakt_agent.pricing.costs import text_of
 from laddvakt_agent.pricing.tariffs import known
 from laddvakt_agent.published import EvseStatus, SessionRecord
 from laddvakt_agent.reservations import CANCELLED, EXPIRED
-from laddvakt_agent.uplink.receivers.judging import Limits
+from laddvakt_agent.sessions import RECENT
 from laddvakt_agent.uplink.text import date_time
 from laddvakt_agent.uplink.version import Version
 
@@ -240,50 +238,23 @@ async def test_any_evse_will_do(emsp: Orders) -> None:
     assert record(emsp).evse_uid == "DEMO1-2"
 
 
-async def socket(emsp: Orders, fitted: frozenset[str], limits: Limits | None = None) -> None:
-    """Connector 1 as a socket with a lock, with a session of ours."""
-    guard, judge = emsp.guard, emsp.receiver.judge
-    guard.settings = replace(guard.settings, socket=True, fitted=fitted)
-    emsp.drive.worlds["1"].settings = guard.settings
-    guard.connector = machine.initial(guard.settings, (), emsp.platform.context.clock.now_s())
-    place = replace(judge.place, unlockable=frozenset({"demo1-1"}))
-    emsp.receiver.judge = replace(judge, place=place, limits=limits or judge.limits)
-    await emsp.drive.until(lambda: guard.connector.life.state is State.AVAILABLE)
-    await emsp.charging()
-
-
-UNLOCK = {"location_id": "DEMO1", "evse_uid": "demo1-1", "connector_id": "1"}
-
-
-@pytest.mark.parametrize("contact", [True, False])
-async def test_unlock_ends_the_session_and_waits_for_the_lock(contact: bool, emsp: Orders) -> None:
-    """Its own contact decides, where there is one; the contactor is open before."""
-    await socket(emsp, frozenset({"locked"}) if contact else frozenset())
-    emsp.drive.worlds["1"].pilot = Pilot.C
-    await emsp.drive.until(lambda: emsp.guard.connector.life.closed or not contact)
-    heard = await emsp.order("UNLOCK_CONNECTOR", UNLOCK)
-    assert heard.item["result"] == "ACCEPTED"
-    assert (await emsp.result())["result"] == "ACCEPTED"
-    life = emsp.guard.connector.life
-    assert (life.closed, life.locked, life.session) == (False, False, False)
-
-
-async def test_a_lock_that_holds_is_told(emsp: Orders) -> None:
-    """FAILED with what to do; the session has ended all the same."""
-    await socket(emsp, frozenset({"locked"}), Limits(start_s=400, other_s=25, post_s=10.0))
-    emsp.drive.worlds["1"].gear = {"locked": True}
-    await emsp.order("UNLOCK_CONNECTOR", UNLOCK)
-    said = await emsp.result()
-    assert said["result"] == "FAILED"
-    assert "plug" in str(said["message"])
-    assert emsp.guard.keeper.running is None
-
-
-async def test_unlock_takes_no_plug_from_anothers_session(emsp: Orders) -> None:
-    await socket(emsp, frozenset())
-    kept = emsp.guard.keeper.running
-    assert kept is not None
-    emsp.guard.keeper.running = replace(kept, token=replace(kept.token, party_id="EVI"))
-    assert (await emsp.order("UNLOCK_CONNECTOR", UNLOCK)).item["result"] == "REJECTED"
-    assert emsp.guard.keeper.running is not None
-    assert not emsp.guard.unlock
+async def test_what_was_not_heard_is_told_on(emsp: Orders) -> None:
+    """However many ended since; once it was heard, only the newest are told."""
+    heard: set[str] = set()
+    emsp.guard.keeper.heard = lambda session_id: session_id in heard
+    book = emsp.remote.reservations
+    for number in range(RECENT + 2):
+        await emsp.reserve(reservation_id=f"R-{number}")
+        assert (await emsp.result())["result"] == "ACCEPTED"
+        held = book.find("emsp", f"r-{number}")
+        assert held is not None
+        book.end(held, CANCELLED)
+    told = [one.id for one in emsp.guard.keeper.records()]
+    assert len(told) == RECENT + 2
+    heard.update(told)
+    await emsp.reserve(reservation_id="R-last")
+    await emsp.result()
+    held = book.find("emsp", "R-last")
+    assert held is not None
+    book.end(held, CANCELLED)
+    assert len(emsp.guard.keeper.records()) == RECENT
