@@ -31,7 +31,7 @@ class TariffsSender:
 
     def offered_to(self, caller: Caller) -> bool:
         """Only where there are tariffs at all."""
-        return caller.registered and self.configured()
+        return caller.exchanges(self.identifier) and self.configured()
 
     async def answer(self, asked: Asked) -> Reply:
         """GET of the list.
