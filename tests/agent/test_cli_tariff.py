@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from laddvakt_agent.cli import laddvakt
 from laddvakt_agent.cli.codes import Exit
+from laddvakt_agent.pricing.cdrs import told_seconds
 
 BASE: dict[str, object] = {
     "country_code": "SE",
@@ -313,3 +316,25 @@ def test_a_time_zone_nobody_knows(tmp_path: Path) -> None:
     """Named, with one that works."""
     result = run(tmp_path, OLD, CDR, "--time-zone", "Mars/Base")
     assert (result.exit_code, "Mars/Base" in result.stderr) == (Exit.USAGE, True)
+
+
+TIMES = [
+    # told in hours, length of the period in s, taken as
+    ("0.1667", "600", "600"),
+    ("0.1667", "1800", "600"),
+    ("1.973", "7103", "7103"),
+    ("0.5", "1801", "1800"),
+    ("0.3333", "1199.9", "1199.9"),
+    ("0.3333", "1200", "1200"),
+    ("0.3333", "3600", "1200"),
+    ("0.0003", "5", "1"),
+    ("0.0001", "5", "0.36"),
+    ("0", "600", "0"),
+    ("-0.5", "600", "-1800"),
+]
+
+
+@pytest.mark.parametrize(("told", "length", "taken"), TIMES)
+def test_times_are_freed_of_their_rounding(told: str, length: str, taken: str) -> None:
+    """10 minutes are not 600.12 s, which would begin another step."""
+    assert told_seconds(Decimal(told), Fraction(length)) == Fraction(taken)

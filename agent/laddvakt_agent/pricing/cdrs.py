@@ -70,11 +70,13 @@ def periods(course: Told, tariffs: Sequence[core.Tariff | None]) -> tuple[core.P
 def told_seconds(volume: Decimal, length_s: Fraction) -> Fraction:
     """A time told in hours, freed of the rounding to its decimals.
 
-    The length of its period, or else a whole second, where it is that time rounded to four
-    decimals (the length: also to three); otherwise exactly what it says. Without this, 10 minutes
-    told as 0.1667 h would cost a second, or a whole step, more.
+    Whole seconds are what they say. Else it is the length of its period, or a whole second, where
+    it is that time rounded to four decimals (the length: also to three); otherwise exactly what it
+    says. Without this, 10 minutes told as 0.1667 h would cost a second, or a whole step, more.
     """
     exact = Fraction(volume) * _HOUR_S
+    if exact.denominator == 1:
+        return exact
     coarse = int(volume.normalize().as_tuple().exponent) >= -3
     if abs(exact - length_s) <= (_THREE if coarse else _FOUR):
         return length_s

@@ -13,7 +13,7 @@ from functools import lru_cache
 import structlog
 
 from laddvakt_agent.core import tariff as core
-from laddvakt_agent.pricing.cdrs import LONGEST
+from laddvakt_agent.pricing.cdrs import LONGEST, told_seconds
 from laddvakt_agent.pricing.errors import NotPriceable, ZoneUnknown
 from laddvakt_agent.pricing.tariffs import Known, known
 from laddvakt_agent.pricing.zones import micros, zone
@@ -25,7 +25,7 @@ from laddvakt_agent.published import (
     TaxRecord,
 )
 from laddvakt_agent.uplink import structs
-from laddvakt_agent.uplink.text import kwh
+from laddvakt_agent.uplink.text import hours, kwh
 from laddvakt_agent.uplink.version import Version
 
 TAX_NAME = "VAT"  # PriceComponent.vat; OCPI tariffs name no other tax
@@ -108,7 +108,7 @@ Chosen = Callable[[datetime, str], str | None]  # by when, and by the token's ty
 
 
 def _periods(record: SessionRecord, tariff: core.Tariff) -> Iterator[core.Period]:
-    """As they are told: energies rounded as a running sum, times to the millisecond."""
+    """As they are told: energies rounded as a running sum, times in hours."""
     counted_mwh, told = 0, 0.0
     for place, period in enumerate(record.periods):
         start = record.started_at if place == 0 else period.started_at
@@ -121,8 +121,13 @@ def _periods(record: SessionRecord, tariff: core.Tariff) -> Iterator[core.Period
             tariff=tariff,
             energy_kwh=Fraction(str(told)) - Fraction(str(told_before)),
             max_current_a=None if period.max_a is None else Fraction(str(round(period.max_a, 4))),
-            **_time(period, Fraction(length_us, 1_000_000)),
+            **_time(period, _told_s(period.duration_s, length_us)),
         )
+
+
+def _told_s(duration_s: float, length_us: int) -> Fraction:
+    """The time as whoever reads the CDR takes it."""
+    return told_seconds(Decimal(str(hours(duration_s))), Fraction(length_us, 1_000_000))
 
 
 def _time(period: PeriodRecord, length_s: Fraction) -> dict[str, Fraction]:
