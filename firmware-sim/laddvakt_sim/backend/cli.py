@@ -142,24 +142,21 @@ def backend(
     exit_with_stdin: bool,
 ) -> None:
     """Be an OCPI 2.2.1 and 2.3.0 party for a charger, check it strictly and keep all of it."""
-
-    def settings_at(base_url: str) -> ServerSettings:
-        return ServerSettings(
-            base_url=base_url,
-            token=token,
-            faults_module=faults_module,
-            versions=tuple(dict.fromkeys(versions)),
-            initial_token=initial_token,
-            country_code=party[:2],
-            party_id=party[2:],
-            hub_party_id=hub,
-            page_limit=page_limit,
-        )
-
+    settings = ServerSettings(
+        base_url="",  # known once there is a port
+        token=token,
+        faults_module=faults_module,
+        versions=tuple(dict.fromkeys(versions)),
+        initial_token=initial_token,
+        country_code=party[:2],
+        party_id=party[2:],
+        hub_party_id=hub,
+        page_limit=page_limit,
+    )
     try:
         make_folder(directory)
         claim(directory / "backend.sqlite", "backend")
-        asyncio.run(serve(directory, port, settings_at, exit_with_stdin=exit_with_stdin))
+        asyncio.run(serve(directory, port, settings, exit_with_stdin=exit_with_stdin))
     except StartError as error:
         raise _LaterError(str(error)) from error
     except OSError as error:

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -17,7 +18,6 @@ from laddvakt_sim.backend.server import Server, ServerSettings
 from laddvakt_sim.backend.storage import MODULES, Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 _HOST = "127.0.0.1"
@@ -25,15 +25,11 @@ _SHUTDOWN_S = 0.5  # requests under way get this long; a silent one would wait f
 
 
 async def serve(
-    directory: Path,
-    port: int,
-    settings_at: Callable[[str], ServerSettings],
-    *,
-    exit_with_stdin: bool,
+    directory: Path, port: int, planned: ServerSettings, *, exit_with_stdin: bool
 ) -> None:
     """Receive until SIGTERM, SIGINT or the end of stdin; `port` 0 takes a free one.
 
-    `settings_at` makes the settings once the base URL is known.
+    The base URL of the `planned` settings is replaced by the one that comes of it.
 
     Raises:
         OSError: the port is taken or the folder, which must exist, cannot be written.
@@ -48,7 +44,8 @@ async def serve(
     storage = Storage(directory / "backend.sqlite")
     try:
         with socket.create_server((_HOST, port), reuse_port=False) as listener:
-            settings = settings_at(f"http://{_HOST}:{listener.getsockname()[1]}")
+            base_url = f"http://{_HOST}:{listener.getsockname()[1]}"
+            settings = replace(planned, base_url=base_url)
             await _run(Server(storage, settings), listener, directory, settings, stop)
     finally:
         storage.close()
