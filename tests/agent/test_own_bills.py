@@ -85,7 +85,7 @@ def test_a_receiver_comes_to_our_totals(tmp_path: Path, seed: int) -> None:
         told = objects.cdr(settings(NOWHERE, version=version), at_home)
         structs.checked(version, "CDR", told)
         again = priced(tmp_path, told["tariffs"], told)
-        differences = cast(list[dict[str, object]], again["differences"])
+        differences = cast("list[dict[str, object]]", again["differences"])
         # Times told in hours to four decimals do not add up to the last of them.
         assert all("_time" in str(each["field"]) and each["rounding"] for each in differences)
         assert not any("_cost" in str(each["field"]) for each in differences)
