@@ -56,12 +56,19 @@ def parts(version: Version, cost: CostRecord | None) -> Content:
 
 
 def tariffs(version: Version, cost: CostRecord | None) -> list[Json]:
-    """The tariff that applied, if it can be said in this version."""
+    """The tariff that applied, if it can be said in this version.
+
+    One that others wrote and we must not send on is left out: `tariffs` may be empty, and a bill
+    without its tariff is better than none. That it is wrong is told where tariffs are.
+    """
     if cost is None or cost.tariff is None:
         return []
     body = msgspec.json.decode(cost.tariff)
-    made = tariff(version, body, Version(cost.tariff_version))
-    return [] if made is None else [made]
+    try:
+        made = tariff(version, body, Version(cost.tariff_version))
+        return [] if made is None else [structs.checked(version, Tariff, made)]
+    except structs.Invalid:
+        return []
 
 
 def tariff(version: Version, body: object, written: Version) -> Content | None:

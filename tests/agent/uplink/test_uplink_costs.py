@@ -134,6 +134,16 @@ def test_a_tariff_that_2_2_1_cannot_say_is_left_out() -> None:
     assert at(bill, "charging_periods", 0, "tariff_id") == "t9"
 
 
+@pytest.mark.parametrize(
+    "broken", [{"party_id": "LV"}, {"elements": []}], ids=["not by our rules", "by nobody's"]
+)
+def test_a_tariff_that_must_not_be_sent_does_not_hold_the_bill_up(broken: Content) -> None:
+    body = sample("Tariff", "by the hour, 2.3.0") | broken
+    bill = objects.cdr(told_to(NEW), billed(cost=replace(COST, tariff=json.dumps(body))))
+    assert "tariffs" not in bill
+    assert bill["total_cost"] == objects.cdr(told_to(NEW), billed())["total_cost"]
+
+
 @pytest.mark.parametrize("version", Version)
 def test_without_a_tariff_it_is_free(version: Version) -> None:
     """mod_sessions: a total_cost left out does not say that it is free, so no Session says it."""
