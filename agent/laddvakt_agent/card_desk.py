@@ -16,7 +16,8 @@ import structlog
 from laddvakt_agent.diagnostics.answers import JsonObject
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.permits import Permits, group_id, obstacle, plugged, said
-from laddvakt_agent.uplink.tokens.authorising import Outcome, masked
+from laddvakt_agent.uplink.tokens.asking import masked
+from laddvakt_agent.uplink.tokens.authorising import Outcome
 from laddvakt_agent.uplink.tokens.content import DEFAULT_TYPE
 from laddvakt_hal.roles import Card, CardReader
 

@@ -12,7 +12,8 @@ from laddvakt_agent.core.model import State
 from laddvakt_agent.diagnostics.answers import JsonObject
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.ledger.tokens import TokensUnavailable
-from laddvakt_agent.uplink.tokens.authorising import Authoriser, Outcome, masked
+from laddvakt_agent.uplink.tokens.asking import masked
+from laddvakt_agent.uplink.tokens.authorising import Authoriser, Outcome
 from laddvakt_agent.uplink.tokens.content import Group, group_of
 from laddvakt_agent.uplink.tokens.deciding import Why, Word
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ from agent.tokens.token_kit import Platform, info, needs_more, silent, token, un
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.ledger.tokens import TokenFile
 from laddvakt_agent.published import TokenRef
-from laddvakt_agent.uplink.tokens.authorising import Authoriser, Outcome, masked
+from laddvakt_agent.uplink.errors import Unanswered
+from laddvakt_agent.uplink.requestlog import RequestLog
+from laddvakt_agent.uplink.tokens.asking import masked
+from laddvakt_agent.uplink.tokens.authorising import Authoriser, Outcome
 from laddvakt_agent.uplink.tokens.book import COMMANDED_S, TokenBook
 from laddvakt_agent.uplink.tokens.content import group_of, row_of
 from laddvakt_agent.uplink.tokens.deciding import Method, Why, Word
@@ -243,10 +247,18 @@ async def test_a_disk_that_fails_does_not_stop_the_question(desk: Desk) -> None:
 
 
 async def test_no_log_shows_a_whole_uid(desk: Desk) -> None:
-    desk.platform(silent())
+    """Nor does an error that names its URL."""
+    desk.platform(Unanswered("POST https://b/tokens/04A1B2C3D4E5F6/authorize: no answer"))
     with capture_logs() as logs:
         await desk.ask("04A1B2C3D4E5F6")
     assert logs
     assert "04A1B2C3D4E5F6" not in str(logs)
     assert "04A1…" in str(logs)
     assert masked("AB") == "…"
+
+
+def test_the_request_log_shows_no_card() -> None:
+    log = RequestLog(lambda: 0.0, lambda: datetime(2027, 1, 31, tzinfo=UTC))
+    with log.noting("POST", f"https://b.example/ocpi/tokens/{UID}/authorize?type=RFID", "c"):
+        pass
+    assert [one.path for one in log._noted] == ["/ocpi/tokens/…/authorize"]

@@ -17,6 +17,7 @@ from laddvakt_agent.uplink.tokens.deciding import Word
 
 NEEDS_MORE = 2002  # status_codes: not enough information
 UNKNOWN_TOKEN = 2004
+SHOWN = 4  # characters of a uid that logs and status may show
 _ALLOWED = {word.value: word for word in Word if word not in (Word.UNKNOWN, Word.SILENT)}
 
 
@@ -58,16 +59,23 @@ async def ask(out: Outward, uid: str, kind: str, place: Place, *, to: Party | No
                 raise
             answer = await out.send("POST", url, msgspec.to_builtins(place), to=to)
     except UplinkError as error:
-        return _refused(out.name, error)
+        return _refused(out.name, uid, error)
     return _said(out.name, uid, place, answer.data)
 
 
-def _refused(platform: str, error: UplinkError) -> Said:
+def masked(uid: str) -> str:
+    """A card's uid as logs and people may see it: enough to tell two cards in a hand apart."""
+    return f"{uid[:SHOWN].upper()}…" if len(uid) > SHOWN else "…"
+
+
+def _refused(platform: str, uid: str, error: UplinkError) -> Said:
+    """Its message names the URL, and with it the card: people need only see its beginning."""
     unknown = isinstance(error, Missing) or (
         isinstance(error, Rejected) and error.status_code == UNKNOWN_TOKEN
     )
     word = Word.UNKNOWN if unknown else Word.SILENT
-    return Said(platform=platform, word=word, detail=str(error))
+    detail = str(error).replace(quote(uid, safe=""), masked(uid))
+    return Said(platform=platform, word=word, detail=detail.replace(uid, masked(uid)))
 
 
 def _said(platform: str, uid: str, place: Place, data: object) -> Said:

@@ -16,12 +16,10 @@ import structlog
 from laddvakt_agent.ledger.tokens import TokensUnavailable
 from laddvakt_agent.published import TokenRef
 from laddvakt_agent.uplink.outward import Outward
-from laddvakt_agent.uplink.tokens.asking import Place, Said, ask
+from laddvakt_agent.uplink.tokens.asking import Place, Said, ask, masked
 from laddvakt_agent.uplink.tokens.book import TokenBook
 from laddvakt_agent.uplink.tokens.content import DEFAULT_TYPE, Group, KnownToken, token_of
 from laddvakt_agent.uplink.tokens.deciding import Method, Verdict, Why, Word, decide, must_ask
-
-SHOWN = 4  # characters of a uid that logs and status may show
 
 log = structlog.get_logger()
 
@@ -201,11 +199,6 @@ class Authoriser:
 
 # Of several answers: a yes, a no with its reason, silence (then nobody has said no for certain).
 _RANK = {Word.ALLOWED: 0, Word.SILENT: 2, Word.UNKNOWN: 3}
-
-
-def masked(uid: str) -> str:
-    """A card's uid as logs and people may see it: enough to tell two cards in a hand apart."""
-    return f"{uid[:SHOWN].upper()}…" if len(uid) > SHOWN else "…"
 
 
 def _with(plain: Outcome, said: Said) -> Outcome:
