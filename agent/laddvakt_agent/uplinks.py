@@ -44,6 +44,7 @@ from laddvakt_agent.uplink.text import Content
 from laddvakt_agent.uplink.wire import Wire
 from laddvakt_agent.uplink_line import Shared, UplinkLine
 from laddvakt_agent.uplink_link import RESTART_S, UplinkLink, fixed_agreement
+from laddvakt_agent.uplink_notes import AgreementNotes
 from laddvakt_agent.uplink_parts import Context, Part, parts
 from laddvakt_agent.uplink_server import let_in
 from laddvakt_agent.uplink_together import together
@@ -125,6 +126,7 @@ class Uplinks:
     def serve(self, built: Parts) -> None:
         """Start what hangs on the uplink, and let others in where a place was given."""
         self._tariffs = built.publisher.tariffs
+        self.book.watch(AgreementNotes(self.book, built.supervisor.notes).look)
         context = Context(
             config=self._shared.config,
             clock=self._clock,

@@ -149,6 +149,13 @@ async def test_what_is_agreed_on_starts_and_ends_the_telling(tmp_path: Path) -> 
         await until(lambda: not told.synchronisers())
         assert not told.outwards()
         assert told.health() is None
+        rows = await made.thread.call(made.ledger.security.rows)
+        rows = tuple(sorted(rows, key=lambda row: row.number))
+        noted = [row for row in rows if row.event == "platform_agreement"]
+        assert [(row.who, row.result) for row in noted] == [
+            ("emsp", "begun"), ("emsp", "renewed"), ("emsp", "ended"),
+        ]  # fmt: skip
+        assert noted[0].detail == "NL TNM"
 
 
 def free_port() -> int:

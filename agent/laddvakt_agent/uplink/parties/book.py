@@ -64,9 +64,11 @@ class PartyBook:
         for name in self._platforms:
             if name in self._unkept:
                 continue
-            record = await asyncio.to_thread(self._folder.read, name, self._wall())
-            if record != self._records[name]:
+            async with self._writing:
+                record = await asyncio.to_thread(self._folder.read, name, self._wall())
+                changed = record != self._records[name]
                 self._records[name] = record
+            if changed:
                 self._tell(name)
 
     def record(self, name: str) -> Record:

@@ -18,6 +18,8 @@ from laddvakt_agent.uplink.parties.tokens import usable
 
 T = TypeVar("T")
 
+FOUND = "nothing to do if it passes; else look at versions_url, and at: journalctl -u laddvakt"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Trouble:
@@ -132,8 +134,10 @@ class Desk:
         return done
 
     def _of(self, platform: Platform) -> Overview:
-        trouble = self._trouble.get(platform.name, _Trouble())
         agreement = self._book.agreement(platform.name)
+        trouble = self._trouble.get(platform.name)
+        if trouble is None:
+            trouble = _Trouble() if agreement is not None else self._not_agreed(platform)
         shown = Overview(
             name=platform.name,
             mode="platform" if platform.registers else "device",
@@ -143,6 +147,22 @@ class Desk:
             remedy=trouble.remedy,
         )
         return shown if agreement is None else _agreed(shown, agreement)
+
+    def _not_agreed(self, platform: Platform) -> _Trouble:
+        """What is to be done before it can be told anything."""
+        name, token = platform.name, platform.token
+        if not platform.registers:
+            return _Trouble(reason="its addresses have not been found yet", remedy=FOUND)
+        if token is None or self._book.record(name).has_spent(token):
+            return _Trouble(
+                reason="not registered, and there is no initial token that is still good",
+                remedy="get a new one from its operator: laddvakt uplink register --name "
+                f"{name} --token-file FILE; or, for it to register, as token_file in [[uplink]]",
+            )
+        return _Trouble(
+            reason="not registered yet",
+            remedy=f"laddvakt uplink register --name {name}, or let its operator do it",
+        )
 
 
 def _agreed(shown: Overview, agreement: Agreement) -> Overview:
