@@ -90,7 +90,7 @@ def _settled_acks(table: str, name: str, more: str = "") -> Group:
 def _without(kind: str, ids: str) -> tuple[str, ...]:
     return tuple(
         f"DELETE FROM {table} WHERE kind = '{kind}' AND object_id = {ids}"
-        for table in ("acks", "party_acks")
+        for table in ("acks", "party_acks", "shown")
     )
 
 
