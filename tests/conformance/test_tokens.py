@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from agent.ledger.samples import cdr_of, ended, session_row
 from agent.tokens.token_kit import info, token
 from conformance.emsp import OWN, Told
 from conformance.kit import HUB, Platform
@@ -17,6 +19,7 @@ from laddvakt_agent.uplink.tokens.deciding import Why
 VERSIONS = pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
 UID = "04A1B2C3"
 ALLOWED = "04A1B2C3/authorize"
+LONG_AGO = "2020-01-01T00:00:00Z"
 
 
 def _token(**changed: object) -> dict[str, object]:
@@ -197,6 +200,20 @@ async def test_c59_the_reference_goes_into_session_and_cdr(platform: Platform) -
     row = platform.context.ledger.session(session.id)
     assert row is not None
     assert row.authorization_reference == "REF-59"
+    for version in ("2.2.1", "2.3.0"):
+        (told,) = (await platform.get(f"{version}/sessions", date_from=LONG_AGO)).items
+        assert (told["authorization_reference"], told["auth_method"]) == ("REF-59", "AUTH_REQUEST")
+
+
+@VERSIONS
+async def test_c59_and_into_the_bill(platform: Platform, version: str) -> None:
+    guard = platform.bench.guard("1")
+    row = replace(ended(session_row()), evse_uid=guard.evse_uid)
+    cdr = cdr_of(row)
+    cdr = replace(cdr, session=replace(cdr.session, authorization_reference="REF-59"))
+    await platform.context.thread.call(platform.context.ledger.close_session_with_cdr, row, cdr)
+    (told,) = (await platform.get(f"{version}/cdrs", date_from=LONG_AGO)).items
+    assert told["authorization_reference"] == "REF-59"
 
 
 def _sessions(platform: Platform) -> tuple[SessionRecord, ...]:
