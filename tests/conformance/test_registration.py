@@ -515,6 +515,28 @@ async def test_two_registrations_at_once_are_one(pair: Both) -> None:
     assert {one.status for one in heard} == {200}
 
 
+async def test_an_agreement_that_is_being_renewed_does_not_end(pair: Both) -> None:
+    """Else it would come back to life when the renewal is done."""
+    token = await pair.joins()
+    assert await pair.works(token)
+    asked = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def hold(seen: Seen) -> None:
+        asked.set()
+        await go_on.wait()
+
+    pair.peer.during.append(hold)
+    renewal = asyncio.create_task(pair.agrees("PUT", "2.2.1", "b-2", token))
+    await asked.wait()
+    ended = await pair.ask("DELETE", "2.2.1/credentials", token=token)
+    assert (ended.status, ended.code) == (200, 3000)
+    with pytest.raises(DeskError, match="under way"):
+        await pair.desk.unregister(NAME)
+    go_on.set()
+    assert await pair.works(await renewal)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -163,7 +163,10 @@ class CredentialsModule:
             raise _not_allowed("you are not registered")
         initial = self._book.platforms[name].token
         try:
-            await self._book.change(name, lambda record: record.spend(initial).agreed(None))
+            with self._book.alone(name):
+                await self._book.change(name, lambda record: record.spend(initial).agreed(None))
+        except UnderWay as error:
+            raise Refused(str(error), status_code=_BUSY) from error
         except NotKept as error:
             log.error("registration_not_kept", platform=name, reason=str(error))
             raise Refused(
