@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from laddvakt_agent.uplink.book import Book, Entry, decode_body
 from laddvakt_agent.uplink.client import join_url
-from laddvakt_agent.uplink.errors import Missing, Rejected, UplinkError
+from laddvakt_agent.uplink.errors import Missing, Rejected, ServerFailed, UplinkError
 from laddvakt_agent.uplink.telling import Sender, Teller, holds
 from laddvakt_agent.uplink.text import from_date_time
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # What must agree for a CDR found at the receiver to be ours: it may write the rest differently.
 _CDR_IDENTITY = ("id", "session_id", "total_energy")
+# A receiver that answers but fails whenever it is asked for a CDR: after so many times the CDR is
+# sent again unseen, with the same id. Some fail instead of saying that they do not have it.
+_LOOKS = 3
 
 
 class CdrPushes:
@@ -29,6 +32,7 @@ class CdrPushes:
         self._book = book
         self._client = client
         self._teller = teller
+        self._failed_looks: dict[str, int] = {}
 
     async def push(self, entry: Entry) -> None:
         """POST until acknowledged, with the same id and body; in doubt look before repeating."""
@@ -46,7 +50,16 @@ class CdrPushes:
         """Where the receiver has a CDR that was sent before; `None`: it has not, or hides it."""
         if before is None or not before.body:
             return None
-        return await self._looked_up(cdr, before.location_url, chain)
+        own = str(cdr["id"])
+        try:
+            found_at = await self._looked_up(cdr, before.location_url, chain)
+        except ServerFailed:
+            looks = self._failed_looks[own] = self._failed_looks.get(own, 0) + 1
+            if looks < _LOOKS:
+                raise
+            found_at = None
+        self._failed_looks.pop(own, None)
+        return found_at
 
     async def _looked_up(self, cdr: Content, named: str | None, chain: str) -> str | None:
         """Where the receiver has it: where it says, else where receivers usually keep one."""
@@ -69,7 +82,10 @@ class CdrPushes:
             answer = await self._teller.send(entry.kind, "POST", endpoint, content, chain)
         except (Missing, Rejected) as refusal:
             # "Already known" looks like any other refusal: only the CDR itself proves it.
-            found_at = await self._looked_up(content, refusal.location_url, chain)
+            try:
+                found_at = await self._looked_up(content, refusal.location_url, chain)
+            except ServerFailed:
+                raise refusal from None  # what a person must hear of
             if found_at is None:
                 raise
             return found_at

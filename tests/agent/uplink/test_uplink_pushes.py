@@ -25,6 +25,7 @@ from laddvakt_agent.uplink.client import Answer
 from laddvakt_agent.uplink.errors import (
     Missing,
     Rejected,
+    ServerFailed,
     Unanswered,
     Unauthorised,
     Unreachable,
@@ -357,4 +358,20 @@ async def test_a_cdr_in_doubt_is_looked_for_where_it_was_promised() -> None:
     script = Script(holding(CDR))
     await pushes(book, script).push(entry)
     assert script.asked == [f"GET {AT}"]
+    assert not entry.pending
+
+
+async def test_a_receiver_that_fails_when_looked_at_gets_the_cdr_all_the_same() -> None:
+    """py-ocpi answers HTTP 500 instead of 404: it is looked at three times, then told again."""
+    book = make_book()
+    entry = want(book, Kind.CDR, "c-1", CDR)
+    script = Script(rejected(), *[ServerFailed("HTTP 500") for _ in range(4)], OK)
+    tell = pushes(book, script)
+    with pytest.raises(Rejected):  # not the failure to look: a person can mend the refusal
+        await tell.push(entry)
+    for _ in range(2):
+        with pytest.raises(ServerFailed):
+            await tell.push(entry)
+    await tell.push(entry)
+    assert script.asked == ["POST c", *["GET c/c-1"] * 4, "POST c"]
     assert not entry.pending
