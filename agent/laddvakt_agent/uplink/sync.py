@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+_TIMER_SLACK_S = 0.001  # timers may fire early by their own resolution
 _LOOK_S = 1.0  # while it waits its turn: somebody may want it at once
 
 
@@ -244,7 +245,7 @@ class Synchroniser:
         _log.info("uplink_waits_its_turn", platform=self._settings.name, for_s=round(wait_s, 1))
         while self._not_before_s is not None and self._clock.now_s() < self._not_before_s:
             left_s = self._not_before_s - self._clock.now_s()
-            await asyncio.sleep(min(_LOOK_S, left_s))
+            await asyncio.sleep(min(_LOOK_S, left_s + _TIMER_SLACK_S))
         self._not_before_s = None
 
     def _held(self) -> bool:
