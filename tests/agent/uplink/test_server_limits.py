@@ -117,6 +117,23 @@ async def test_too_many_requests(limits: Limits, token: str) -> None:
         assert body["status_code"] == 2000
 
 
+async def test_strangers_take_nothing_from_callers() -> None:
+    """While strangers are refused by the dozen, a caller is answered at once."""
+    limits = Limits(requests=2, total_per_s=5.0, stranger_burst=1, tarpit_s=0.5)
+    async with (
+        served(limits, Slow()) as (_, base),
+        aiohttp.ClientSession() as session,
+    ):
+        strangers = [asyncio.create_task(session.get(f"{base}/versions")) for _ in range(20)]
+        await asyncio.sleep(0.2)
+        for _ in range(3):
+            async with session.get(f"{base}/versions", headers=SHOWN) as response:
+                assert response.status == 200
+        answers = [(await task).status for task in strangers]
+        assert answers.count(401) >= 1
+        assert answers.count(429) >= 18
+
+
 async def test_too_many_at_once() -> None:
     """503 while too many are being answered; those go on."""
     slow = Slow()

@@ -59,6 +59,8 @@ class Gate:
         try:
             reply = await self._reply(request, ids, headers)
         except Refused as refused:
+            if refused.http_status == 429:
+                await asyncio.sleep(self._limits.tarpit_s)
             reply = refusal(refused, refused.headers)
         except Exception:
             log.exception("request_failed", method=request.method)
@@ -71,15 +73,17 @@ class Gate:
         return written(outgoing(reply, headers, self._wall()))
 
     async def _reply(self, request: web.BaseRequest, ids: Ids, headers: dict[str, str]) -> Reply:
-        """The reply; routing headers are added to `headers` as soon as they are known."""
-        with self._slot():
-            await self._spare(self._all.take(_now_s()))
-            visit = await self._admitted(request, ids)
-            headers.update(visit.headers)
-            await self._spare(self._callers.take(visit.caller.name, _now_s()))
-            with self._slot_of(visit.caller.name):
-                body = await body_of(request, self._limits)
-                return await self._in_agent(self._desk.answer(visit, body))
+        """The reply; routing headers are added to `headers` as soon as they are known.
+
+        Strangers take nothing from what callers may use: neither places nor requests a second.
+        """
+        visit = await self._admitted(request, ids)
+        headers.update(visit.headers)
+        spare(self._callers.take(visit.caller.name, _now_s()))
+        spare(self._all.take(_now_s()))
+        with self._slot(), self._slot_of(visit.caller.name):
+            body = await body_of(request, self._limits)
+            return await self._in_agent(self._desk.answer(visit, body))
 
     async def _admitted(self, request: web.BaseRequest, ids: Ids) -> Visit:
         path, query = target(request.raw_path)
@@ -88,23 +92,11 @@ class Gate:
             visit = await self._in_agent(admit)
         except Refused as refused:
             if refused.http_status == 401:
-                await self._spare(self._strangers.take(request.remote or "", _now_s()))
+                spare(self._strangers.take(request.remote or "", _now_s()))
             raise
         if isinstance(request.protocol, Connection):
             request.protocol.trusted = True
         return visit
-
-    async def _spare(self, wait_s: float) -> None:
-        """Refuse, a little later, whoever asks too often."""
-        if not wait_s:
-            return
-        await asyncio.sleep(self._limits.tarpit_s)
-        raise Refused(
-            "too many requests; see Retry-After",
-            status_code=2000,
-            http_status=429,
-            headers={"Retry-After": str(min(_RETRY_MAX_S, int(wait_s) + 1))},
-        )
 
     @contextmanager
     def _slot(self) -> Iterator[None]:
@@ -127,6 +119,21 @@ class Gate:
     async def _in_agent(self, work: Coroutine[object, object, T]) -> T:
         """Do it in the agent's loop and wait for it here."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._agent))
+
+
+def spare(wait_s: float) -> None:
+    """Refuse whoever asks too often.
+
+    Raises:
+        Refused: there is a time to wait.
+    """
+    if wait_s:
+        raise Refused(
+            "too many requests; see Retry-After",
+            status_code=2000,
+            http_status=429,
+            headers={"Retry-After": str(min(_RETRY_MAX_S, int(wait_s) + 1))},
+        )
 
 
 def target(raw: str) -> tuple[str, str]:
