@@ -232,7 +232,7 @@ def test_check_as_text_and_as_json(state: Path) -> None:
     answer = json.loads(run("check", state, "--json").output)
     assert (answer["schema_version"], answer["sound"]) == (1, True)
     (confirmed,) = [point for point in answer["points"] if point["name"] == "confirmed"]
-    assert (confirmed["verdict"], "laddvakt status" in confirmed["remedy"]) == ("note", True)
+    assert (confirmed["verdict"], "laddvakt uplink status" in confirmed["remedy"]) == ("note", True)
 
 
 def test_export_makes_a_backup_and_replaces_only_when_told(state: Path) -> None:
