@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 
 from agent.core.core_world import World
@@ -21,28 +20,32 @@ from laddvakt_agent.guard import Guard
 from laddvakt_agent.inputs import Roles, Wishes
 
 SPEED = 20.0
-STEP_S = 0.01  # real time between two steps
+STEP_S = 0.01  # real time between two steps, at least
 WALL = datetime(2027, 1, 31, 10, tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class FastTime:
-    """A `TimeSource` in which everything happens sooner."""
+    """A `TimeSource` that moves with each step: a machine that stalls stalls it, too."""
 
     speed: float = SPEED
-    began_s: float = field(default_factory=time.monotonic)
+    now_s: float = 1000.0
 
     def boot_s(self) -> float:
-        return 1000.0 + (time.monotonic() - self.began_s) * self.speed
+        return self.now_s
 
     def wall(self) -> datetime:
-        return WALL + timedelta(seconds=self.boot_s() - 1000.0)
+        return WALL + timedelta(seconds=self.now_s - 1000.0)
 
     def synced(self) -> bool:
         return True
 
     def boot_id(self) -> str:
         return "fast"
+
+    def advance(self) -> None:
+        """One step further."""
+        self.now_s += self.speed * STEP_S
 
 
 @dataclass(slots=True, repr=False)
@@ -67,15 +70,23 @@ class Driven:
     def inputs(self, guard: Guard, wishes: Wishes) -> Inputs:
         """What its world shows now, with what is wished."""
         world = self.worlds[guard.settings.connector]
-        world.connector, world.now_s = guard.connector, self.station.clock.now_s()
+        now_s, flowing = self.station.clock.now_s(), world.inputs.power_w
+        if flowing is not None:
+            world.energy_wh += flowing.value * (now_s - world.now_s) / 3600.0
+        world.connector, world.now_s = guard.connector, now_s
         world.inputs = world.read()
         told = {part.name: getattr(wishes, part.name) for part in fields(Wishes)}
         return replace(world.inputs, **told, devices=_devices(guard, world.now_s), guarded=True)
 
 
 @contextlib.asynccontextmanager
-async def driven(station: Bench, patch: Callable[[str, object], None]) -> AsyncIterator[Driven]:
-    """Step both guards until left; `patch(name, value)` sets a name of the supervisor's module."""
+async def driven(
+    station: Bench, time: FastTime, patch: Callable[[str, object], None]
+) -> AsyncIterator[Driven]:
+    """Step both guards until left; `patch(name, value)` sets a name of the supervisor's module.
+
+    `time`: what the bench was made with.
+    """
     guards = station.parts.supervisor.guards
     made = Driven(
         station,
@@ -92,6 +103,7 @@ async def driven(station: Bench, patch: Callable[[str, object], None]) -> AsyncI
 
     async def go() -> None:
         while True:
+            time.advance()
             for guard in guards.values():
                 station.parts.supervisor.step(guard)
             await asyncio.sleep(STEP_S)

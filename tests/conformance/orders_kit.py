@@ -140,12 +140,14 @@ async def orders(
     speed: float = SPEED,
 ) -> AsyncIterator[Orders]:
     """Everything up; nothing is plugged in."""
+    time = FastTime(speed)
     async with (
-        running(directory, source=FastTime(speed), change=change) as platform,
-        driven(platform.bench, patch) as drive,
+        running(directory, source=time, change=change) as platform,
+        driven(platform.bench, time, patch) as drive,
     ):
         made = Orders(platform, drive)
         patient = Limits(start_s=int(speed * REAL_S), other_s=int(speed * REAL_S))
         made.receiver.judge = replace(made.receiver.judge, limits=patient)
+        made.profiles.timeout_s = patient.other_s
         await made.restore()
         yield made

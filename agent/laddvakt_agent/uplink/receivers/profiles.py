@@ -68,6 +68,7 @@ class ProfilesReceiver:
     ceilings: Ceilings
     results: Results
     now_s: Callable[[], float]
+    timeout_s: int = TIMEOUT_S
     identifier: str = "chargingprofiles"
     role: Role = Role.RECEIVER
     versions: frozenset[Version] = frozenset(Version)
@@ -104,7 +105,7 @@ class ProfilesReceiver:
         task = asyncio.create_task(self._carry_out(by, asked, session, do, url), name="profile")
         self._pending[task] = by.platform
         task.add_done_callback(lambda done: self._pending.pop(done, None))
-        return Reply(data={"result": "ACCEPTED", "timeout": TIMEOUT_S})
+        return Reply(data={"result": "ACCEPTED", "timeout": self.timeout_s})
 
     async def close(self) -> None:
         """Leave what is not finished."""
@@ -167,9 +168,9 @@ class ProfilesReceiver:
         self._spent[key] = empty_s
 
     async def _carry_out(self, by: By, asked: Asked, session: SessionAt, do: _Do, url: str) -> None:
-        due_s = self.now_s() + TIMEOUT_S
+        due_s = self.now_s() + self.timeout_s
         try:
-            async with asyncio.timeout(TIMEOUT_S - POST_S):
+            async with asyncio.timeout(self.timeout_s - POST_S):
                 said = await do()
         except Exception:
             log.exception("profile_failed", platform=by.platform, session=session.id)
