@@ -199,3 +199,22 @@ def test_a_useless_token_is_told_without_telling_it(
 def test_a_missing_token_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match="No such file or directory; check `token_file`"):
         ocpi_token({}, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "alone", "found"),
+    [
+        ("hub", False, "hubs"),
+        ("emsp", False, None),
+        ("emsp", True, "anybodys"),
+        ("hub", True, "hubs"),
+    ],
+)
+def test_each_platform_has_a_credential_of_its_own(
+    tmp_path: Path, name: str, *, alone: bool, found: str | None
+) -> None:
+    """The name without a platform's is the only platform's alone."""
+    for credential, token in (("ocpi-token", "anybodys"), ("ocpi-token-hub", "hubs")):
+        (tmp_path / credential).write_text(token)
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert ocpi_token(environment, name=name, alone=alone) == (found, None)
