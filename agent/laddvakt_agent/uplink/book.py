@@ -64,6 +64,7 @@ class Entry:
     sent: Content | None = None  # what was last sent in this run; a Location with its times
     sent_at: datetime | None = None  # the `last_updated` it was sent with
     refusal: Refusal | None = None  # the last one, until it is confirmed
+    stumbles: int = 0  # failures since it was last confirmed that may be due to it or not
 
     @property
     def in_doubt(self) -> bool:
@@ -225,7 +226,7 @@ class Book:
             location_url=location_url,
         )
         await self._save(entry, acked)
-        entry.told, entry.refusal = content, None
+        entry.told, entry.refusal, entry.stumbles = content, None, 0
         entry.refusals.succeeded()
 
     async def _save(self, entry: Entry, acked: Acked) -> None:

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from laddvakt_agent.uplink.book import Book, Entry, decode_body
 from laddvakt_agent.uplink.client import join_url
-from laddvakt_agent.uplink.errors import Missing, Rejected, ServerFailed, UplinkError
+from laddvakt_agent.uplink.errors import (
+    Missing,
+    Rejected,
+    ServerFailed,
+    Unanswered,
+    UplinkError,
+)
 from laddvakt_agent.uplink.telling import Sender, Teller, holds
 from laddvakt_agent.uplink.text import from_date_time
 
@@ -17,9 +23,6 @@ if TYPE_CHECKING:
 
 # What must agree for a CDR found at the receiver to be ours: it may write the rest differently.
 _CDR_IDENTITY = ("id", "session_id", "total_energy")
-# A receiver that answers but fails whenever it is asked for a CDR: after so many times the CDR is
-# sent again unseen, with the same id. Some fail instead of saying that they do not have it.
-_LOOKS = 3
 
 
 class CdrPushes:
@@ -32,7 +35,6 @@ class CdrPushes:
         self._book = book
         self._client = client
         self._teller = teller
-        self._failed_looks: dict[str, int] = {}
 
     async def push(self, entry: Entry) -> None:
         """POST until acknowledged, with the same id and body; in doubt look before repeating."""
@@ -50,16 +52,8 @@ class CdrPushes:
         """Where the receiver has a CDR that was sent before; `None`: it has not, or hides it."""
         if before is None or not before.body:
             return None
-        own = str(cdr["id"])
-        try:
-            found_at = await self._looked_up(cdr, before.location_url, chain)
-        except ServerFailed:
-            looks = self._failed_looks[own] = self._failed_looks.get(own, 0) + 1
-            if looks < _LOOKS:
-                raise
-            found_at = None
-        self._failed_looks.pop(own, None)
-        return found_at
+        look = self._looked_up(cdr, before.location_url, chain)
+        return await self._teller.looked(f"cdr {cdr['id']}", look)
 
     async def _looked_up(self, cdr: Content, named: str | None, chain: str) -> str | None:
         """Where the receiver has it: where it says, else where receivers usually keep one."""
@@ -84,7 +78,7 @@ class CdrPushes:
             # "Already known" looks like any other refusal: only the CDR itself proves it.
             try:
                 found_at = await self._looked_up(content, refusal.location_url, chain)
-            except ServerFailed:
+            except (ServerFailed, Unanswered):
                 raise refusal from None  # what a person must hear of
             if found_at is None:
                 raise

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+PATIENCE = 3  # failures of the endpoint at one object before the next one is tried
 HELD_S = 1.0  # while the clock is waited for, so often it is looked at
 _TIMER_SLACK_S = 0.001  # timers may fire early by their own resolution
 
@@ -152,7 +153,9 @@ class Lane:
             return None
         if self._link.backoff.remaining_s(now_s) or self._backoff.remaining_s(now_s):
             return None
-        return next((e for e in self._pending() if not e.refusals.remaining_s(now_s)), None)
+        due = [entry for entry in self._pending() if not entry.refusals.remaining_s(now_s)]
+        # The oldest; but some endpoints fail at a certain object only, and would at it for ever.
+        return min(due, key=lambda entry: entry.stumbles // PATIENCE, default=None)
 
     def _pending(self) -> list[Entry]:
         return [
@@ -188,7 +191,7 @@ class Lane:
         except (Missing, Rejected) as error:
             self._rejected(entry, error)
         except UplinkError as error:
-            self._deferred(error)
+            self._deferred(entry, error)
         else:
             self._heard(confirmed=True)
 
@@ -196,8 +199,9 @@ class Lane:
         self._link.lost(error, self._now_s())
         self._report(Outcome(answered=False, confirmed=False))
 
-    def _deferred(self, error: UplinkError) -> None:
-        """It may have arrived; only this endpoint is in trouble."""
+    def _deferred(self, entry: Entry, error: UplinkError) -> None:
+        """It may have arrived; only this endpoint is in trouble, or has it with this object."""
+        entry.stumbles += 1
         if not self._backoff.failing:
             _log.warning(
                 "uplink_deferred",

@@ -130,7 +130,7 @@ class Pushes:
             method = "PATCH" if is_patch else "PUT"
             await self._teller.send(entry.kind, method, url, body, chain)
         except (Missing, Rejected) as refusal:
-            found = await self._teller.found(url, chain)
+            found = await self._teller.shown(url, chain)
             if found is None and self._location_of():
                 await self._within_location(entry, refusal)
                 return
@@ -179,7 +179,7 @@ class Pushes:
 
     async def _is_over(self, url: str) -> bool:
         """Whether the receiver knows the end: mod_sessions, a COMPLETED one cannot be modified."""
-        found = await self._teller.found(url, self._client.new_id())
+        found = await self._teller.looked(url, self._teller.found(url, self._client.new_id()))
         return found is not None and over(found)
 
     async def _tariff(self, entry: Entry) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from laddvakt_agent.uplink import objects, structs
 from laddvakt_agent.uplink.book import Book, Entry, Kind, over
 from laddvakt_agent.uplink.client import join_url
-from laddvakt_agent.uplink.errors import Missing, Rejected
+from laddvakt_agent.uplink.errors import (
+    Missing,
+    Rejected,
+    ServerFailed,
+    Unanswered,
+    Unauthorised,
+)
 from laddvakt_agent.uplink.text import from_date_time
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from datetime import datetime
 
     from laddvakt_agent.uplink.client import Answer
@@ -18,6 +25,11 @@ if TYPE_CHECKING:
     from laddvakt_agent.uplink.settings import UplinkSettings
 
 
+T = TypeVar("T")
+# Looks for what may have arrived that failed, after which it is sent again unseen. Some fail, or
+# show a page, instead of saying that they do not have it; silence may be the network's.
+_FAILED_LOOKS = 3
+_SILENT_LOOKS = 10
 MEND_IT = (
     "correct in the configuration what the reason names; where it names nothing from there, "
     "report it with: laddvakt uplink status --json"
@@ -53,6 +65,7 @@ class Teller:
         self._settings = settings
         self._book = book
         self._client = client
+        self._failed_looks: dict[str, int] = {}
 
     async def send(self, kind: Kind, method: str, url: str, body: Content, chain: str) -> Answer:
         """One object on its way, checked against the tables of the platform's version.
@@ -88,7 +101,7 @@ class Teller:
 
     async def _is_told(self, entry: Entry, url: str, body: Content, chain: str) -> bool:
         """Whether the receiver has all of `body`, whenever it got it."""
-        found = await self.found(url, chain)
+        found = await self.shown(url, chain)
         content = {name: value for name, value in body.items() if name != "last_updated"}
         if holds(found, content):
             return True
@@ -107,15 +120,40 @@ class Teller:
             await self._book.outrun(entry, theirs)
 
     async def found(self, url: str, chain: str) -> Content | None:
-        """What the receiver has there, `None` when it has nothing it would show."""
+        """What the receiver has there, `None` when it has nothing it would show us."""
         try:
             answer = await self._client.send("GET", url, correlation_id=chain)
-        except (Missing, Rejected):
+        except (Missing, Rejected, Unauthorised):
             return None
         data = answer.data
         if isinstance(data, list) and len(data) == 1:  # some wrap a single object
             (data,) = data
         return data if isinstance(data, dict) else None
+
+    async def shown(self, url: str, chain: str) -> Content | None:
+        """The same, where a PUT follows that may be repeated: who fails at GET shows nothing."""
+        try:
+            return await self.found(url, chain)
+        except (ServerFailed, Unanswered):
+            return None
+
+    async def looked(self, what: str, look: Awaitable[T]) -> T | None:
+        """The outcome of a look before something is sent again that must not be sent twice.
+
+        A receiver that keeps failing when it is looked at hides what it has: `None` in the end.
+
+        Raises:
+            UplinkError: it failed, and may not the next time.
+        """
+        try:
+            found = await look
+        except (ServerFailed, Unanswered) as error:
+            looks = self._failed_looks[what] = self._failed_looks.get(what, 0) + 1
+            if looks < (_SILENT_LOOKS if isinstance(error, Unanswered) else _FAILED_LOOKS):
+                raise
+            found = None
+        self._failed_looks.pop(what, None)
+        return found
 
     def url(self, module: str, *ids: str) -> str:
         """A client-owned object's URL: transport_and_format, Client Owned Object Push."""
