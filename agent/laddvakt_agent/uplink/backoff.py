@@ -30,10 +30,13 @@ class Backoff:
         return self._failures > 0
 
     def failed(self, now_s: float, *, at_least_s: float = 0.0) -> None:
-        """Wait from now on; `at_least_s` is what the receiver asked for."""
+        """Wait from now on; `at_least_s` is what the receiver asked for.
+
+        The pause comes on top of that: everybody whom it turned away at once was told the same.
+        """
         ceiling_s = min(self._max_s, self._min_s * 2 ** min(self._failures, _MAX_DOUBLINGS))
         self._failures += 1
-        self._until_s = now_s + max(self._rng.uniform(0, ceiling_s), at_least_s)
+        self._until_s = now_s + at_least_s + self._rng.uniform(0, ceiling_s)
 
     def failed_slowly(self, now_s: float) -> None:
         """Wait half to all of the longest pause: trying sooner cannot help."""

@@ -287,7 +287,7 @@ def test_the_pause_doubles_with_full_jitter_and_is_forgotten() -> None:
             backoff.failed(100.0)
             assert 0.0 <= backoff.remaining_s(100.0) <= ceiling_s
         backoff.failed(100.0, at_least_s=60.0)
-        assert backoff.remaining_s(100.0) == 60.0
+        assert 60.0 <= backoff.remaining_s(100.0) <= 70.0
         backoff.failed_slowly(100.0)
         assert 5.0 <= backoff.remaining_s(100.0) <= 10.0
         backoff.succeeded()

@@ -46,6 +46,19 @@ def test_pauses_grow_from_two_seconds_to_a_quarter_of_an_hour_with_full_jitter()
     assert all(low < 0.1 * top for low, top in zip(lowest, ceilings, strict=True))
 
 
+def test_those_who_were_turned_away_together_do_not_come_back_together() -> None:
+    """All were told the same number of seconds; each adds a pause of its own."""
+    waits = []
+    for seed in range(400):
+        backoff = Backoff(random.Random(seed), min_s=2.0, max_s=900.0)
+        for _ in range(4):
+            backoff.failed(0.0, at_least_s=120.0)
+        waits.append(backoff.remaining_s(0.0))
+    assert min(waits) >= 120.0
+    in_one_second = max(sum(low <= wait < low + 1.0 for wait in waits) for low in range(120, 137))
+    assert in_one_second < 60, "of 400, over 16 s"
+
+
 @pytest.mark.parametrize(
     ("power_lost", "window_s", "most_s"),
     [
