@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from laddvakt_agent.ledger.tokens import TokensUnavailable
+from laddvakt_agent.ledger.tokens import TokenRow, TokensUnavailable
 from laddvakt_agent.uplink.pull import pulled
 from laddvakt_agent.uplink.receivers.tokens import TokensReceiver
+from laddvakt_agent.uplink.serving import Party
+from laddvakt_agent.uplink.tokens import owners
 from laddvakt_agent.uplink.tokens.pulling import TokenPuller
 
 if TYPE_CHECKING:
@@ -22,7 +24,13 @@ log = structlog.get_logger()
 def tokens_receiver(context: Context) -> TokensReceiver:
     """The module that takes tokens in; from now on the platforms can be asked for them, too."""
     authoriser = context.supervisor.permits.authoriser
-    authoriser.outwards = context.outwards
+    authoriser.outwards, authoriser.claims = context.outwards, context.claims
+
+    def gives_way(holder: str, row: TokenRow) -> bool:
+        party = Party.of(row.country_code, row.party_id)
+        return owners.gives_way(context.claims(), holder, row.platform, party)
+
+    authoriser.book.file.gives_way = gives_way
     return TokensReceiver(book=authoriser.book)
 
 
@@ -32,6 +40,7 @@ async def keep_tokens(context: Context) -> None:
     puller = TokenPuller(
         book=context.supervisor.permits.authoriser.book,
         outwards=context.outwards,
+        claims=context.claims,
         now_s=context.clock.now_s,
         pulled=pulled,
         rng=random.Random(int.from_bytes(os.urandom(8))),

@@ -24,6 +24,7 @@ from laddvakt_agent.uplink.outward import Outward
 from laddvakt_agent.uplink.server.part import sender_modules
 from laddvakt_agent.uplink.server.view import Told
 from laddvakt_agent.uplink.serving import Module
+from laddvakt_agent.uplink.tokens.owners import Claims
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Context:
     publisher: Publisher
     journal: Journal
     outwards: Callable[[], Mapping[str, Outward]]  # the platforms agreed with now, by name
+    claims: Callable[[], Claims] = dict  # the parties that each platform registered
     told: Callable[[str], Told | None] = lambda name: None  # what was pushed to a platform
 
 

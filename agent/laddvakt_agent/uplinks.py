@@ -36,7 +36,7 @@ from laddvakt_agent.uplink.parties.terms import Self
 from laddvakt_agent.uplink.requestlog import RequestLog
 from laddvakt_agent.uplink.server.listening import Place
 from laddvakt_agent.uplink.server.view import told_by
-from laddvakt_agent.uplink.serving import Module
+from laddvakt_agent.uplink.serving import Module, Party
 from laddvakt_agent.uplink.settings import UplinkSettings
 from laddvakt_agent.uplink.spread import first_after_s
 from laddvakt_agent.uplink.sync import Synchroniser
@@ -136,6 +136,7 @@ class Uplinks:
             publisher=built.publisher,
             journal=built.journal,
             outwards=self.outwards,
+            claims=self.claims,
             told=lambda name: told_by(self.synchronisers().get(name)),
         )
         self._parts = parts(context)
@@ -162,6 +163,11 @@ class Uplinks:
             for name, line in self._lines.items()
             if line.agreement is not None
         }
+
+    def claims(self) -> Mapping[str, frozenset[Party]]:
+        """The parties that each platform registered as, by name; may be asked from any thread."""
+        agreed = {name: line.agreement for name, line in self._lines.items()}
+        return {name: one.parties for name, one in agreed.items() if one is not None}
 
     def offer(self, station: Station) -> None:
         """The station as it is now; returns at once."""

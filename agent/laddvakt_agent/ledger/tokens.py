@@ -14,7 +14,7 @@ import enum
 import os
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +89,8 @@ class TokenFile:
     def __init__(self, directory: Path, most: int = MOST_TOKENS) -> None:
         self.path = directory / NAME
         self.lost = 0  # how often it began empty: all of it must be pulled then
+        # Whether what a platform has given is now another one's; asked on the ledger's thread.
+        self.gives_way: Callable[[str, TokenRow], bool] = lambda holder, row: False
         self._most = most
         self._connection: sqlite3.Connection | None = None
         self._count = 0
@@ -194,13 +196,15 @@ class TokenFile:
             self._count += 1
             return Kept.NEW, cursor.lastrowid
         known = _row(found)
-        if known.platform != row.platform:
+        moved = known.platform != row.platform
+        if moved and not self.gives_way(known.platform, row):
             return Kept.FOREIGN, None
-        if known == row or (newest and known.last_updated > row.last_updated):
+        if known == row or (newest and not moved and known.last_updated > row.last_updated):
             return Kept.SAME if known == row else Kept.OLDER, found[0]
         db.execute(
             "UPDATE tokens SET uid = :uid, country_code = :country_code, party_id = :party_id,"
-            " last_updated = :last_updated, body = :body WHERE number = :number",
+            " platform = :platform, last_updated = :last_updated, body = :body"
+            " WHERE number = :number",
             _all(row) | {"number": found[0]},
         )
         return Kept.CHANGED, found[0]
@@ -288,13 +292,5 @@ def _all(row: TokenRow) -> dict[str, str | int]:
 
 
 def _row(record: Sequence[str]) -> TokenRow:
-    _, uid, kind, country_code, party_id, platform, last_updated, body = record
-    return TokenRow(
-        uid=uid,
-        type=kind,
-        country_code=country_code,
-        party_id=party_id,
-        platform=platform,
-        last_updated=last_updated,
-        body=body,
-    )
+    names = ("uid", "type", "country_code", "party_id", "platform", "last_updated", "body")
+    return TokenRow(**dict(zip(names, record[1:], strict=True)))

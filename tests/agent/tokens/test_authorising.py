@@ -17,6 +17,7 @@ from laddvakt_agent.ledger.tokens import TokenFile
 from laddvakt_agent.published import TokenRef
 from laddvakt_agent.uplink.errors import Unanswered
 from laddvakt_agent.uplink.requestlog import RequestLog
+from laddvakt_agent.uplink.serving import Party
 from laddvakt_agent.uplink.tokens.asking import masked
 from laddvakt_agent.uplink.tokens.authorising import Authoriser, Outcome
 from laddvakt_agent.uplink.tokens.book import COMMANDED_S, TokenBook
@@ -262,3 +263,28 @@ def test_the_request_log_shows_no_card() -> None:
     with log.noting("POST", f"https://b.example/ocpi/tokens/{UID}/authorize?type=RFID", "c"):
         pass
     assert [one.path for one in log._noted] == ["/ocpi/tokens/…/authorize"]
+
+
+SE_TNM, SE_ABC = frozenset({Party.of("SE", "TNM")}), frozenset({Party.of("SE", "ABC")})
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "answered"])
+@pytest.mark.parametrize(
+    ("claims", "allowed"),
+    [
+        ({"backend": SE_TNM, "other": SE_ABC}, True),
+        ({"backend": SE_ABC, "other": SE_TNM}, False),
+        ({"backend": frozenset(), "other": SE_ABC}, True),
+        ({"backend": SE_TNM, "other": SE_TNM}, True),
+    ],
+    ids=["its own", "another one's", "nobody's", "both have registered it"],
+)
+async def test_no_platform_lets_in_at_the_expense_of_another(
+    desk: Desk, claims: dict[str, frozenset[Party]], allowed: bool, kept: bool
+) -> None:
+    """Neither by its list nor by its answer."""
+    desk.platform(unknown() if kept else info())
+    if kept:
+        desk.knows(whitelist="ALWAYS")
+    desk.authoriser.claims = lambda: claims
+    assert (await desk.ask()).allowed is allowed

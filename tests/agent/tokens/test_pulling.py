@@ -13,6 +13,7 @@ import pytest
 from agent.tokens.token_kit import Lists, Platform, silent, token
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.ledger.tokens import NAME, TokenFile
+from laddvakt_agent.uplink.serving import Party
 from laddvakt_agent.uplink.text import from_date_time
 from laddvakt_agent.uplink.tokens.book import TokenBook
 from laddvakt_agent.uplink.tokens.content import row_of
@@ -145,3 +146,17 @@ async def test_it_begins_by_itself_and_delays_no_other(desk: Desk) -> None:
             await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.wait([task])
+
+
+async def test_nobody_lists_the_tokens_of_another_platform(desk: Desk) -> None:
+    """Not even first: its owner could never tell of them any more."""
+    desk.lists.objects = [token(OLD), token(NEW, party_id="ABC")]
+    desk.puller.claims = lambda: {"other": frozenset({Party.of("SE", "TNM")})}
+    assert await desk.pull()
+    assert (known(desk, OLD), known(desk, NEW)) == (False, True)
+
+
+async def test_a_token_as_long_as_a_book_is_left_out(desk: Desk) -> None:
+    desk.lists.objects = [token(OLD, novel="x" * 9000), token(NEW)]
+    assert await desk.pull()
+    assert (known(desk, OLD), known(desk, NEW)) == (False, True)

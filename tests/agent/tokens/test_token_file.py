@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,8 +11,14 @@ from pathlib import Path
 import pytest
 
 from agent.tokens.token_kit import token
+from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.ledger.tokens import NAME, Kept, TokenFile, TokenKey, TokensUnavailable
+from laddvakt_agent.uplink.receivers.tokens import TokensReceiver
+from laddvakt_agent.uplink.serving import Asked, Caller, Party
+from laddvakt_agent.uplink.tokens.book import TokenBook
 from laddvakt_agent.uplink.tokens.content import row_of
+from laddvakt_agent.uplink.tokens.owners import gives_way
+from laddvakt_agent.uplink.version import Version
 
 KEY = TokenKey(country_code="se", party_id="tnm", uid="04a1b2c3", type="RFID")
 
@@ -114,3 +122,49 @@ def test_no_disk(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(TokensUnavailable, match="state"):
         TokenFile(tmp_path / "state").find("04A1B2C3")
+
+
+@pytest.mark.parametrize("pulled", [True, False], ids=["pulled", "pushed"])
+def test_a_party_that_moved_takes_its_tokens_along(tmp_path: Path, pulled: bool) -> None:
+    """Whatever its platform of before told, and however new that was."""
+    claims = {"a": frozenset[Party](), "b": frozenset({Party.of("SE", "TNM")})}
+    file = TokenFile(tmp_path)
+    file.gives_way = lambda holder, row: gives_way(
+        claims, holder, row.platform, Party.of(row.country_code, row.party_id)
+    )
+    file.put(row_of(token(last_updated="2027-03-01T00:00:00Z"), "a"))
+    told = row_of(token(valid=False), "b")
+    assert (file.take([told])[0][0] if pulled else file.put(told)) is Kept.CHANGED
+    found = file.get(KEY)
+    assert found is not None
+    assert (found.platform, '"valid":false' in found.body) == ("b", True)
+    assert file.put(row_of(token(), "a")) is Kept.FOREIGN
+    file.close()
+
+
+async def test_two_patches_at_once_undo_nothing(tmp_path: Path) -> None:
+    """A card that is blocked stays blocked, whatever else is told of it in that moment."""
+    file, thread = TokenFile(tmp_path), LedgerThread(lambda error: None)
+    receiver = TokensReceiver(book=TokenBook(file=file, thread=thread))
+    caller = Caller(
+        name="a", version=Version.V2_2_1, registered=True,
+        parties=frozenset({Party.of("SE", "TNM")}), own=Party.of("SE", "LAD"),
+    )  # fmt: skip
+
+    def asked(method: str, body: dict[str, object]) -> Asked:
+        place = ("SE", "TNM", "04A1B2C3")
+        return Asked(
+            caller=caller, method=method, segments=place, body=body,
+            url="http://a", request_id="r", correlation_id="c",
+        )  # fmt: skip
+
+    await receiver.answer(asked("PUT", token()))
+    at = {"last_updated": "2027-01-31T11:00:00Z"}
+    changes = ({"valid": False}, {"language": "sv"}, {"group_id": "G1"})
+    await asyncio.gather(*(receiver.answer(asked("PATCH", {**at, **one})) for one in changes))
+    found = file.get(KEY)
+    assert found is not None
+    kept = json.loads(found.body)
+    assert (kept["valid"], kept["language"], kept["group_id"]) == (False, "sv", "G1")
+    await thread.close()
+    file.close()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -25,6 +26,7 @@ class TokensReceiver:
     identifier: str = "tokens"
     role: Role = Role.RECEIVER
     versions: frozenset[Version] = frozenset(Version)
+    _merging: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def offered_to(self, caller: Caller) -> bool:
         """To those it is exchanged with, also while they register: they look before they agree."""
@@ -61,7 +63,8 @@ class TokensReceiver:
     async def _put(self, key: TokenKey, asked: Asked) -> Reply:
         body = _object(asked)
         _same_ids(key, body, required=True)
-        kept = await self._keep(body, asked.caller)
+        async with self._merging:
+            kept = await self._keep(body, asked.caller)
         return Reply(http_status=201 if kept is Kept.NEW else 200)
 
     async def _patch(self, key: TokenKey, asked: Asked) -> Reply:
@@ -69,7 +72,8 @@ class TokensReceiver:
         if not isinstance(body.get("last_updated"), str):
             raise Refused("last_updated: every PATCH of a token must say when it changed")
         _same_ids(key, body, required=False)
-        await self._keep({**await self._stored(key), **body}, asked.caller)
+        async with self._merging:  # else two at once would each undo what the other changed
+            await self._keep({**await self._stored(key), **body}, asked.caller)
         return Reply()
 
     async def _stored(self, key: TokenKey) -> dict[str, object]:
@@ -109,7 +113,7 @@ def _key(asked: Asked) -> TokenKey:
             "a token stands at {country_code}/{party_id}/{uid}", status_code=2000, http_status=404
         )
     country_code, party_id, uid = asked.segments
-    if Party.of(country_code, party_id) not in asked.caller.parties:
+    if not asked.caller.speaks_for(Party.of(country_code, party_id)):
         raise Refused(
             f"you have not registered as {country_code} {party_id}: "
             "add that role to your credentials",

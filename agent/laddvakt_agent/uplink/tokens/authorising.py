@@ -16,10 +16,12 @@ import structlog
 from laddvakt_agent.ledger.tokens import TokensUnavailable
 from laddvakt_agent.published import TokenRef
 from laddvakt_agent.uplink.outward import Outward
+from laddvakt_agent.uplink.serving import Party
 from laddvakt_agent.uplink.tokens.asking import Place, Said, ask, masked
 from laddvakt_agent.uplink.tokens.book import TokenBook
 from laddvakt_agent.uplink.tokens.content import DEFAULT_TYPE, Group, KnownToken, token_of
 from laddvakt_agent.uplink.tokens.deciding import Method, Verdict, Why, Word, decide, must_ask
+from laddvakt_agent.uplink.tokens.owners import Claims, speaks_for
 
 log = structlog.get_logger()
 
@@ -62,6 +64,7 @@ class Authoriser:
     within_s: float = 5.0
     unknown_offline: bool = False
     outwards: Callable[[], Mapping[str, Outward]] = field(default=lambda: {})
+    claims: Callable[[], Claims] = field(default=lambda: {})
 
     async def authorise(
         self, uid: str, evse_uids: Sequence[str], kind: str | None = None
@@ -107,7 +110,12 @@ class Authoriser:
         except (TokensUnavailable, TimeoutError) as error:
             log.warning("tokens_unavailable", reason=str(error) or "the disk takes too long")
             found = ()
-        of_kind = [token for token in found if kind in (None, token.ref.type)]
+        claims = self.claims()
+        of_kind = [
+            token
+            for token in found
+            if kind in (None, token.ref.type) and speaks_for(claims, token.platform, token.party)
+        ]
         if not of_kind:
             return await self._of_nobody(uid, place, kind, end_s)
         of_kind.sort(key=lambda token: (not token.known.valid, token.ref.type != DEFAULT_TYPE))
@@ -172,7 +180,7 @@ class Authoriser:
         ref, to = (token.ref, token.party) if isinstance(token, KnownToken) else (token, None)
         try:
             async with asyncio.timeout_at(end_s):
-                said = await ask(out, ref.uid, ref.type, place, to=to)
+                said = self._entitled(await ask(out, ref.uid, ref.type, place, to=to))
         except TimeoutError:
             detail = f"no answer within {self.within_s:g} s"
             said = Said(platform=platform, word=Word.SILENT, detail=detail)
@@ -184,6 +192,17 @@ class Authoriser:
                 "authorisation_unanswered", platform=platform, known=known, reason=said.detail
             )
         return said
+
+    def _entitled(self, said: Said) -> Said:
+        """No platform lets anybody in at the expense of another one."""
+        row = said.row
+        party = None if row is None else Party.of(row.country_code, row.party_id)
+        if party is None or speaks_for(self.claims(), said.platform, party):
+            return said
+        detail = (
+            f"its answer is about a token of {party.country_code} {party.party_id}, not its own"
+        )
+        return Said(platform=said.platform, word=Word.SILENT, detail=detail)
 
     def _stranger(self, uid: str, kind: str | None) -> TokenRef:
         """A token of which only the uid is known."""

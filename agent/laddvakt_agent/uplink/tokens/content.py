@@ -14,6 +14,7 @@ from laddvakt_agent.uplink.text import date_time, from_date_time
 from laddvakt_agent.uplink.tokens.deciding import Known, Whitelist
 
 DEFAULT_TYPE = "RFID"  # mod_tokens: where a URL names no type
+_MOST_CHARS = 8192  # with fields of its platform's own; a hundred thousand must fit on a small disk
 
 
 class NoToken(ValueError):
@@ -51,6 +52,9 @@ def row_of(data: object, platform: str) -> TokenRow:
         NoToken: it is none.
     """
     content = _content(data)
+    body = msgspec.json.encode(_checked(content)).decode()
+    if len(body) > _MOST_CHARS:
+        raise NoToken(f"no token has more than {_MOST_CHARS} characters")
     return TokenRow(
         country_code=_text(content, "country_code", 2),
         party_id=_text(content, "party_id", 3),
@@ -58,7 +62,7 @@ def row_of(data: object, platform: str) -> TokenRow:
         type=_text(content, "type", 36),
         platform=platform,
         last_updated=_stamp(content),
-        body=msgspec.json.encode(_checked(content)).decode(),
+        body=body,
     )
 
 

@@ -20,10 +20,11 @@ from laddvakt_agent.ledger.tokens import Kept, TokenRow, TokensUnavailable
 from laddvakt_agent.uplink.backoff import Backoff
 from laddvakt_agent.uplink.errors import UplinkError
 from laddvakt_agent.uplink.outward import Outward
-from laddvakt_agent.uplink.serving import Role
+from laddvakt_agent.uplink.serving import Party, Role
 from laddvakt_agent.uplink.text import from_date_time
 from laddvakt_agent.uplink.tokens.book import TokenBook
 from laddvakt_agent.uplink.tokens.content import NoToken, row_of
+from laddvakt_agent.uplink.tokens.owners import Claims, speaks_for
 
 CHANGED_S = 900.0
 WHOLE_S = 86_400.0
@@ -65,6 +66,7 @@ class TokenPuller:
     now_s: Callable[[], float]
     pulled: Pulled
     rng: random.Random
+    claims: Callable[[], Claims] = field(default=lambda: {})
     spread_s: float = 10.0  # a street that gets its power back does not ask in one second
     pulls: dict[str, Pull] = field(default_factory=dict)
 
@@ -146,7 +148,7 @@ class TokenPuller:
         bad, newest = "", state.newest
         async for data in objects:
             try:
-                page.append(row_of(data, name))
+                page.append(self._own(row_of(data, name)))
             except NoToken as error:
                 bad = bad or str(error)
                 continue
@@ -160,6 +162,13 @@ class TokenPuller:
             log.warning("token_refused", platform=name, first_reason=bad)
         state.newest = newest
         return seen
+
+    def _own(self, row: TokenRow) -> TokenRow:
+        party = Party.of(row.country_code, row.party_id)
+        if not speaks_for(self.claims(), row.platform, party):
+            who = f"{party.country_code} {party.party_id}"
+            raise NoToken(f"a token of {who}, which another platform speaks for")
+        return row
 
     async def _keep(self, name: str, page: list[TokenRow]) -> array[int]:
         outcomes, numbers = await self.book.thread.call(self.book.file.take, page)
