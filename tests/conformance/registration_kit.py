@@ -150,14 +150,14 @@ def wire(platform: Platform) -> Wire:
 
 
 @asynccontextmanager
-async def both(directory: Path, **changes: object) -> AsyncIterator[Both]:
-    """Our server and a platform; `changes` of our terms for it."""
+async def both(directory: Path, *others: Platform, **changes: object) -> AsyncIterator[Both]:
+    """Our server and a platform; `changes` of our terms for it, `others` beside it."""
     platform = replace(PLATFORM, **changes)  # type: ignore[arg-type]  # a test names real fields
     async with (
         peer() as other,
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
     ):
-        made = Both(other, directory / "uplink", (platform,), session)
+        made = Both(other, directory / "uplink", (platform, *others), session)
         await made.begin()
         listening = await listen(
             Place(url="http://127.0.0.1:0"),

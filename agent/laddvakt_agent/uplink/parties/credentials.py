@@ -13,6 +13,7 @@ import structlog
 
 from laddvakt_agent.uplink.parties.agreement import Agreement, Record
 from laddvakt_agent.uplink.parties.book import PartyBook, UnderWay
+from laddvakt_agent.uplink.parties.claims import REMEDY, clashing, others, without
 from laddvakt_agent.uplink.parties.discovery import (
     NO_VERSION,
     OTHER_VERSION,
@@ -24,7 +25,7 @@ from laddvakt_agent.uplink.parties.discovery import (
 )
 from laddvakt_agent.uplink.parties.folder import NotKept
 from laddvakt_agent.uplink.parties.platforms import Platform
-from laddvakt_agent.uplink.parties.terms import Self, agreed, read
+from laddvakt_agent.uplink.parties.terms import Self, agreed, members_of, read
 from laddvakt_agent.uplink.parties.tokens import new_token
 from laddvakt_agent.uplink.serving import Asked, Caller, Refused, Reply, Role
 from laddvakt_agent.uplink.structs import Invalid
@@ -35,6 +36,7 @@ from laddvakt_agent.uplink.wire import Wire
 # Both requests to the caller together; the shortest usual time limit of a client is 5 s.
 ASK_BACK_S = 4.0
 _BUSY = 3000
+NOT_YOURS = 2001
 
 log = structlog.get_logger()
 
@@ -110,21 +112,21 @@ class CredentialsModule:
     async def _renewed(self, asked: Asked, theirs: Credentials) -> str:
         """Ask back, then keep the new agreement; the token that they shall show from now on."""
         platform = self._book.platforms[asked.caller.name]
+        self._judge_claims(platform.name, theirs)
         offer = await self._ask_back(platform, theirs, asked.caller.version)
         token, now = new_token(), self._wall()
 
         def changed(record: Record) -> Record:
             before = record.agreement
-            return record.agreed(
-                agreed(
-                    offer,
-                    theirs,
-                    before=before,
-                    now=now,
-                    accepted=None if before is None else before.accepted,
-                    accepted_next=token,
-                )
+            made = agreed(
+                offer,
+                theirs,
+                before=before,
+                now=now,
+                accepted=None if before is None else before.accepted,
+                accepted_next=token,
             )
+            return record.agreed(without(made, others(self._book, platform.name)))
 
         await self._book.change(platform.name, changed)
         log.info(
@@ -134,6 +136,24 @@ class CredentialsModule:
             by="the platform",
         )
         return token
+
+    def _judge_claims(self, name: str, theirs: Credentials) -> None:
+        """A hub lists whoever can be reached through it: it is left without what is others'.
+
+        Raises:
+            NotAgreed: it would speak for a party that is another's.
+        """
+        members = members_of(theirs)
+        clash = clashing(members, others(self._book, name))
+        if not clash:
+            return
+        if theirs.hub_party_id is None and all(one.role.upper() != "HUB" for one in members):
+            raise NotAgreed(
+                f"your roles name {clash}, which is not yours here: its own platform speaks for it",
+                status_code=NOT_YOURS,
+                remedy=REMEDY,
+            )
+        log.warning("parties_left_out", platform=name, parties=clash, remedy=REMEDY)
 
     async def _ask_back(self, platform: Platform, theirs: Credentials, version: Version) -> Offer:
         if version not in platform.versions:

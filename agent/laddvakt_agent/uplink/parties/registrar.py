@@ -21,9 +21,10 @@ from laddvakt_agent.uplink.errors import (
 )
 from laddvakt_agent.uplink.parties.agreement import Agreement, Record
 from laddvakt_agent.uplink.parties.book import PartyBook
+from laddvakt_agent.uplink.parties.claims import REMEDY, clashing, others, without
 from laddvakt_agent.uplink.parties.discovery import UNUSABLE, NotAgreed, Offer, Visitor, discover
 from laddvakt_agent.uplink.parties.platforms import Platform
-from laddvakt_agent.uplink.parties.terms import Self, agreed, read
+from laddvakt_agent.uplink.parties.terms import Self, agreed, members_of, read
 from laddvakt_agent.uplink.parties.tokens import new_token
 from laddvakt_agent.uplink.structs import Invalid
 from laddvakt_agent.uplink.structs.registration import Credentials
@@ -119,7 +120,7 @@ class Registrar:
                     raise
                 # Their answer to an earlier POST was lost: to them we are registered.
                 data = await visitor.send("PUT", url, body)
-            theirs = _read(offer, data)
+            theirs = self._read(platform, offer, data)
             await self._book.force(
                 platform.name,
                 lambda record: (
@@ -154,7 +155,7 @@ class Registrar:
                 raise
             except Unanswered as doubt:
                 data = await self._found(wire, platform, visitor, url, doubt)
-            theirs = _read(offer, data)
+            theirs = self._read(platform, offer, data)
             await self._book.force(
                 platform.name,
                 lambda record: self._agreed(record, offer, theirs, token).spend(platform.token),
@@ -181,17 +182,24 @@ class Registrar:
             raise doubt from None
         return data
 
+    def _read(self, platform: Platform, offer: Offer, data: object) -> Credentials:
+        theirs = _read(offer, data)
+        clash = clashing(members_of(theirs), others(self._book, platform.name))
+        if clash:
+            log.warning("parties_left_out", platform=platform.name, parties=clash, remedy=REMEDY)
+        return theirs
+
     def _agreed(self, record: Record, offer: Offer, theirs: Credentials, token: str) -> Record:
-        return record.agreed(
-            agreed(
-                offer,
-                theirs,
-                before=record.agreement,
-                now=self._wall(),
-                accepted=token,
-                accepted_next=None,
-            )
+        """What they say of others' parties is left out: they hold us registered already."""
+        made = agreed(
+            offer,
+            theirs,
+            before=record.agreement,
+            now=self._wall(),
+            accepted=token,
+            accepted_next=None,
         )
+        return record.agreed(without(made, others(self._book, record.platform)))
 
 
 def _with_next(record: Record, token: str | None, *, instead_of: str | None = None) -> Record:
