@@ -54,9 +54,21 @@ class Caller:
     version: Version  # by the URL that was called
     registered: bool  # False: it still shows the initial token, only versions and credentials
     parties: frozenset[Party] = frozenset()  # that it said it speaks for
+    is_hub: bool = False  # it passes on what others ask, whom it need not have listed
+    spoken_for: frozenset[Party] = frozenset()  # by other platforms: no hub speaks for these
     sees_faults: bool = False  # an agreement on the custom fault module stands
     modules: frozenset[str] | None = None  # exchanged with it; `None`: all there are
     own: Party  # the party that we are for this platform
+
+    def speaks_for(self, party: Party) -> bool:
+        """Whether this platform may act for a party.
+
+        A hub of 2.2.1 must not list whom it routes for (credentials, Role HUB). So a hub may name
+        whom it likes, but not us, nor who is registered through another platform.
+        """
+        if party in self.parties:
+            return True
+        return self.is_hub and party != self.own and party not in self.spoken_for
 
     def exchanges(self, identifier: str) -> bool:
         """Whether a standard module is among those it may use; custom ones have their own rule."""

@@ -275,3 +275,35 @@ def test_a_file_is_readable_json(tmp_path: Path) -> None:
     kept = json.loads((tmp_path / "b.json").read_bytes())
     assert kept["agreement"]["version"] == "2.3.0"
     assert kept["platform"] == "b"
+
+
+@pytest.mark.parametrize(
+    ("hub", "party", "speaks"),
+    [
+        pytest.param("NLHUB", Party("NL", "EVI"), True, id="one behind the hub"),
+        pytest.param("NLHUB", Party("NL", "HUB"), True, id="the hub itself"),
+        pytest.param("NLHUB", OWN, False, id="never we"),
+        pytest.param("NLHUB", Party("NL", "TNM"), False, id="registered through another"),
+        pytest.param(None, Party("DE", "ABC"), True, id="its own role"),
+        pytest.param(None, Party("NL", "EVI"), False, id="no hub speaks for itself alone"),
+        pytest.param("role", Party("NL", "EVI"), True, id="a hub of 2.2.1"),
+    ],
+)
+async def test_for_whom_a_platform_speaks(
+    hub: str | None, party: Party, speaks: bool, tmp_path: Path
+) -> None:
+    """A hub for whom no other platform does; everybody else for its roles alone."""
+    made = book(tmp_path, platform("other", token="one"), platform("b", token="two"))
+    role = "HUB" if hub == "role" else "EMSP"
+    theirs = msgspec.structs.replace(
+        AGREEMENT,
+        members=(Member(role=role, country_code="DE", party_id="ABC"),),
+        hub_party_id=None if hub == "role" else hub,
+        accepted="b-token",
+    )
+    others = msgspec.structs.replace(AGREEMENT, hub_party_id=None, accepted="other-token")
+    await made.change("b", lambda record: record.agreed(theirs))
+    await made.change("other", lambda record: record.agreed(others))
+    caller = made.caller(shown("b-token"), Version.V2_2_1)
+    assert caller is not None
+    assert caller.speaks_for(party) is speaks

@@ -14,7 +14,7 @@ from laddvakt_agent.uplink.parties.agreement import Agreement, Record
 from laddvakt_agent.uplink.parties.folder import Folder, NotKept
 from laddvakt_agent.uplink.parties.platforms import Platform
 from laddvakt_agent.uplink.parties.tokens import readings, same
-from laddvakt_agent.uplink.serving import Caller
+from laddvakt_agent.uplink.serving import Caller, Party
 from laddvakt_agent.uplink.version import Version
 
 RETRY_S = 30.0  # while the disk refuses what cannot be taken back
@@ -166,10 +166,15 @@ class PartyBook:
         if agreement is not None and (is_current or is_next):
             if is_next and not is_offered:
                 self._proven(name)
-            return _caller(platform, agreement, version)
+            return _caller(platform, agreement, version, self._others(name))
         if is_offered or (is_initial and not record.has_spent(token)):
             return _caller(platform, None, version)
         return None
+
+    def _others(self, name: str) -> frozenset[Party]:
+        """Those for whom other platforms speak."""
+        agreed = (self.agreement(other) for other in self._platforms if other != name)
+        return frozenset(party for one in agreed if one is not None for party in one.parties)
 
     def _proven(self, name: str) -> None:
         """Their newest token has come back: at once here, a little later on the disk."""
@@ -216,12 +221,19 @@ def _confirmed(record: Record, initial: str | None) -> Record:
     return record.spend(initial).agreed(proven)
 
 
-def _caller(platform: Platform, agreement: Agreement | None, version: Version) -> Caller:
+def _caller(
+    platform: Platform,
+    agreement: Agreement | None,
+    version: Version,
+    others: frozenset[Party] = frozenset(),
+) -> Caller:
     return Caller(
         name=platform.name,
         version=version,
         registered=agreement is not None,
         parties=frozenset() if agreement is None else agreement.parties,
+        is_hub=agreement is not None and agreement.hub is not None,
+        spoken_for=others,
         sees_faults=platform.sees_faults,
         modules=platform.modules,
         own=platform.own,
