@@ -7,9 +7,11 @@ time-out that the answer names, or never: a result that comes too late says what
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
 import structlog
 
 from laddvakt_agent.uplink.receivers import reading
@@ -17,10 +19,10 @@ from laddvakt_agent.uplink.receivers.judging import INVALID, Accepted, Judge, No
 from laddvakt_agent.uplink.receivers.orders import By, Charger, Outcome
 from laddvakt_agent.uplink.receivers.results import Results
 from laddvakt_agent.uplink.receivers.words import display, plain
-from laddvakt_agent.uplink.serving import Asked, Caller, Refused, Reply, Role, not_allowed
+from laddvakt_agent.uplink.serving import Asked, Caller, Party, Refused, Reply, Role, not_allowed
 from laddvakt_agent.uplink.version import Version
 
-MOST_PENDING = 20  # orders of one platform at a time
+MOST_PENDING = 20  # orders of one kind and platform at a time: no start keeps a stop waiting
 ANSWER_S = 0.1  # by then the order itself has been answered
 
 log = structlog.get_logger()
@@ -37,7 +39,7 @@ class CommandsReceiver:
     identifier: str = "commands"
     role: Role = Role.RECEIVER
     versions: frozenset[Version] = frozenset(Version)
-    _pending: dict[tuple[str, str, str], asyncio.Task[None]] = field(default_factory=dict)
+    _pending: dict[tuple[str, str, bytes], asyncio.Task[None]] = field(default_factory=dict)
 
     def offered_to(self, caller: Caller) -> bool:
         """To those it is exchanged with, also while they register: they look before they agree."""
@@ -77,8 +79,8 @@ class CommandsReceiver:
         accepted, url = self.judge.order(verb, by, body), reading.url(body, "response_url")
         if not self.results.reaches(by.platform, url):
             raise No("address", status_code=INVALID)
-        mine = sum(1 for platform, _, _ in self._pending if platform == by.platform)
-        if mine >= MOST_PENDING:
+        mine = sum(1 for key in self._pending if key[:2] == (by.platform, verb))
+        if mine >= MOST_PENDING and _key(verb, by, asked) not in self._pending:
             raise No("busy")
         return accepted, url
 
@@ -91,8 +93,11 @@ class CommandsReceiver:
         )
 
     def _begin(self, verb: str, by: By, asked: Asked, accepted: Accepted, url: str) -> None:
-        """Carry it out beside; the same order sent twice is carried out and answered once."""
-        key = (by.platform, verb, url)
+        """Carry it out beside; the same order sent twice is carried out and answered once.
+
+        Its whole body says which one it is: a response_url need not be unique.
+        """
+        key = _key(verb, by, asked)
         if key in self._pending:
             return
         task = asyncio.create_task(
@@ -125,12 +130,13 @@ class CommandsReceiver:
 def by_of(asked: Asked) -> By:
     """Who asks: the party in the routing headers if the platform speaks for it, else all of them.
 
-    A party that it never registered owns nothing here.
+    A party that it does not speak for owns nothing here.
     """
-    parties = asked.caller.parties
-    if asked.from_party is not None:
-        parties &= {asked.from_party}
-    return By(platform=asked.caller.name, parties=parties)
+    caller, party = asked.caller, asked.from_party
+    if party is None:
+        return By(platform=caller.name, parties=caller.parties)
+    own = frozenset((party,)) if caller.speaks_for(party) else frozenset[Party]()
+    return By(platform=caller.name, parties=own)
 
 
 def result_of(outcome: Outcome) -> dict[str, object]:
@@ -139,6 +145,11 @@ def result_of(outcome: Outcome) -> dict[str, object]:
     if outcome.why:
         said["message"] = display(outcome.why)
     return said
+
+
+def _key(verb: str, by: By, asked: Asked) -> tuple[str, str, bytes]:
+    body = msgspec.json.encode(asked.body, order="deterministic")
+    return by.platform, verb, hashlib.sha256(body).digest()
 
 
 def _response(result: str, timeout_s: int, why: str = "") -> dict[str, object]:

@@ -19,6 +19,7 @@ from laddvakt_agent.uplink.errors import Unreachable, UplinkError
 from laddvakt_agent.uplink.outward import Outward
 from laddvakt_agent.uplink.serving import Asked, Party, Role
 
+LATE = "its time was over"
 RETRY_S = 1.0  # between two tries to connect; what may have arrived is not sent again
 _MODULES = (
     *("commands", "chargingprofiles", "credentials", "sessions", "tokens", "locations"),
@@ -74,8 +75,12 @@ class Results:
 
         Tried again only where there was no connection, so that nothing can arrive twice.
         """
+        left_s = None if due_s is None else due_s - self._now_s()
+        if left_s is not None and left_s <= 0.0:
+            log.warning("result_not_received", platform=platform, error=LATE)
+            return False
         try:
-            async with asyncio.timeout(None if due_s is None else max(due_s - self._now_s(), 0.0)):
+            async with asyncio.timeout(left_s):
                 while True:
                     outward = self._outwards().get(platform)
                     if outward is None or not self.reaches(platform, url):
@@ -91,7 +96,7 @@ class Results:
                         continue
                     return True
         except (UplinkError, TimeoutError) as error:
-            said = str(error) or "its time was over"
+            said = str(error) or LATE
             log.warning("result_not_received", platform=platform, error=said)
             return False
 
