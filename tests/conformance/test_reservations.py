@@ -71,6 +71,22 @@ async def test_a_reservation_keeps_others_out_and_becomes_its_session(emsp: Orde
     assert emsp.session_id() == session_id
 
 
+async def test_what_is_kept_is_listed(emsp: Orders) -> None:
+    """A session that only waits is pulled like any other, behind those that have begun."""
+    await emsp.start()
+    begun = await emsp.charging()
+    first = {one.id for one in emsp.platform.context.publisher.station().sessions}
+    assert first == {begun}
+    await emsp.reserve(evse_uid="DEMO1-2")
+    assert (await emsp.result())["result"] == "ACCEPTED"
+    heard = await emsp.platform.get("2.3.0/sessions", date_from="2020-01-01T00:00:00Z")
+    assert [(s["id"] == begun, s["status"]) for s in heard.items] == [
+        (True, "ACTIVE"),
+        (False, "RESERVATION"),
+    ]
+    assert heard.headers["X-Total-Count"] == "2"
+
+
 async def test_somebody_of_the_group_may_come(emsp: Orders) -> None:
     session_id = await reserved(emsp, token=FAMILY)
     emsp.drive.plug()

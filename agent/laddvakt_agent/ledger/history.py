@@ -22,6 +22,7 @@ from laddvakt_agent.published import CdrRecord
 
 SESSION, CDR, FAULT = "session", "cdr", "fault"
 _NOTED_AT_ONCE = 200
+_NOT_BEGUN = 1 << 62  # counted from here, they come after all others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +70,17 @@ class History:
         return len(rows) >= _NOTED_AT_ONCE
 
     def sessions(self, wanted: Wanted, live: Sequence[Place] = ()) -> Page:
-        """Sessions that are over, and those `live` that the ledger has begun.
+        """Sessions that are over, and those `live`; last those not begun: of a kept place.
 
         Raises:
             StorageError: the disk does not give it.
         """
-        return self._page(SESSION, "SELECT rowid AS number, id FROM sessions", wanted, live)
+        source = (
+            "SELECT rowid AS number, id FROM sessions UNION ALL"
+            f" SELECT {_NOT_BEGUN} + key, json_extract(value, '$[0]') AS name FROM json_each(:live)"
+            " WHERE name NOT IN (SELECT id FROM sessions)"
+        )
+        return self._page(SESSION, source, wanted, live)
 
     def cdrs(self, wanted: Wanted, *, without_boot: str | None = None) -> Page:
         """Bills; `without_boot`: none that was made in this boot.
