@@ -19,6 +19,7 @@ from laddvakt_agent.permits import Permits, group_id, obstacle, plugged, said
 from laddvakt_agent.uplink.tokens.asking import masked
 from laddvakt_agent.uplink.tokens.authorising import Outcome
 from laddvakt_agent.uplink.tokens.content import DEFAULT_TYPE
+from laddvakt_agent.uplink.tokens.deciding import Why
 from laddvakt_hal.roles import Card, CardReader
 
 PLUG_WITHIN_S = 120.0  # whoever was let in may still plug in for so long
@@ -110,10 +111,16 @@ class CardDesk:
         if not places:
             self._tell(uid, _no_place(self.guards))
             return
+        visits = [guard.visits for guard in free]
+        came = bool(free) and plugged(free[0])
         outcome = await self.permits.asked(uid, places, DEFAULT_TYPE)
         if await self._ended(uid, outcome):
             return
-        self._admit(uid, outcome, [guard for guard in free if _free(guard)])
+        if came and free[0].visits != visits[0]:
+            self._tell(uid, f"refused: {Why.GONE.value}")
+            return
+        still = (guard for guard, seen in zip(free, visits, strict=True) if guard.visits == seen)
+        self._admit(uid, outcome, [guard for guard in still if _free(guard)])
 
     async def _serve(self) -> None:
         while True:

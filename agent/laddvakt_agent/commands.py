@@ -23,6 +23,7 @@ from laddvakt_agent.snapshot import Publisher
 from laddvakt_agent.supervisor import Supervisor
 from laddvakt_agent.texts import text_for
 from laddvakt_agent.uplink.tokens.authorising import Outcome
+from laddvakt_agent.uplink.tokens.deciding import Why
 
 RESETS = {"manual": Reset.MANUAL, "local": Reset.LOCAL, "service": Reset.SERVICE}
 
@@ -72,7 +73,10 @@ class Commands:
         if verb == "start" and guard is not None and token is not None:
             with contextlib.suppress(NotPossible):  # said below; nobody is asked in vain
                 _refuse_start(guard)
+                visits = guard.visits
                 permit = await self.supervisor.permits.asked(token, [guard])
+                if guard.visits != visits:  # for the one that is there now nobody was asked
+                    permit = permit.refused(Why.GONE)
         return self.command(connector, verb, body, uid=uid, privileged=privileged, permit=permit)
 
     def command(

@@ -37,7 +37,7 @@ from laddvakt_agent.evidence import Evidence
 from laddvakt_agent.faultbook import FaultBook
 from laddvakt_agent.found import Found
 from laddvakt_agent.guard_notes import note_fault, note_move
-from laddvakt_agent.inputs import Roles, Wishes
+from laddvakt_agent.inputs import Roles, Wishes, left
 from laddvakt_agent.published import TokenRef
 from laddvakt_agent.reserved import Ceiling, Held, Reserver
 from laddvakt_agent.sessions import SessionKeeper
@@ -91,9 +91,8 @@ class Guard:
     awaited_until_s: float = 0.0  # let in from afar: so long the vehicle may still be plugged in
     reservation: Held | None = None  # it is kept for this customer
     reserver: Reserver | None = field(default=None, repr=False)  # it knows all guards
-    ceiling: Ceiling | None = field(
-        default=None, repr=False
-    )  # what the session's charging profile allows
+    ceiling: Ceiling | None = field(default=None, repr=False)  # by its charging profile
+    visits: int = 0  # goes up whenever a vehicle leaves
 
     def start(
         self,
@@ -137,6 +136,7 @@ class Guard:
 
     def step(self, inputs: Inputs, now_s: float) -> bool:
         """One round of the core; True when something changed that others should know."""
+        self.visits += left(self.inputs, inputs)
         self.inputs = inputs = self._with_proof(inputs, now_s)
         self.connector, effects = machine.step(self.settings, self.connector, inputs, now_s)
         self.stepped_s, self.steps = now_s, self.steps + 1

@@ -129,6 +129,13 @@ class Wishes:
     resets: frozenset[Reset] = frozenset()
 
 
+def left(before: Inputs, now: Inputs) -> bool:
+    """Whether a vehicle has gone, or may have: whoever is there next may be another one."""
+    was, pilot = before.pilot, now.pilot
+    gone = pilot is not None and pilot.value is Pilot.A
+    return gone and (was is None or was.value is not Pilot.A)
+
+
 def sample(reading: Reading[T]) -> Sample[T] | None:
     """The value with the time it was taken; `None` where there is no value to believe."""
     if reading.value is None or reading.taken_at_s is None:

@@ -23,6 +23,7 @@ _REMEDIES = {
     Why.UNKNOWN: "check the uid; list it as [[token]], or let the platform give it",
     Why.SILENT: "see: laddvakt uplink status; the platform must be reachable for this token",
     Why.SILENT_UNKNOWN: "see: laddvakt uplink status; or list it as [[token]]",
+    Why.GONE: "plug it in, then start again",
     Why.ELSEWHERE: "use another connector of this charger",
 }
 _NOBODY = "list it as [[token]] in the configuration"

@@ -55,6 +55,7 @@ def idle_guard(name: str) -> Guard:
     guard.authorization_reference = None
     guard.durable = guard.in_service = True
     guard.stopped, guard.stepped_s, guard.inputs = False, 0.0, Inputs()
+    guard.visits = 0
     return guard
 
 
@@ -76,6 +77,7 @@ class Front:
 
     def plug(self, name: str, pilot: Pilot = Pilot.B) -> None:
         guard = self.guard(name)
+        guard.visits += pilot is Pilot.A
         guard.inputs = replace(guard.inputs, pilot=Sample(value=pilot, taken_s=self.now_s))
         self.desk.look(self.now_s)
 
@@ -305,3 +307,58 @@ async def test_a_reservation_is_redeemed_by_the_group(
     assert front.charging()["1"] == (uid if comes_in else None)
     if not comes_in:
         assert "kept for somebody else" in front.desk.told
+
+
+@pytest.mark.parametrize("next_one", [None, "1", "2"], ids=["nobody", "there", "beside"])
+async def test_a_late_yes_is_for_nobody_elses_vehicle(front: Front, next_one: str | None) -> None:
+    """Tapped, unplugged, another vehicle plugged, then the platform's yes arrives."""
+    front.platform.replies = [info(uid=STRANGER)]
+    front.platform.delay_s = 0.05
+    front.plug("1")
+    tapped = asyncio.create_task(front.desk.tap(STRANGER))
+    await asyncio.sleep(0.02)
+    front.plug("1", Pilot.A)
+    if next_one is not None:
+        front.plug(next_one)
+    await tapped
+    front.desk.look(front.now_s)
+    assert front.charging() == {"1": None, "2": None}
+    assert front.desk.waiting is None
+    assert "unplugged meanwhile" in front.desk.told
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["its neighbour left", "all stay"])
+async def test_who_stays_is_let_in_though_the_neighbour_leaves(front: Front, beside: bool) -> None:
+    front.platform.replies = [info(uid=STRANGER)]
+    front.platform.delay_s = 0.05
+    front.plug("2")
+    front.now_s += 5.0
+    front.plug("1")
+    tapped = asyncio.create_task(front.desk.tap(STRANGER))
+    await asyncio.sleep(0.02)
+    if beside:
+        front.plug("2", Pilot.A)
+    await tapped
+    assert front.charging() == {"1": STRANGER, "2": None}
+
+
+async def test_a_late_yes_by_hand_is_for_no_other_vehicle(tmp_path: Path) -> None:
+    async with bench(tmp_path) as station:
+        guard = station.guard("1")
+        platform = Platform(replies=[info(uid=STRANGER)], delay_s=0.05)
+        station.parts.supervisor.permits.authoriser.outwards = lambda: {"backend": platform}
+
+        def plug(pilot: Pilot) -> None:
+            now_s = station.clock.now_s()
+            guard.step(replace(guard.inputs, pilot=Sample(value=pilot, taken_s=now_s)), now_s)
+
+        plug(Pilot.B)
+        order = station.commands.order("1", "start", {"token": STRANGER}, uid=0, privileged=True)
+        asked = asyncio.create_task(order)
+        await asyncio.sleep(0.02)
+        plug(Pilot.A)
+        plug(Pilot.B)
+        with pytest.raises(NotPossible, match="unplugged meanwhile") as refused:
+            await asked
+        assert refused.value.remedy == "plug it in, then start again"
+        assert guard.token is None

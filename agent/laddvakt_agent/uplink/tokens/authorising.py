@@ -49,7 +49,11 @@ class Outcome:
         here = self.evse_uids is None or evse_uid.casefold() in self.evse_uids
         if here or not self.allowed:
             return self
-        return replace(self, verdict=replace(self.verdict, allowed=False, why=Why.ELSEWHERE))
+        return self.refused(Why.ELSEWHERE)
+
+    def refused(self, why: Why) -> Outcome:
+        """The same, but not allowed here and now."""
+        return replace(self, verdict=replace(self.verdict, allowed=False, why=why))
 
 
 @dataclass(slots=True, kw_only=True)

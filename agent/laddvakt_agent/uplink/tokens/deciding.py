@@ -54,6 +54,7 @@ class Why(enum.Enum):
     SILENT = "the platform does not answer, and this token needs its word"
     SILENT_UNKNOWN = "it is not known here and no platform answers"
     ELSEWHERE = "allowed by the platform, but not at this connector"
+    GONE = "the vehicle was unplugged meanwhile"
     NO_CACHE = "the list of tokens cannot be read"
 
 
