@@ -229,6 +229,18 @@ def test_responses_and_tariffs_without_names_are_taken(tmp_path: Path) -> None:
     assert told["total_cost"] == {"excl_vat": 8.7, "incl_vat": 9.675}
 
 
+def test_a_missing_step_size_is_one(tmp_path: Path) -> None:
+    parts = [{"type": "FLAT", "price": 1}, {"type": "ENERGY", "price": 0.25, "step_size": None}]
+    by = {**BASE, "elements": [{"price_components": parts}]}
+    assert priced(tmp_path, by, CDR)["total_cost"] == {"excl_vat": 6.0}
+
+
+def test_the_total_time_is_the_sessions(tmp_path: Path) -> None:
+    """Also where no period tells of its beginning."""
+    told = priced(tmp_path, OLD, {**CDR, "start_date_time": "2026-06-15T09:00:00Z"})
+    assert (told["total_time"], told["total_cost"]) == (2.1167, TOTALS["total_cost"])
+
+
 NOTES = [
     pytest.param(
         {"charging_periods": [period("10:00", ENERGY=20)]}, {}, "no time is billed", id="no time"
@@ -274,6 +286,12 @@ BAD = [
     ),
     pytest.param(
         OLD, {**CDR, "start_date_time": "1970-01-01T00:00:00Z"}, "more than a year", id="1970"
+    ),
+    pytest.param(
+        OLD,
+        {**CDR, "charging_periods": [period("10:00", PARKING_TIME=-1)]},
+        "a PARKING_TIME of less than 0 hours",
+        id="time running backwards",
     ),
     pytest.param(SEVERAL, CDR, "no period has a tariff_id", id="which tariff"),
     pytest.param(

@@ -120,10 +120,29 @@ def _tariff(body: object, path: Path, place: int, count: int) -> tariffs.Known:
         fail(_DATA, f"{where}: is {_kind(body)}.", "Give an OCPI Tariff object.")
     filled = {name: value for name, value in _NO_PRICE.items() if body.get(name) is None}
     try:
-        return tariffs.known({**body, **filled}, tariffs.version_of(body))
+        return tariffs.known({**_stepped(body), **filled}, tariffs.version_of(body))
     except structs.Invalid as wrong:
         lines = [f"{where}: {problem}" for problem in wrong.problems]
         fail(_DATA, *lines, "Mend the tariff and try again.")
+
+
+def _stepped(body: Mapping[str, object]) -> dict[str, object]:
+    """With the step size 1, which changes nothing, where a price component has none."""
+
+    def component(part: object) -> object:
+        missing = isinstance(part, dict) and part.get("step_size") is None
+        return {**part, "step_size": 1} if isinstance(part, dict) and missing else part
+
+    def element(one: object) -> object:
+        parts = one.get("price_components") if isinstance(one, dict) else None
+        if not isinstance(one, dict) or not isinstance(parts, list):
+            return one
+        return {**one, "price_components": [component(part) for part in parts]}
+
+    elements = body.get("elements")
+    if not isinstance(elements, list):
+        return dict(body)
+    return {**body, "elements": [element(one) for one in elements]}
 
 
 def _json(path: Path) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -84,6 +84,7 @@ def _result(
         fail(Exit.USAGE, f"{unknown}.", "Give an IANA name: --time-zone Europe/Stockholm")
     periods = cdrs.periods(course, chosen.by_period)
     bill = priced(periods, place, expired=all(period.only_reserved for period in periods))
+    bill = replace(bill, time_s=course.length_s)  # also what no period tells of
     notes = (*chosen.notes, *_remarks(chosen, course, periods))
     return Result(bill=bill, chosen=chosen, local=local, zone=place, notes=notes)
 

@@ -19,6 +19,7 @@ _HOUR_S = 3600
 _FOUR = Fraction(_HOUR_S, 2 * 10**4)  # half of what the fourth decimal of an hour stands for
 _THREE = Fraction(_HOUR_S, 2 * 10**3)
 _SECOND_US = 1_000_000
+_TIMES = ("TIME", "PARKING_TIME", "RESERVATION_TIME")
 LONGEST = timedelta(days=366)  # some tell 1970 for what they do not know
 
 
@@ -29,6 +30,11 @@ class Told:
     started_at: datetime
     ended_at: datetime
     periods: tuple[ocpi.ChargingPeriod, ...]
+
+    @property
+    def length_s(self) -> Fraction:
+        """Of the session: what total_time tells."""
+        return Fraction(micros(self.ended_at) - micros(self.started_at), _SECOND_US)
 
     def ends(self) -> tuple[datetime, ...]:
         """Of each period: where the next begins, the last with the session."""
@@ -93,6 +99,7 @@ def _disorder(course: Told) -> Iterator[str]:
             yield f"{where} is earlier than {what}: periods follow one another in time"
         before = period.start_date_time
         yield from _twice(period, place)
+        yield from _negative(period, place)
     if course.ended_at - course.started_at > LONGEST:
         yield "end_date_time is more than a year after start_date_time: no session lasts so long"
     if course.ended_at < before:
@@ -103,6 +110,13 @@ def _twice(period: ocpi.ChargingPeriod, place: int) -> Iterator[str]:
     kinds = [dimension.type for dimension in period.dimensions]
     for kind in sorted({kind for kind in kinds if kinds.count(kind) > 1}):
         yield f"charging_periods[{place}].dimensions has {kind} twice: add the volumes up"
+
+
+def _negative(period: ocpi.ChargingPeriod, place: int) -> Iterator[str]:
+    """Energy may flow back to the grid, and currents with it; time does not."""
+    for dimension in period.dimensions:
+        if dimension.type in _TIMES and dimension.volume < 0:
+            yield f"charging_periods[{place}]: a {dimension.type} of less than 0 hours cannot be"
 
 
 def _period(period: ocpi.ChargingPeriod, end: datetime, tariff: core.Tariff | None) -> core.Period:
