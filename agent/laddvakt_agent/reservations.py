@@ -52,6 +52,7 @@ class Reservations:
     lost: Callable[[Held], None] = lambda held: None  # to be told at its response_url
     changed: Callable[[], None] = lambda: None
     _entries: dict[str, Entry] = field(default_factory=dict)  # by the id of its session
+    _unpromised: tuple[Held, ...] = ()  # those still being written
 
     async def restore(self) -> None:
         """At the start: what stood goes on, unless its time is over.
@@ -90,6 +91,7 @@ class Reservations:
         One of the same name is replaced, and its session goes on.
         """
         now, before = self.wall(), self.find(order.by.platform, order.id)
+        stood = None if before is None else self._entries[before.session_id]
         held = Held(
             party=order.by.platform,
             id=order.id,
@@ -108,15 +110,18 @@ class Reservations:
         guard.reservation = held  # at once: nobody else gets it while the disk is written
         entry = Entry(held=held, changed_at=now)
         self._entries[held.session_id] = entry
+        self._unpromised = (*self._unpromised, held)
         try:
             await self.thread.persist(self.book.save, _row(entry))
         except StorageError as error:
             log.error("reservation_not_written", reservation=held.name, error=str(error))
-            self.end(held, "could not be written")
+            self._put_back(entry, stood)
             return False
         except asyncio.CancelledError:  # nobody waits any longer, so it was never promised
-            self.end(held, "was not written in time")
+            self._put_back(entry, stood)
             raise
+        finally:
+            self._unpromised = tuple(one for one in self._unpromised if one is not held)
         log.info("reserved", connector=held.connector, reservation=held.name)
         self.changed()
         return guard.reservation is held
@@ -138,9 +143,10 @@ class Reservations:
         self._end(held, "redeemed", passed_on=True)
 
     def dropped(self, held: Held, reason: str) -> None:
-        """The connector cannot keep it: the platform hears so."""
+        """The connector cannot keep it: the platform hears so, unless nothing was promised yet."""
         self.end(held, reason)
-        self.lost(held)
+        if all(one is not held for one in self._unpromised):
+            self.lost(held)
 
     def look(self) -> None:
         """Once a second: whose time is over, and whose connector was taken out of service."""
@@ -153,6 +159,22 @@ class Reservations:
                 self.end(held, EXPIRED)
             elif not self.guards[held.connector].in_service:
                 self.dropped(held, "taken out of service")
+
+    def _put_back(self, entry: Entry, stood: Entry | None) -> None:
+        """It was not promised; one that it should replace was, and stands as long as it can."""
+        if stood is None:
+            self.end(entry.held, "could not be written")
+        if stood is None or self._entries.get(stood.held.session_id) is not entry:
+            return
+        self._release(entry.held)
+        self._entries[stood.held.session_id] = stood
+        self.thread.post(self.book.save, _row(stood))
+        guard = self.guards[stood.held.connector]
+        if guard.reservation is None and guard.keeper.running is None and guard.token is None:
+            guard.reservation = stood.held
+        else:
+            self.dropped(stood.held, "somebody else came meanwhile")
+        self.changed()
 
     def _go_on(self, held: Held, *, redeemed: bool) -> None:
         guard = self.guards.get(held.connector)

@@ -13,6 +13,8 @@ from agent.driven_kit import WALL, supervisor_patch
 from conformance.emsp import FakeOutward
 from conformance.orders_kit import TOKEN, Orders, orders
 from laddvakt_agent.core.model import State
+from laddvakt_agent.ledger.errors import StorageError, StorageKind
+from laddvakt_agent.ledger.reservations import ReservationBook, ReservationRow
 from laddvakt_agent.pricing.costs import text_of
 from laddvakt_agent.pricing.tariffs import known
 from laddvakt_agent.published import EvseStatus, SessionRecord
@@ -274,3 +276,25 @@ async def test_what_was_not_heard_is_told_on(emsp: Orders) -> None:
     assert held is not None
     book.end(held, CANCELLED)
     assert len(emsp.guard.keeper.records()) == RECENT
+
+
+async def test_a_disk_that_refuses(emsp: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is promised that a restart would forget; what was promised before still stands."""
+    session_id, save = await reserved(emsp), ReservationBook.save
+
+    def refuse(self: ReservationBook, row: ReservationRow) -> None:
+        raise StorageError(StorageKind.FULL, Path("l"), "full")
+
+    monkeypatch.setattr(ReservationBook, "save", refuse)
+    await emsp.reserve(evse_uid="DEMO1-2", expiry_date="2027-01-31T11:00:00Z")
+    assert (await emsp.result())["result"] == "FAILED"
+    await emsp.reserve(evse_uid="DEMO1-2", reservation_id="R-2")
+    assert (await emsp.result())["result"] == "FAILED"
+    monkeypatch.setattr(ReservationBook, "save", save)
+    assert [emsp.drive.guard(name).reservation is None for name in ("1", "2")] == [False, True]
+    assert status(emsp) is EvseStatus.RESERVED
+    emsp.platform.context.thread.retry()
+    await emsp.platform.settled()
+    await emsp.restore()
+    held = emsp.guard.reservation
+    assert held and (held.session_id, held.expires_at.minute) == (session_id, 15)
