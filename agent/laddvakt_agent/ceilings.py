@@ -142,7 +142,7 @@ class SessionCeilings:
         guard, session = found
         kept, now_s = self._kept.get(session_id), self.now_s()
         plan = self._plan(guard, kept)
-        elapsed_s = 0.0 if kept is None else self.elapsed_s(kept, session, now_s)
+        elapsed_s = 0.0 if kept is None else self.elapsed_s(kept, guard, session, now_s) or 0.0
         steps = ceiling.planned_a(
             plan.profile, elapsed_s, duration_s, plan.others_a, guard.settings, plan.phases
         )
@@ -190,19 +190,29 @@ class SessionCeilings:
         if session is None or kept is None or kept.profile is None:
             return None, None
         now_s = self.now_s()
-        elapsed_s = self.elapsed_s(kept, session, now_s)
+        begun_s = self.elapsed_s(kept, guard, session, now_s)
+        elapsed_s = begun_s or 0.0
         phases = phases_used(guard.settings, guard.connector.life)
         limit_a = ceiling.limit_a(kept.profile, elapsed_s, guard.settings, phases)
         next_s = ceiling.next_change_s(kept.profile, elapsed_s)
-        runs = kept.starts_at is not None or _charging_s(session) is not None
-        return limit_a, now_s + next_s - elapsed_s if next_s is not None and runs else None
+        if next_s is None or begun_s is None:
+            return limit_a, None
+        return limit_a, now_s + next_s - elapsed_s
 
-    def elapsed_s(self, kept: Kept, session: CoreSession, now_s: float) -> float:
-        """How long ago the profile began; one that begins with the charging waits for that."""
+    def elapsed_s(
+        self, kept: Kept, guard: Guard, session: CoreSession, now_s: float
+    ) -> float | None:
+        """How long ago the profile began; `None`: it waits for the charging, with which it begins.
+
+        One that begins with a pause would wait for ever, so it began with the session.
+        """
         if kept.starts_at is not None:
             return (self.wall_at(now_s) - kept.starts_at).total_seconds()
-        began_s = _charging_s(session)
-        return 0.0 if began_s is None else max(now_s - began_s, 0.0)
+        phases = phases_used(guard.settings, guard.connector.life)
+        profile = kept.profile
+        held = profile is not None and ceiling.holds_back(profile, guard.settings, phases)
+        began_s = _began_s(session, plugged=held)
+        return None if began_s is None else max(now_s - began_s, 0.0)
 
     def find(self, session_id: str) -> tuple[Guard, CoreSession] | None:
         """Where a session runs, or waits for its proof after a restart."""
@@ -276,9 +286,10 @@ def session_of(guard: Guard) -> CoreSession | None:
     return None if guard.found is None else guard.found.kept.session
 
 
-def _charging_s(session: CoreSession) -> float | None:
-    """When charging began."""
-    return next((p.start_s for p in session.periods if p.kind is Kind.CHARGING), None)
+def _began_s(session: CoreSession, *, plugged: bool) -> float | None:
+    """When charging began; `plugged`: when a vehicle was there."""
+    wanted = {Kind.CHARGING} if not plugged else set(Kind) - {Kind.RESERVED}
+    return next((p.start_s for p in session.periods if p.kind in wanted), None)
 
 
 def _row(kept: Kept) -> ProfileRow:

@@ -210,3 +210,15 @@ async def test_c72_it_outlives_a_restart_and_ends_with_its_session(emsp: Orders)
     emsp.ceilings.look()
     await emsp.platform.settled()
     assert book.all() == ()
+
+
+async def test_c72_a_pause_at_the_beginning_ends(emsp: Orders) -> None:
+    """Relative to the start of charging, which a pause at 0 would put off for ever."""
+    session_id = await emsp.charging()
+    steps = [{"start_period": 0, "limit": 0}, {"start_period": 40, "limit": 10.0}]
+    await put(emsp, session_id, {**EIGHT, "charging_profile_period": steps})
+    assert emsp.guard.connector.life.limit_a == 0.0
+    emsp.drive.worlds["1"].pilot = Pilot.C
+    await emsp.drive.until(lambda: emsp.guard.connector.life.state is State.CHARGING)
+    assert emsp.guard.connector.life.limit_a == 10.0
+    assert await active(emsp, session_id) == [(0, 10.0)]

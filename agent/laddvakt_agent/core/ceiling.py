@@ -76,6 +76,12 @@ def limit_a(profile: Profile, elapsed_s: float, settings: Settings, phases: int)
     return limit / watt_per_ampere(settings, phases)
 
 
+def holds_back(profile: Profile, settings: Settings, phases: int) -> bool:
+    """Whether it begins with a pause: nobody could charge, so waiting for that has no end."""
+    first_a = limit_a(profile, 0.0, settings, phases)
+    return first_a is not None and amps(first_a) < MIN_OFFER_A
+
+
 def planned_a(
     profile: Profile | None,
     elapsed_s: float,

@@ -12,6 +12,7 @@ from laddvakt_agent.core.ceiling import (
     Step,
     Unit,
     allowed,
+    holds_back,
     limit_a,
     next_change_s,
     planned_a,
@@ -112,3 +113,17 @@ def test_what_is_planned(
 )
 def test_one_decimal_and_never_more(limit: float, said: float) -> None:
     assert told(limit) == said
+
+
+@pytest.mark.parametrize(
+    ("steps", "held"),
+    [
+        pytest.param(STEPS, False, id="a current"),
+        pytest.param(STEPS[2:], False, id="says nothing yet"),
+        pytest.param((Step(start_s=0.0, limit=5.9), *STEPS[1:]), True, id="less than can be told"),
+        pytest.param((Step(start_s=0.0, limit=6.0),), False, id="just what can be told"),
+        pytest.param((), False, id="no steps"),
+    ],
+)
+def test_whether_it_begins_with_a_pause(steps: tuple[Step, ...], held: bool) -> None:
+    assert holds_back(replace(PROFILE, steps=steps), SETTINGS, 3) is held
