@@ -171,6 +171,8 @@ class CdrRecord:
     reserved_s: float = 0.0  # the customer was not there yet; older records lack it
     cost: CostRecord | None = None  # final; `None`: no tariff applied, or an older record
     credits: str | None = None  # the CDR that this one takes back; its costs are told negative
+    # The CDR that is told before this one: what it takes back, or the credit CDR it comes after.
+    follows: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

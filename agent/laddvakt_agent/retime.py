@@ -63,7 +63,10 @@ class Retimer:
         session = self.session(record.session)
         created_at, cost = record.created_at, record.cost
         if session is not record.session:
-            moved = self._moved(record.session.bases)(created_at)
+            # A later CDR bears a date of its own, made with a clock that was set.
+            moved = created_at
+            if record.follows is None:
+                moved = self._moved(record.session.bases)(created_at)
             created_at = max(moved, session.ended_at or session.started_at)
             cost = None if cost is None else session.cost
         remark = record.remark

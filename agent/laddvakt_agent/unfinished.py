@@ -30,7 +30,8 @@ def restore(journal: Journal, book: FaultBook, keepers: Iterable[SessionKeeper])
     by_connector = {keeper.connector: keeper for keeper in keepers}
     for cdr in journal.ledger.cdrs() if sessions else ():
         keeper = by_connector.get(cdr.session.connector_id)
-        if cdr.session.id in sessions and keeper is not None:
+        first = cdr.follows is None  # a session that is over stays as it was told
+        if first and cdr.session.id in sessions and keeper is not None:
             keeper.recent.append(cdr.session)
     for kept in journal.unbilled_sessions(sessions):
         keeper = by_connector.get(kept.session.connector)
@@ -52,7 +53,8 @@ def _never_told(journal: Journal, by_party: Mapping[str, tuple[AckRow, ...]]) ->
     Only those whose CDR it does not have either: what is known of a session may be forgotten once
     it is old.
     """
-    untold = {cdr.session.id for cdr in journal.ledger.cdrs(unacknowledged_only=True)}
+    waiting = journal.ledger.cdrs(unacknowledged_only=True)
+    untold = {cdr.session.id for cdr in waiting if cdr.follows is None}
     names = journal.ledger.audience.names() or (BACKEND,)
     told = [{ack.object_id for ack in by_party[name] if _is(ack, Kind.SESSION)} for name in names]
     return untold - told[0].intersection(*told[1:])

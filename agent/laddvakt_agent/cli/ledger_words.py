@@ -127,6 +127,7 @@ TABLES: dict[str, tuple[tuple[str, Cell], ...]] = {
         ("MADE (UTC)", _time("made_at")),
         ("CONNECTOR", _text("connector")),
         ("ENERGY", _bill_energy),
+        ("TAKES BACK", _text("credits")),
         ("CONFIRMED", _text("acknowledged")),
         ("REMARK", lambda row: _shown(_of_bill("remark")(row))),
         ("SESSION", _text("session_id")),

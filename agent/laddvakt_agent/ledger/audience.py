@@ -5,7 +5,8 @@ share `party_acks`. `audience` lists those that are configured now: whoever has 
 nothing, and comes back to what it had confirmed.
 
 A platform that joins is told every CDR that nobody has confirmed yet and all that follow. Those
-that another platform has confirmed by then count as told: they are not billed twice.
+that another platform has confirmed by then count as told: they are not billed twice. What takes
+back or corrects a CDR goes the way of that one: see `later`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from laddvakt_agent.ledger.rows import AckRow, PartyAckRow, SqlValue, columns, t
 from laddvakt_agent.ledger.store import STAMP, Store
 
 BACKEND = "backend"  # the only platform of versions before schema 4
+COUNTED = ""  # `location_url` of a CDR that only counts as told: others have it
 
 _HAS = (
     "(({party} = '" + BACKEND + "' AND EXISTS (SELECT 1 FROM acks WHERE kind = 'cdr'"
@@ -145,14 +147,20 @@ class Audience:
         """What others have confirmed by now is not this one's; what it has or may have stays."""
         backend = party == BACKEND
         named, value = ("", "") if backend else ("party, ", ":party, ")
-        self._store.execute(
-            f"INSERT INTO {'acks' if backend else 'party_acks'} ({named}kind, object_id,"
-            f" last_updated, body, acknowledged, {', '.join(STAMP)})"
-            f" SELECT {value}'cdr', cdrs.id, :w_wall, '', 1,"
-            f" {', '.join(f':{name}' for name in STAMP)}"
-            f" FROM cdrs WHERE {_SOMEBODY_HAS.format(cdr='cdrs.id')} ON CONFLICT DO NOTHING",
-            {"party": party, **stamp},
+        table, own = ("acks", "") if backend else ("party_acks", " AND party = :party")
+        later = (
+            "later_cdrs AS c JOIN cdrs ON cdrs.session_id = c.session_id WHERE cdrs.id IN"
+            f" (SELECT object_id FROM {table} WHERE kind = 'cdr' AND acknowledged = 1{own}"
+            f" AND location_url = '{COUNTED}')"
         )
+        for source in (f"cdrs AS c WHERE {_SOMEBODY_HAS.format(cdr='c.id')}", later):
+            self._store.execute(
+                f"INSERT INTO {table} ({named}kind, object_id, last_updated, body, acknowledged,"
+                f" location_url, {', '.join(STAMP)})"
+                f" SELECT {value}'cdr', c.id, :w_wall, '', 1, '{COUNTED}',"
+                f" {', '.join(f':{name}' for name in STAMP)} FROM {source} ON CONFLICT DO NOTHING",
+                {"party": party, **stamp},
+            )
 
 
 def party_of(row: AckRow) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from laddvakt_agent.clock import Clock
-from laddvakt_agent.ledger import check_beside, intervals
+from laddvakt_agent.ledger import check_beside, check_later, intervals
 from laddvakt_agent.ledger.audience import delivered, waited_for
 from laddvakt_agent.ledger.errors import StorageError
 from laddvakt_agent.ledger.files import NAME, Damaged
@@ -55,6 +55,7 @@ def _inside(reading: Reading, clock: Clock, *, full: bool) -> Iterator[Point]:
         lambda: check_beside.latches(reading),
         lambda: _bills(reading.rows, where),
         lambda: _energies(reading.rows, where),
+        lambda: check_later.chains(reading.rows, where),
         lambda: _waiting(reading.rows),
         lambda: _records(reading, clock),
         lambda: _dropped(reading.rows),
@@ -148,7 +149,7 @@ def _misbilled(body: str) -> str:
 def _waiting(rows: sqlite3.Connection) -> Iterator[Point]:
     record = rows.execute(
         "SELECT count(*) AS count, min(coalesce(w_at, w_wall)) AS oldest,"
-        f" max({waited_for('c.id')}) AS parties FROM cdrs_corrected AS c"
+        f" max({waited_for('c.id')}) AS parties FROM every_cdr_corrected AS c"
         f" WHERE NOT {delivered('c.id')}"
     ).fetchone()
     if not record["count"]:

@@ -88,10 +88,10 @@ class History:
         Raises:
             StorageError: the disk does not give it.
         """
-        source = "SELECT rowid AS number, id FROM cdrs"
+        source = "SELECT place AS number, id FROM every_cdr"
         if without_boot is not None:
             source += " WHERE w_boot_id <> :boot OR EXISTS (SELECT 1 FROM shown WHERE"
-            source += " kind = 'cdr' AND object_id = cdrs.id AND party = :party)"
+            source += " kind = 'cdr' AND object_id = every_cdr.id AND party = :party)"
         return self._page(CDR, source, wanted, (), boot=without_boot)
 
     def faults(self, wanted: Wanted, live: Sequence[Place] = ()) -> Page:
@@ -104,20 +104,20 @@ class History:
         return self._page(FAULT, source, wanted, live)
 
     def cdr(self, cdr_id: str) -> CdrRecord | None:
-        """One bill.
+        """One CDR.
 
         Raises:
             StorageError: the disk does not give it, or what it gives is none.
         """
-        return self._body("id", cdr_id)
+        return self._body("every_cdr WHERE id", cdr_id)
 
     def cdr_of(self, session_id: str) -> CdrRecord | None:
-        """The bill of a session.
+        """The first bill of a session, whatever followed it.
 
         Raises:
             StorageError: as `cdr`.
         """
-        return self._body("session_id", session_id)
+        return self._body("cdrs WHERE session_id", session_id)
 
     def told_body(self, party: str, kind: str, object_id: str) -> str:
         """The JSON that was first or last told to a platform; "" where nothing was.
@@ -204,15 +204,15 @@ class History:
     def _unnoted_cdrs(self) -> list[ShownRow]:
         """The own times of bills and of the sessions they end."""
         found = self._store.read(
-            "SELECT body FROM cdrs WHERE NOT EXISTS (SELECT 1 FROM shown"
-            f" WHERE kind = '{CDR}' AND object_id = cdrs.id AND party = '{OWN}')"
-            " ORDER BY rowid LIMIT :most",
+            "SELECT body FROM every_cdr AS c WHERE NOT EXISTS (SELECT 1 FROM shown"
+            f" WHERE kind = '{CDR}' AND object_id = c.id AND party = '{OWN}')"
+            " ORDER BY place LIMIT :most",
             {"most": _NOTED_AT_ONCE // 2},
         )
         rows = []
         for record in (self._decoded(row["body"]) for row in found):
             rows.append(_own(CDR, record.id, record.created_at))
-            if record.credits is None:
+            if record.follows is None:
                 rows.append(_own(SESSION, record.session.id, record.session.changed_at))
         return rows
 
@@ -229,9 +229,9 @@ class History:
             for row in found
         ]
 
-    def _body(self, column: str, value: str) -> CdrRecord | None:
+    def _body(self, source: str, value: str) -> CdrRecord | None:
         found = self._store.read(
-            f"SELECT body FROM cdrs WHERE {column} = :value ORDER BY rowid LIMIT 1",
+            f"SELECT body FROM {source} = :value LIMIT 1",
             {"value": value},
         )
         return self._decoded(found[0]["body"]) if found else None

@@ -21,6 +21,7 @@ from laddvakt_agent.ledger.clock_book import ClockBook
 from laddvakt_agent.ledger.found import FoundSessions
 from laddvakt_agent.ledger.history import History
 from laddvakt_agent.ledger.latch_keeper import LatchKeeper
+from laddvakt_agent.ledger.later import LaterCdrs
 from laddvakt_agent.ledger.payments import PaymentBook
 from laddvakt_agent.ledger.profiles import ProfileBook
 from laddvakt_agent.ledger.renewal import Renewal, begin
@@ -52,6 +53,7 @@ class Ledger:
         self._keeper = keeper
         self.renewal = renewal
         self.audience = Audience(store)
+        self.later = LaterCdrs(store)
         self.history = History(store)
         self.shown = ShownBook(store)
         self.found = FoundSessions(store)
@@ -107,12 +109,8 @@ class Ledger:
             lock = files.lock_without_writing(directory)
             if lock is not None:
                 undo.callback(os.close, lock)
-            store = Store(
-                files.in_memory(),
-                directory / files.NAME,
-                boot=boot,
-                clock=clock if clock is not None else Clock(),
-            )
+            clock = clock if clock is not None else Clock()
+            store = Store(files.in_memory(), directory / files.NAME, boot=boot, clock=clock)
             undo.callback(store.close)
             with store.write() as stamp:
                 store.begin_run(stamp)

@@ -60,8 +60,8 @@ _CDRS = (
     f"SELECT c.*, c.w_at AS made_at, c.w_wall AS made_wall, {delivered('c.id')} AS acknowledged,"
     f" {waited_for('c.id')} AS waited_for,"
     " CASE WHEN json_valid(c.body) THEN json_extract(c.body, '$.session.connector_id') END"
-    " AS connector, (SELECT rowid FROM cdrs AS t WHERE t.id = c.id) AS place"
-    " FROM cdrs_corrected AS c"
+    " AS connector, c.place AS place"
+    " FROM every_cdr_corrected AS c"
 )
 KINDS: dict[str, Kind] = {
     "sessions": Kind(source=_SESSIONS, ends="ended_at", open_ended=True),

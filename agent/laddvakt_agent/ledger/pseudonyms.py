@@ -19,8 +19,8 @@ _WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z.*_-]+")
 _SEEN = (
     "SELECT json_extract(token, '$.uid') FROM sessions WHERE json_valid(token)"
     " UNION SELECT json_extract(token, '$.contract_id') FROM sessions WHERE json_valid(token)"
-    " UNION SELECT json_extract(body, '$.session.token.uid') FROM cdrs WHERE json_valid(body)"
-    " UNION SELECT json_extract(body, '$.session.token.contract_id') FROM cdrs"
+    " UNION SELECT json_extract(body, '$.session.token.uid') FROM every_cdr WHERE json_valid(body)"
+    " UNION SELECT json_extract(body, '$.session.token.contract_id') FROM every_cdr"
     " WHERE json_valid(body)"
 )
 

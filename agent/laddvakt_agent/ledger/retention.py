@@ -25,6 +25,7 @@ KEPT = timedelta(days=400)
 ACK_KEPT = timedelta(days=90)  # no receiver asks for what was settled that long ago
 NEWEST_KEPT = 100  # rows of each class that stay whatever the need
 _LOOKED_AT = 50  # rows of one step: some milliseconds
+_AGE = ("w_seq", "w_boot_id", "w_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +38,12 @@ class Group:
     delete: tuple[str, ...]  # statements with :row, the rowid; the last one ends the row itself
     kept: timedelta = KEPT
     at_once: int = _LOOKED_AT  # rows of one transaction: it must not hold up a commit
+    stamp: tuple[str, ...] = _AGE  # SQL: what tells how old it is
 
 
 _BILLED_AND_CONFIRMED = (
-    f"EXISTS (SELECT 1 FROM cdrs WHERE cdrs.session_id = sessions.id AND {delivered('cdrs.id')})"
+    "(EXISTS (SELECT 1 FROM cdrs WHERE cdrs.session_id = sessions.id) AND NOT EXISTS (SELECT 1"
+    f" FROM every_cdr AS c WHERE c.session_id = sessions.id AND NOT {delivered('c.id')}))"
 )
 _SIGNED = "(instr(coalesce(core, ''), '\"signed\":{') > 0)"  # whoever was billed may ask for proof
 _NEVER_BILLED = "(unbilled IS NOT NULL AND settled = 1)"
@@ -53,7 +56,13 @@ _IN_DOUBT = (
     " AND acknowledged = 0 AND party IN (SELECT party FROM audience)))"
 )
 _OF_SESSION = "(SELECT id FROM sessions WHERE rowid = :row)"
-_CDR_OF_SESSION = f"(SELECT id FROM cdrs WHERE session_id = {_OF_SESSION})"
+_CDRS_OF_SESSION = f"(SELECT id FROM every_cdr WHERE session_id = {_OF_SESSION})"
+# The whole chain goes at once, and is as old as its youngest.
+_YOUNGEST = tuple(
+    f"coalesce((SELECT l.{name} FROM later_cdrs AS l WHERE l.session_id = sessions.id"
+    f" ORDER BY l.rowid DESC LIMIT 1), {name}) AS {name}"
+    for name in _AGE
+)
 _LAST_WORD_OF = (
     "(verb IN {verbs} AND outcome = 'done' AND number = (SELECT max(number) FROM commands c"
     " WHERE c.connector IS commands.connector AND c.verb IN {verbs} AND c.outcome = 'done'))"
@@ -89,7 +98,7 @@ def _settled_acks(table: str, name: str, more: str = "") -> Group:
 
 def _without(kind: str, ids: str) -> tuple[str, ...]:
     return tuple(
-        f"DELETE FROM {table} WHERE kind = '{kind}' AND object_id = {ids}"
+        f"DELETE FROM {table} WHERE kind = '{kind}' AND object_id IN {ids}"
         for table in ("acks", "party_acks", "shown")
     )
 
@@ -131,12 +140,14 @@ GROUPS: tuple[Group, ...] = (
         may_go=f"({_BILLED_AND_CONFIRMED} OR {_NEVER_BILLED}) AND NOT {_SIGNED} AND NOT "
         + _IN_DOUBT.format(kind="session", table="sessions"),
         delete=(
-            *_without("cdr", _CDR_OF_SESSION),
+            *_without("cdr", _CDRS_OF_SESSION),
             *_without("session", _OF_SESSION),
+            f"DELETE FROM later_cdrs WHERE session_id = {_OF_SESSION}",
             f"DELETE FROM cdrs WHERE session_id = {_OF_SESSION}",
             "DELETE FROM sessions WHERE rowid = :row",
         ),
         at_once=20,
+        stamp=_YOUNGEST,
     ),
 )
 
@@ -212,7 +223,7 @@ class Retention:
             return 0, []
         newest = self._newest_that_stays(group)
         found = self._store.read(
-            f"SELECT rowid AS row, w_seq, w_boot_id, w_s, {group.may_go} AS may_go"
+            f"SELECT rowid AS row, {', '.join(group.stamp)}, {group.may_go} AS may_go"
             f" FROM {group.table} WHERE rowid > :after AND rowid < :newest"
             " ORDER BY rowid LIMIT :rows",
             {"after": self._after, "newest": newest, "rows": group.at_once},

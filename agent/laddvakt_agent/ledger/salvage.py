@@ -21,6 +21,8 @@ from laddvakt_agent.ledger import aside, intervals, security
 from laddvakt_agent.ledger.errors import LedgerError
 from laddvakt_agent.ledger.files import os_errors
 from laddvakt_agent.ledger.latches import decode
+from laddvakt_agent.ledger.later import later_row, youngest
+from laddvakt_agent.ledger.orphans import session_of
 from laddvakt_agent.ledger.rows import (
     AckRow,
     ClockStepRow,
@@ -42,7 +44,8 @@ from laddvakt_agent.ledger.store import Store
 from laddvakt_agent.published import CdrRecord
 
 _OWN = frozenset({"schema", "security_head", "security_prune"})  # in `meta`: of the file itself
-_FIRST = ("runs", "syncs", "sessions", "cdrs")  # a bill needs its session
+_BILLS = ("cdrs", "later_cdrs")
+_FIRST = ("runs", "syncs", "sessions", *_BILLS)  # a bill needs its session
 _META = ("name", "value")
 _NUMBER = "number"
 # What may differ in two copies of one numbered row: an interval ends later.
@@ -121,6 +124,9 @@ def merge(
 
 def add_bill(store: Store, cdr: CdrRecord, stamp: Mapping[str, SqlValue]) -> None:
     """A bill this ledger may lack, with its session, inside a `write`."""
+    if cdr.follows is not None:
+        _add(store, "later_cdrs", later_row(store, cdr, stamp))
+        return
     body = msgspec.json.encode(cdr).decode()
     row: Record = {"id": cdr.id, "session_id": cdr.session.id, "body": body, **stamp}
     _add_session(store, row)
@@ -139,8 +145,10 @@ def _merge_table(
     for row in _records(source, names, table) if names else ():
         if not _whole(table, row):
             continue
-        if table == "cdrs":
+        if table in _BILLS:
             _add_session(store, row)
+        if table == "later_cdrs":  # after all first ones, which have come and have new numbers
+            row["after_row"] = youngest(store)
         if known is not None:
             if tuple(row[name] for name in own) in known:
                 continue
@@ -234,9 +242,10 @@ def _whole(table: str, row: Record) -> bool:
     try:
         if table == "meta":
             return row["name"] not in _OWN
-        if table == "cdrs":
+        if table in _BILLS:
             cdr = msgspec.json.decode(str(row["body"]), type=CdrRecord)
-            return (cdr.id, cdr.session.id) == (row["id"], row["session_id"])
+            told = (cdr.id, cdr.session.id, cdr.follows, cdr.credits)
+            return told == (row["id"], row["session_id"], row.get("follows"), row.get("credits"))
         if table == "latches":
             return decode(str(row["copy"]).encode(), Path(table)) is not None
         if table in _ROW_TYPES:
@@ -254,29 +263,7 @@ def _add_session(store: Store, bill: Record) -> None:
     if not store.read("SELECT 1 FROM sessions WHERE id = :session_id", at):
         cdr = msgspec.json.decode(str(bill["body"]), type=CdrRecord)
         stamp = {name: value for name, value in bill.items() if name.startswith("w_")}
-        _add(store, "sessions", {**to_columns(_session_of(cdr)), **stamp})
-
-
-def _session_of(cdr: CdrRecord) -> SessionRow:
-    session = cdr.session
-    return SessionRow(
-        id=session.id,
-        connector=session.connector_id,
-        evse_uid=session.evse_uid,
-        token=session.token,
-        auth_method=session.auth_method,
-        boot_id="",
-        begun_s=0.0,
-        begun_wall=session.started_at,
-        meter_id=session.meter_id,
-        start_wh=session.start_wh,
-        ended_s=0.0,
-        ended_wall=session.ended_at,
-        end_wh=cdr.end_wh,
-        end_reason=cdr.remark,
-        settled=True,
-        authorization_reference=session.authorization_reference,
-    )
+        _add(store, "sessions", {**to_columns(session_of(cdr)), **stamp})
 
 
 def _copied(damaged: Path, scratch: Path) -> Path | None:

@@ -6,6 +6,8 @@ a file of their own, see `tokens`.
 
 from __future__ import annotations
 
+from laddvakt_agent.ledger.views import corrected
+
 WRITTEN = """
     w_boot_id TEXT NOT NULL,
     w_seq INTEGER NOT NULL,
@@ -13,6 +15,27 @@ WRITTEN = """
     w_wall TEXT NOT NULL,
     w_clock TEXT NOT NULL
 """
+
+# They refer to no session: an older version lets sessions go without knowing of these. `after_row`:
+# the youngest of `cdrs` when it was made, for their common order.
+_LATER_CDRS = f"""
+CREATE TABLE later_cdrs (
+    id TEXT PRIMARY KEY CHECK (length(id) <= 39),
+    session_id TEXT NOT NULL,
+    follows TEXT NOT NULL UNIQUE,
+    credits TEXT UNIQUE CHECK (credits = follows),
+    after_row INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    {WRITTEN}
+) STRICT;
+CREATE INDEX later_cdrs_session ON later_cdrs(session_id);
+CREATE VIEW every_cdr AS
+SELECT id, session_id, NULL AS follows, NULL AS credits, body, rowid << 24 AS place,
+    w_boot_id, w_seq, w_s, w_wall, w_clock FROM cdrs
+UNION ALL
+SELECT id, session_id, follows, credits, body, (after_row << 24) + rowid,
+    w_boot_id, w_seq, w_s, w_wall, w_clock FROM later_cdrs;
+{corrected("every_cdr", (("w_boot_id", "w_s"),))}"""
 
 PARTIES = f"""
 ALTER TABLE sessions ADD COLUMN authorization_reference TEXT;
@@ -77,4 +100,4 @@ CREATE TABLE tariffs (
     {WRITTEN},
     PRIMARY KEY (party, id)
 ) STRICT;
-"""
+{_LATER_CDRS}"""

@@ -106,9 +106,9 @@ def add_cdr(store: Store, cdr: CdrRecord) -> None:
 
 
 def cdrs(store: Store, *, unacknowledged_only: bool) -> tuple[CdrRecord, ...]:
-    """Every CDR, or those that a platform still waits for, oldest first."""
-    where = f" WHERE NOT {delivered('cdrs.id')}" if unacknowledged_only else ""
-    found = store.read(f"SELECT body FROM cdrs{where} ORDER BY cdrs.rowid")
+    """Every CDR, also later ones, or those that a platform still waits for; oldest first."""
+    where = f" WHERE NOT {delivered('c.id')}" if unacknowledged_only else ""
+    found = store.read(f"SELECT body FROM every_cdr AS c{where} ORDER BY place")
     try:
         return tuple(msgspec.json.decode(record["body"], type=CdrRecord) for record in found)
     except msgspec.DecodeError as error:

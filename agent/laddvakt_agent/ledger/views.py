@@ -91,7 +91,8 @@ FROM filled ORDER BY first_run;
 """
 
 
-def _corrected(table: str, instants: tuple[tuple[str, str], ...]) -> str:
+def corrected(table: str, instants: tuple[tuple[str, str], ...]) -> str:
+    """SQL that makes a table's view with its corrected times: (naming its boot, seconds) each."""
     boots = dict.fromkeys(boot for boot, _ in instants)
     times = [
         f"strftime('%Y-%m-%dT%H:%M:%fZ', {boot}_times.zero + {table}.{column}, 'unixepoch')"
@@ -133,4 +134,4 @@ FROM placed
     LEFT JOIN boots AS ended ON ended.boot_id = coalesce(last_boot, placed.boot_id);
 """
 
-VIEWS = _BOOTS + _SESSIONS + "".join(_corrected(table, instants) for table, instants in _TIMED)
+VIEWS = _BOOTS + _SESSIONS + "".join(corrected(table, instants) for table, instants in _TIMED)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from laddvakt_agent.uplink.text import Content, Json
 
 _TYPES_2_2_1 = frozenset({"AD_HOC_USER", "APP_USER", "OTHER", "RFID"})
+_OF_A_CREDIT = ("id", "credit", "credit_reference_id", "last_updated")
 _ID, _CREDIT_ID = 36, 39  # characters; a credit CDR's leaves room for something appended
 
 
@@ -81,7 +82,7 @@ def cdr(settings: UplinkSettings, record: CdrRecord) -> Content:
     content = present(
         country_code=settings.country_code,
         party_id=settings.party_id,
-        id=identifier(record.id, _CREDIT_ID if is_credit else _ID),
+        id=cdr_id(record),
         start_date_time=date_time(done.started_at),
         end_date_time=date_time(ended_at),
         session_id=identifier(done.id, _ID),
@@ -108,6 +109,29 @@ def cdr(settings: UplinkSettings, record: CdrRecord) -> Content:
     return content
 
 
+def cdr_id(record: CdrRecord) -> str:
+    """The id that a CDR is told by."""
+    return identifier(record.id, _ID if record.credits is None else _CREDIT_ID)
+
+
+def follows(record: CdrRecord) -> str | None:
+    """The told id of the CDR that goes before this one."""
+    if record.follows is None:
+        return None
+    return identifier(record.follows, _CREDIT_ID if record.credits is None else _ID)
+
+
+def as_told(credit: Content, original: Content | None) -> Content:
+    """A credit CDR of what was told, whatever is known better by now; `None`: not known."""
+    if original is None:
+        return credit
+    total, own = original.get("total_cost"), credit["total_cost"]
+    if not isinstance(total, dict) or not isinstance(own, dict) or total.keys() != own.keys():
+        return credit  # it was told in another version
+    mine = {name: credit[name] for name in _OF_A_CREDIT}
+    return {**original, **mine, "total_cost": costs.turned(total)}
+
+
 def credit_of(record: CdrRecord, created_at: datetime) -> CdrRecord:
     """The CDR that takes `record` back; a corrected one may follow under an id of its own.
 
@@ -117,7 +141,13 @@ def credit_of(record: CdrRecord, created_at: datetime) -> CdrRecord:
     if record.credits is not None:
         raise ValueError(f"CDR {record.id} is a credit CDR: make a new CDR instead")
     told_id = identifier(record.id, _ID)
-    return replace(record, id=f"{told_id}-C", credits=record.id, created_at=created_at)
+    return replace(
+        record,
+        id=f"{told_id}-C",
+        credits=record.id,
+        follows=record.id,
+        created_at=created_at,
+    )
 
 
 def _session_status(record: SessionRecord) -> str:

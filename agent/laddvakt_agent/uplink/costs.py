@@ -12,7 +12,7 @@ from laddvakt_agent.published import MoneyRecord
 from laddvakt_agent.uplink import structs
 from laddvakt_agent.uplink.structs.prices import Price, TaxAmount
 from laddvakt_agent.uplink.structs.tariffs import Tariff
-from laddvakt_agent.uplink.text import string
+from laddvakt_agent.uplink.text import number, string
 from laddvakt_agent.uplink.version import Version
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Nothing is nothing with any tax; some receivers refuse a price that does not say so.
 _FREE = MoneyRecord(before_taxes=Decimal(0), after_taxes=Decimal(0))
+_AMOUNTS = frozenset({"excl_vat", "incl_vat", "before_taxes", "amount"})
 _PLACES = Decimal("0.0001")  # types, number
 
 
@@ -39,6 +40,18 @@ def total(version: Version, cost: CostRecord | None, *, credit: bool = False) ->
     """Of a CDR: nothing where no tariff applied, and taken back in a credit CDR."""
     money = _FREE if cost is None else cost.total
     return price(version, _negated(money) if credit else money)
+
+
+def turned(price: Content) -> Content:
+    """A told price with its amounts, also those of its taxes, taken back."""
+    back: Content = dict(price)
+    for name in _AMOUNTS & price.keys():
+        amount = price[name]
+        if isinstance(amount, int | float):
+            back[name] = number(-amount)
+    if isinstance(taxes := price.get("taxes"), list):
+        back["taxes"] = [turned(tax) if isinstance(tax, dict) else tax for tax in taxes]
+    return back
 
 
 def parts(version: Version, cost: CostRecord | None) -> Content:

@@ -7,7 +7,15 @@ What is sent passes `leaving`, which knows the tables.
 
 from __future__ import annotations
 
-from laddvakt_agent.uplink.charged import cdr, cdr_token, credit_of, session
+from laddvakt_agent.uplink.charged import (
+    as_told,
+    cdr,
+    cdr_id,
+    cdr_token,
+    credit_of,
+    follows,
+    session,
+)
 from laddvakt_agent.uplink.placed import (
     cdr_location,
     connector,
@@ -22,7 +30,9 @@ from laddvakt_agent.uplink.told import leaving
 __all__ = [
     "Content",
     "Json",
+    "as_told",
     "cdr",
+    "cdr_id",
     "cdr_location",
     "cdr_token",
     "connector",
@@ -30,6 +40,7 @@ __all__ = [
     "evse",
     "evse_faults",
     "fault",
+    "follows",
     "leaving",
     "location",
     "session",
