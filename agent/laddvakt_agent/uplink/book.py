@@ -58,6 +58,7 @@ class Entry:
     content: Content
     changed_at: datetime
     source: object  # the record the content was made of
+    follows: str | None = None  # the object of this kind that must be confirmed first
     refusals: Backoff
     acked: Acked | None = None
     told: Content | None = None  # what the receiver confirmed; None: nothing, or in doubt
@@ -109,8 +110,25 @@ class Book:
         """One object, `None` when it is not wanted."""
         return self._entries[kind].get(object_id)
 
+    def behind(self, entry: Entry) -> bool:
+        """Whether another object must be confirmed before this one may be told."""
+        first = None if entry.follows is None else self.find(entry.kind, entry.follows)
+        return first is not None and first.pending
+
+    def body(self, kind: Kind, object_id: str) -> Content | None:
+        """What was confirmed, or first sent, of an object; `None` where that is not known."""
+        acked = self._kept.get((kind.value, object_id))
+        return None if acked is None else decode_body(acked)
+
     def want(
-        self, kind: Kind, object_id: str, content: Content, *, changed_at: datetime, source: object
+        self,
+        kind: Kind,
+        object_id: str,
+        content: Content,
+        *,
+        changed_at: datetime,
+        source: object,
+        follows: str | None = None,
     ) -> Entry:
         """Set what the receiver should know of one object.
 
@@ -136,6 +154,7 @@ class Book:
             content=content,
             changed_at=changed_at,
             source=source,
+            follows=follows,
             refusals=Backoff(self._rng, min_s=self._retry_min_s, max_s=self._retry_max_s),
             acked=acked,
             told=told,

@@ -158,8 +158,12 @@ class Lane:
         return min(due, key=lambda entry: entry.stumbles // PATIENCE, default=None)
 
     def _pending(self) -> list[Entry]:
+        """What is to be told; of those that follow one another the first alone."""
         return [
-            entry for kind in self._kinds for entry in self._book.entries(kind) if entry.pending
+            entry
+            for kind in self._kinds
+            for entry in self._book.entries(kind)
+            if entry.pending and not self._book.behind(entry)
         ]
 
     def _pause_s(self) -> float | None:

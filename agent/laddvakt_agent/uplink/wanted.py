@@ -88,7 +88,7 @@ class Wanted:
 
     def _sessions(self, station: Station) -> None:
         for record in station.sessions:
-            if not self._known(Kind.SESSION, record.id, record):
+            if not self._known(Kind.SESSION, identifier(record.id, 36), record):
                 content = objects.session(self._settings, record)
                 object_id = str(content["id"])
                 self._book.want(
@@ -102,7 +102,7 @@ class Wanted:
 
     def _faults(self, station: Station) -> None:
         for report in station.faults:
-            if not self._known(Kind.FAULT, report.id, report):
+            if not self._known(Kind.FAULT, identifier(report.id, 36), report):
                 content = objects.fault(self._settings, report)
                 self._book.want(
                     Kind.FAULT,
@@ -117,11 +117,14 @@ class Wanted:
         ids = []
         self.unbuildable.intersection_update(record.id for record in records)
         for record in records:
-            ids.append(record.id)
-            if self._known(Kind.CDR, record.id, record) or record.id in self.unbuildable:
+            ids.append(objects.cdr_id(record))
+            if self._known(Kind.CDR, ids[-1], record) or record.id in self.unbuildable:
                 continue
+            follows = objects.follows(record)
             try:
                 content = objects.cdr(self._settings, record)
+                if record.credits is not None and follows is not None:
+                    content = objects.as_told(content, self._book.body(Kind.CDR, follows))
             except ValueError as error:
                 _log.error(
                     "cdr_not_built",
@@ -138,11 +141,12 @@ class Wanted:
                 content,
                 changed_at=record.created_at,
                 source=record,
+                follows=follows,
             )
-        self._retain(Kind.CDR, ids)
+        self._book.retain(Kind.CDR, ids)
 
-    def _known(self, kind: Kind, record_id: str, record: object) -> bool:
-        entry = self._book.find(kind, identifier(record_id, 36))
+    def _known(self, kind: Kind, object_id: str, record: object) -> bool:
+        entry = self._book.find(kind, object_id)
         return entry is not None and entry.source == record
 
     def _retain(self, kind: Kind, record_ids: Iterable[str]) -> None:

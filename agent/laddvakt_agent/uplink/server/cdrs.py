@@ -62,7 +62,8 @@ class CdrsSender:
         page = history.cdrs(wanted, without_boot=hidden)
         found = [history.cdr(place.object_id) for place in page.places]
         records = [record for record in found if record is not None]
-        told = {r.id: history.told_body(wanted.party, CDR, r.id) for r in records}
+        ids = {r.id for r in records} | {r.credits for r in records if r.credits is not None}
+        told = {cdr_id: history.told_body(wanted.party, CDR, cdr_id) for cdr_id in ids}
         return page, records, {cdr_id: body for cdr_id, body in told.items() if body}
 
     def _contents(
@@ -77,7 +78,7 @@ class CdrsSender:
         contents: list[Content] = []
         news: list[ShownRow] = []
         for record in records:
-            content = self._content(settings, record, told.get(record.id))
+            content = self._content(settings, record, told)
             if content is None:
                 continue
             contents.append(content)
@@ -88,12 +89,15 @@ class CdrsSender:
         return contents
 
     def _content(
-        self, settings: UplinkSettings, record: CdrRecord, told: str | None
+        self, settings: UplinkSettings, record: CdrRecord, told: dict[str, str]
     ) -> Content | None:
-        if told is not None:
-            return msgspec.json.decode(told, type=dict)
+        if (body := _decoded(told, record.id)) is not None:
+            return body
         try:
-            return objects.cdr(settings, record)
+            content = objects.cdr(settings, record)
+            if record.credits is None:
+                return content
+            return objects.as_told(content, _decoded(told, record.credits))
         except ValueError as error:
             log.error(
                 "cdr_not_shown",
@@ -102,3 +106,7 @@ class CdrsSender:
                 remedy="put its EVSE and connector back into the configuration and restart",
             )
             return None
+
+
+def _decoded(told: dict[str, str], cdr_id: str) -> Content | None:
+    return msgspec.json.decode(told[cdr_id], type=dict) if cdr_id in told else None
