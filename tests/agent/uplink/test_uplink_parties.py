@@ -202,6 +202,14 @@ async def test_a_spent_initial_token_is_nobodys(tmp_path: Path) -> None:
     assert made.caller(shown("initial"), Version.V2_2_1) is None
 
 
+async def test_a_header_that_is_no_text_is_nobodys(tmp_path: Path) -> None:
+    """Where raw tokens are taken, any bytes of a header arrive here."""
+    made = book(tmp_path, platform(raw_token=True, token="initial"))
+    await made.load()
+    assert made.caller("initial", Version.V2_2_1) is not None
+    assert made.caller(b"\xff\xfe".decode(errors="surrogateescape"), Version.V2_2_1) is None
+
+
 async def test_platforms_are_told_apart_by_their_tokens(tmp_path: Path) -> None:
     """Each with its own terms; in device mode nobody calls."""
     emsp = platform("emsp", token="one", sees_faults=True, modules=frozenset({"locations"}))
