@@ -25,7 +25,7 @@ async def let_in(
     wall: Callable[[], datetime],
     durable: Callable[[], bool],
 ) -> None:
-    """Listen until cancelled; an address that cannot be had is told and tried again.
+    """Listen until cancelled; what goes wrong with it is told, and it begins anew.
 
     `durable`: whether the disk is there. Before that nobody is listened to: whoever got a 401
     then would believe the agreement to be over.
@@ -46,6 +46,7 @@ async def let_in(
             await asyncio.sleep(RESTART_S)
             continue
         try:
-            await asyncio.Event().wait()
+            await listening.ended()  # by a defect, which its thread has told
         finally:
             await listening.close()
+        await asyncio.sleep(RESTART_S)

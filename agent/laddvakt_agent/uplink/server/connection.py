@@ -17,7 +17,7 @@ class Connection(web.RequestHandler):
     """aiohttp's connection, with our words for its errors."""
 
     wall: Callable[[], datetime]
-    trusted: bool = False  # a valid token came over it
+    caller: str = ""  # whose valid token came over it, by the platform's name
 
     def handle_error(
         self,

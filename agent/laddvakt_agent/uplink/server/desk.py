@@ -46,6 +46,7 @@ class Visit:
     segments: tuple[str, ...] = ()
     query: Mapping[str, str] = field(default_factory=dict)
     routing: Routing = field(default_factory=Routing)
+    refused: Refused | None = None  # the caller is known, but may not ask this
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -81,10 +82,16 @@ class Desk:
     ) -> Visit:
         """Who asks and whether this may be asked at all, by the head of the request alone.
 
+        Who asks comes first: a stranger learns nothing else of a request, however it is wrong.
+
         Raises:
-            Refused: with the HTTP status that belongs to it.
+            Refused: nobody known asks.
         """
-        place = self._place(raw_path)
+        place, unreadable = None, None
+        try:
+            place = self._place(raw_path)
+        except Refused as refused:
+            unreadable = refused
         version = _NEWEST if place is None else place[0]
         shown = shown_token(headers)
         caller = None if shown is None else self._authority.caller(shown, version or _NEWEST)
@@ -95,23 +102,13 @@ class Desk:
                 status_code=2000,
                 http_status=401,
             )
-        if place is None or (place[1] and place[0] is None):
-            raise Refused(
-                f"there is nothing here; begin at {self.base}/versions",
-                status_code=2000,
-                http_status=404,
-            )
-        identifier = place[1][0].lower() if place[1] else None
-        visit = Visit(
-            caller=caller,
-            method=_method(method),
-            ids=ids,
-            version=place[0],
-            identifier=identifier,
-            segments=place[1][1:],
-            query=query,
-        )
-        return self._entered(visit, headers)
+        visit = Visit(caller=caller, method=method, ids=ids, query=query, refused=unreadable)
+        if unreadable is not None:
+            return visit
+        try:
+            return self._entered(self._at(visit, place), headers)
+        except Refused as refused:
+            return replace(visit, refused=refused)
 
     async def answer(self, visit: Visit, body: object) -> Reply:
         """The reply of whoever is asked; a defect in a module is told and becomes 3000.
@@ -165,6 +162,26 @@ class Desk:
                     raise
                 refused = refusal
         raise refused if refused is not None else _not_here(visit)
+
+    def _at(self, visit: Visit, place: tuple[Version | None, tuple[str, ...]] | None) -> Visit:
+        """The visit with what it is to.
+
+        Raises:
+            Refused: there is nothing, or no such method.
+        """
+        if place is None or (place[1] and place[0] is None):
+            raise Refused(
+                f"there is nothing here; begin at {self.base}/versions",
+                status_code=2000,
+                http_status=404,
+            )
+        return replace(
+            visit,
+            method=_method(visit.method),
+            version=place[0],
+            identifier=place[1][0].lower() if place[1] else None,
+            segments=place[1][1:],
+        )
 
     def _entered(self, visit: Visit, headers: Mapping[str, str]) -> Visit:
         """Judge what stands between the token and the module.

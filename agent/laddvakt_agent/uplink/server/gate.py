@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
@@ -81,22 +82,29 @@ class Gate:
         headers.update(visit.headers)
         spare(self._callers.take(visit.caller.name, _now_s()))
         spare(self._all.take(_now_s()))
+        if visit.refused is not None:
+            raise visit.refused
         with self._slot(), self._slot_of(visit.caller.name):
             body = await body_of(request, self._limits)
             return await self._in_agent(self._desk.answer(visit, body))
 
     async def _admitted(self, request: web.BaseRequest, ids: Ids) -> Visit:
-        path, query = target(request.raw_path)
-        admit = self._desk.admit(request.method, path, query_of(query), request.headers, ids)
+        path, raw_query = target(request.raw_path)
+        query: Mapping[str, str] = {}
+        unreadable: Refused | None = None
+        try:
+            query = query_of(raw_query)
+        except Refused as refused:
+            unreadable = refused
+        admit = self._desk.admit(request.method, path, query, request.headers, ids)
         try:
             visit = await self._in_agent(admit)
-        except Refused as refused:
-            if refused.http_status == 401:
-                spare(self._strangers.take(request.remote or "", _now_s()))
+        except Refused:
+            spare(self._strangers.take(request.remote or "", _now_s()))
             raise
         if isinstance(request.protocol, Connection):
-            request.protocol.trusted = True
-        return visit
+            request.protocol.caller = visit.caller.name
+        return visit if unreadable is None else replace(visit, refused=unreadable)
 
     @contextmanager
     def _slot(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ import ssl
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -77,7 +78,7 @@ class Listening:
             try:
                 loop.run_until_complete(door.run())
             except Exception:
-                log.exception("server_failed", effect="nobody can call us until a restart")
+                log.exception("server_failed", effect="nobody can call us until it begins anew")
             finally:
                 loop.close()
                 self._sock.close()
@@ -87,6 +88,10 @@ class Listening:
         self._stop = door.stop
         self._thread = threading.Thread(target=run, name="ocpi-server", daemon=True)
         self._thread.start()
+
+    async def ended(self) -> None:
+        """Wait until it has ended, by `close` or by a defect."""
+        await self._ended.wait()
 
     async def close(self) -> None:
         """Stop listening and end every connection."""
@@ -112,7 +117,7 @@ class _Door:
         self._sock, self._certificate, self._limits = sock, certificate, limits
         self._gate, self._wall = gate, wall
         self._accepts = TokenBucket(limits.accepts_per_s, limits.connections)
-        self._greetings: set[asyncio.Task[None]] = set()
+        self._greetings: dict[asyncio.Task[None], None] = {}  # the oldest first
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
 
@@ -132,14 +137,16 @@ class _Door:
         self._task = asyncio.create_task(self._accept(server))
         if self._stopped:  # before it had begun
             self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
-        for task in self._greetings:
-            task.cancel()
-        await asyncio.gather(*self._greetings, return_exceptions=True)
-        server.pre_shutdown()
-        await server.shutdown(timeout=1.0)
-        await asyncio.sleep(0)  # transports close in the next round
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        finally:
+            for task in self._greetings:
+                task.cancel()
+            await asyncio.gather(*self._greetings, return_exceptions=True)
+            server.pre_shutdown()
+            await server.shutdown(timeout=1.0)
+            await asyncio.sleep(0)  # transports close in the next round
 
     def stop(self) -> None:
         """End `run`."""
@@ -150,7 +157,10 @@ class _Door:
     async def _accept(self, server: Server) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(self._accepts.take(time.monotonic()))
+            wait_s = self._accepts.take(time.monotonic())
+            if wait_s:
+                await asyncio.sleep(wait_s)
+                continue
             try:
                 sock, _address = await loop.sock_accept(self._sock)
             except OSError as error:  # no file descriptor left, or the peer has gone
@@ -161,8 +171,13 @@ class _Door:
                 sock.close()
                 continue
             task = asyncio.create_task(self._greet(server, sock))
-            self._greetings.add(task)
-            task.add_done_callback(self._greetings.discard)
+            self._greetings[task] = None
+            task.add_done_callback(self._greeted)
+
+    def _greeted(self, task: asyncio.Task[None]) -> None:
+        self._greetings.pop(task, None)
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("handshake_failed", reason=str(task.exception()))
 
     async def _greet(self, server: Server, sock: socket.socket) -> None:
         """Handshake and hand over; whoever fails at it is nobody's business."""
@@ -178,12 +193,24 @@ class _Door:
             sock.close()
 
     def _room(self, server: Server) -> bool:
-        """Whether one more connection may be; the oldest that never showed a token gives way."""
-        open_now = [one for one in server.connections if one.transport is not None]
+        """Whether one more connection may be: where there are too many, one gives way.
+
+        Strangers give way first, those that do not get on with their handshake before others; then
+        the caller with the most connections: nobody keeps out anybody else.
+        """
+        known = [one for one in server.connections if isinstance(one, Connection)]
+        open_now = [one for one in known if one.transport is not None]
         if len(open_now) + len(self._greetings) < self._limits.connections:
             return True
-        for connection in open_now:
-            if isinstance(connection, Connection) and not connection.trusted:
+        strangers = [one for one in open_now if not one.caller]
+        if len(self._greetings) > len(strangers):
+            oldest = next(iter(self._greetings))
+            self._greetings.pop(oldest)
+            oldest.cancel()
+            return True
+        by_caller = Counter(one.caller for one in open_now)
+        for connection in strangers or open_now:
+            if strangers or by_caller[connection.caller] == max(by_caller.values()):
                 connection.force_close()
                 return True
         return False
