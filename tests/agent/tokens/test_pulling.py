@@ -160,3 +160,21 @@ async def test_a_token_as_long_as_a_book_is_left_out(desk: Desk) -> None:
     desk.lists.objects = [token(OLD, novel="x" * 9000), token(NEW)]
     assert await desk.pull()
     assert (known(desk, OLD), known(desk, NEW)) == (False, True)
+
+
+async def test_who_unregisters_takes_its_customers_along(desk: Desk) -> None:
+    """Nobody would pay for them; a platform that is only out of reach keeps its own."""
+    desk.lists.objects = [token(OLD)]
+    desk.file.put(row_of(token(NEW), "other"))
+    there = {"backend": desk.platform}
+    desk.puller.outwards, desk.puller.spread_s = lambda: there, 0.0
+    task = asyncio.create_task(desk.puller.run())
+    async with asyncio.timeout(5.0):
+        while not await desk.puller.book.find(OLD):  # noqa: ASYNC110 - it runs by itself
+            await asyncio.sleep(0.01)
+        there.clear()
+        while await desk.puller.book.find(OLD):  # noqa: ASYNC110 - it runs by itself
+            await asyncio.sleep(0.05)
+    assert known(desk, NEW)
+    task.cancel()
+    await asyncio.wait([task])

@@ -75,6 +75,7 @@ class TokenPuller:
         async with asyncio.TaskGroup() as group:
             while True:
                 self._begin_due(group)
+                self._end_gone(group)
                 await asyncio.sleep(LOOK_S)
 
     async def pull(self, name: str, out: Outward) -> bool:
@@ -112,6 +113,24 @@ class TokenPuller:
             idle = state.task is None or state.task.done()
             if idle and self.now_s() >= state.next_s:
                 state.task = group.create_task(self._one(name, out), name=f"tokens of {name}")
+
+    def _end_gone(self, group: asyncio.TaskGroup) -> None:
+        """Whose agreement has ended since: nobody would pay for its customers any more."""
+        for name in self.pulls.keys() - self.outwards().keys():
+            state = self.pulls.pop(name)
+            group.create_task(self._forget(name, state.task), name=f"tokens of {name}, gone")
+
+    async def _forget(self, name: str, pull: asyncio.Task[None] | None) -> None:
+        if pull is not None:
+            pull.cancel()
+            await asyncio.wait([pull])
+        file, call = self.book.file, self.book.thread.call
+        try:
+            gone = await call(file.drop, await call(file.numbers, name))
+        except TokensUnavailable as error:
+            log.warning("tokens_not_forgotten", platform=name, reason=str(error))
+            return
+        log.info("tokens_forgotten", platform=name, tokens=gone)
 
     async def _one(self, name: str, out: Outward) -> None:
         await self.pull(name, out)
