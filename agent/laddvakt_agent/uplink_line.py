@@ -51,6 +51,8 @@ class Shared:
     book: PartyBook
     turn_s: Callable[[], float]  # seconds until this charger may make its first request
     tariffs: Callable[[UplinkSettings], Mapping[str, Content]] = lambda settings: {}  # to push
+    # Of which platform, why its addresses are not found ("": they are), and what to do.
+    noticed: Callable[[str, str, str], None] = lambda name, reason, remedy: None
 
     def wall(self) -> datetime:
         """The time as others are told it."""
@@ -70,6 +72,7 @@ class UplinkLine:
         self._acks: LedgerAcks | None = None
         self._station: Station | None = None
         self._changed = asyncio.Event()
+        self._look_now = asyncio.Event()
 
     @property
     def agreement(self) -> Agreement | None:
@@ -97,6 +100,11 @@ class UplinkLine:
         if self.link is not None:
             self.link.offer(station)
             self.link.offer_tariffs(self._shared.tariffs(self.link.settings))
+
+    def look_again(self) -> None:
+        """Somebody wants to see whether its addresses are found now."""
+        if self.agreement is None:
+            self._look_now.set()
 
     def remember(self, acks: tuple[AckRow, ...]) -> None:
         """The ledger has found its disk and knows more."""
@@ -205,21 +213,29 @@ class UplinkLine:
                 try:
                     await self._found(visitor, versions_url)
                 except (NotAgreed, NotKept) as error:
-                    if not backoff.failing:
-                        remedy = error.remedy if isinstance(error, NotAgreed) else ""
-                        log.warning(
-                            "addresses_not_found",
-                            platform=self.platform.name,
-                            reason=str(error).replace("your ", "its ", 1),
-                            remedy=remedy,
-                        )
+                    self._not_found(error, again=backoff.failing)
                     backoff.failed(clock.now_s())
-                    await asyncio.sleep(backoff.remaining_s(clock.now_s()))
+                    await self._pause(backoff.remaining_s(clock.now_s()))
                     continue
                 backoff.succeeded()
-                await asyncio.sleep(DISCOVER_S * self._rng.uniform(0.9, 1.1))
+                self._shared.noticed(self.platform.name, "", "")
+                await self._pause(DISCOVER_S * self._rng.uniform(0.9, 1.1))
         finally:
             await wire.close()
+
+    def _not_found(self, error: NotAgreed | NotKept, *, again: bool) -> None:
+        """Show people why; log it once."""
+        name, reason = self.platform.name, str(error).replace("your ", "its ", 1)
+        remedy = error.remedy if isinstance(error, NotAgreed) else ""
+        self._shared.noticed(name, reason, remedy)
+        if not again:
+            log.warning("addresses_not_found", platform=name, reason=reason, remedy=remedy)
+
+    async def _pause(self, pause_s: float) -> None:
+        self._look_now.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._look_now.wait()
 
     async def _found(self, visitor: Visitor, versions_url: str) -> None:
         offer = await discover(visitor, self.platform, versions_url, self.platform.versions)

@@ -95,6 +95,8 @@ class Uplinks:
             if (addresses := fixed_agreement(uplink, platform, self._wall())) is not None
         }
         self.book = PartyBook(platforms, folder, self._wall, fixed)
+        registrar = Registrar(self.book, self._ourselves, self._wire, self._wall)
+        self.desk = Desk(self.book, None if place is None else registrar)
         self._shared = Shared(
             config=config,
             ledger=ledger,
@@ -103,14 +105,13 @@ class Uplinks:
             book=self.book,
             turn_s=self._turn_s,
             tariffs=self._told_tariffs,
+            noticed=self.desk.noticed,
         )
         self._lines = {
             uplink.name: UplinkLine(self._shared, uplink, platform)
             for uplink, platform in zip(config.uplink, platforms, strict=True)
         }
         self.book.watch(self._agreement_changed)
-        registrar = Registrar(self.book, self._ourselves, self._wire, self._wall)
-        self.desk = Desk(self.book, None if place is None else registrar)
         self._credentials = CredentialsModule(self.book, self._ourselves, self._wire, self._wall)
         self._parts: tuple[Part, ...] = ()
         self._modules: tuple[Module, ...] = ()
@@ -219,6 +220,12 @@ class Uplinks:
     def synchronisers(self) -> Mapping[str, Synchroniser]:
         """Those that are told something now, by the platform's name."""
         return {name: line.link.sync for name, line in self._lines.items() if line.link is not None}
+
+    def look_again(self, name: str | None) -> None:
+        """Look now for the addresses of one, or all, that are not found yet."""
+        for key, line in self._lines.items():
+            if name in (None, key):
+                line.look_again()
 
     def requests(self) -> Mapping[str, RequestLog]:
         """The last requests to each platform of the configuration."""

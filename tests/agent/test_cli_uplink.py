@@ -86,6 +86,9 @@ class Uplink:
     def synchronisers(self) -> Mapping[str, Synchroniser]:
         return {"backend": self.sync}
 
+    def look_again(self, name: str | None) -> None:
+        """Its addresses are configured."""
+
     def requests(self) -> Mapping[str, RequestLog]:
         return {"backend": self.sync.requests}
 

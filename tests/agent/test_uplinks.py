@@ -92,6 +92,23 @@ async def test_one_that_hangs_delays_no_other(tmp_path: Path) -> None:
             assert health["pending"] == sum(one["pending"] for one in platforms)
 
 
+async def test_addresses_are_looked_for_again_as_soon_as_somebody_wants_it(tmp_path: Path) -> None:
+    async with peer() as backend:
+        keys = {
+            "name": "b",
+            "mode": "device",
+            "versions_url": backend.versions_url,
+            "token_file": str(token_file(tmp_path, "token", "for-good")),
+        }
+        backend.answers["GET /versions"] = _busy
+        slow = table(keys).replace("0.1", "60").replace("0.5", "900")
+        async with station(tmp_path, slow) as made, running(made) as told:
+            await until(lambda: told.desk.overview()[0].trouble)
+            backend.answers.clear()
+            told.look_again(None)
+            await until(told.outwards)
+
+
 @pytest.mark.parametrize("later", [False, True], ids=["at once", "after a while"])
 async def test_addresses_are_looked_up_in_device_mode(tmp_path: Path, *, later: bool) -> None:
     """With the token for good; they are kept, and serve when nobody can be asked."""
@@ -109,8 +126,10 @@ async def test_addresses_are_looked_up_in_device_mode(tmp_path: Path, *, later: 
                 if later:
                     await until(lambda: len(backend.shown("GET", "/versions")) > 1)
                     assert not told.outwards()
+                    assert "HTTP 503" in told.desk.overview()[0].trouble
                     backend.answers.clear()
                 await until(lambda: backend.shown("PUT", "/2.3.0/locations"))
+                assert not told.desk.overview()[0].trouble
                 assert set(backend.shown("PUT")) == {"for-good"}
             backend.answers["GET /versions"] = _busy
             backend.seen.clear()

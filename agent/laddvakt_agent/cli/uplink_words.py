@@ -76,7 +76,8 @@ def _agreed(platform: JsonObject) -> str:
 def _reached(platform: JsonObject) -> str:
     ago = platform.get("last_success_ago_s")
     last = "nothing confirmed yet" if ago is None else f"last confirmed {_span(ago)} ago"
-    if platform.get("waits_for_clock"):
+    held_up = any(one.get("reason") for one in objects(platform, "waiting"))
+    if platform.get("waits_for_clock") and not held_up:
         return "waits until it is known what time it is; let NTP set this controller's clock"
     pending = platform.get("pending")
     waits = "everything is told" if not pending else f"{pending} waiting"

@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 LONGEST_S = 300.0  # a person waits for `sync` at most so long
 NO_UPLINK = NotPossible(
-    "there is no [[uplink]] in the configuration",
-    "add one and restart: laddvakt run --help names the file",
+    "nobody is told of this charger: there is no [[uplink]] in the configuration",
+    "add one and restart; laddvakt run --help names the file",
 )
 
 
@@ -77,6 +77,7 @@ class UplinkRoutes:
     async def _sync(self, request: web.Request) -> web.Response:
         of, wish = self._of(), await _body(request, _Sync)
         self._known(of, wish.name)
+        of.look_again(wish.name)
         told = {key: one for key, one in of.synchronisers().items() if wish.name in (None, key)}
         for sync in told.values():
             sync.try_now()

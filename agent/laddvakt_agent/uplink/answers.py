@@ -58,7 +58,8 @@ def judge(what: str, url: str, raw: Raw) -> Answer:
     """
     status_code, message, data = _envelope(raw.content)
     headers = {name.lower(): value for name, value in raw.headers.items()}
-    told = f"{what}: HTTP {raw.status}, OCPI {status_code}: {message}"
+    ocpi = "no OCPI answer" if status_code is None else f"OCPI {status_code}"
+    told = f"{what}: HTTP {raw.status}, {ocpi}: {message}"
     location_url = same_origin(url, headers.get("location"))
     if not 200 <= raw.status < 300:
         raise _http_error(told, raw, location_url, status_code)

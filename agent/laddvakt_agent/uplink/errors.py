@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 CHECK_URL = (
-    "check the addresses in [uplink]: what answers there is not the operator's OCPI 2.2.1 endpoint"
+    "check the addresses in [uplink]: what answers there is not the operator's OCPI endpoint; "
+    "on a guest or mobile network it may be a page to log in to"
 )
-CHECK_TLS = "check this controller's clock, and the backend's certificate with its operator"
+CHECK_TLS = (
+    "check that the address has the name in the backend's certificate, and this controller's "
+    "clock; a certificate that is out of date or of an unknown issuer concerns its operator"
+)
 FINAL_URL = "put the address it points to into [uplink], after asking the operator if it is theirs"
 
 
@@ -63,7 +67,8 @@ class Unauthorised(UplinkError):
     """HTTP 401 or 403: a person must act. Try slowly."""
 
     usual_remedy = (
-        "check the token, the country code and the party id with the operator of the backend"
+        "check the token, the country code and the party id with the operator of the backend; "
+        "what is changed in the configuration or its files holds from a restart on"
     )
 
 

@@ -30,6 +30,10 @@ class Platforms(Protocol):
         """Those that are told something now, by name."""
         ...
 
+    def look_again(self, name: str | None) -> None:
+        """Look now for the addresses of one, or all, that are not found yet."""
+        ...
+
     def requests(self) -> Mapping[str, RequestLog]:
         """The last requests to each platform of the configuration."""
         ...

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import ssl
 import uuid
 from typing import TYPE_CHECKING
@@ -105,7 +106,7 @@ class Wire:
                 return await self._followed(method, url, body, sent)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             remedy = CHECK_TLS if isinstance(error, aiohttp.ClientSSLError) else None
-            problem = f"{what}: no connection: {shown(str(error))}"
+            problem = f"{what}: no connection: {_why_not(error)}"
             raise Unreachable(problem, remedy=remedy) from error
         except ValueError as error:
             problem = f"{what}: not a usable URL: {shown(str(error))}"
@@ -177,6 +178,22 @@ class Wire:
             return on_this_machine(urlsplit(url).hostname or "")
         except ValueError:
             return False
+
+
+def _why_not(error: aiohttp.ClientError) -> str:
+    """Why there is no connection, in the words of the system rather than of the library."""
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return f"the name {error.host} is not found: {shown(error.os_error.strerror or '')}"
+        case aiohttp.ClientConnectorCertificateError(certificate_error=cause):
+            said = getattr(cause, "verify_message", "") or str(cause)
+            return f"the certificate of {error.host} is not accepted: {shown(said)}"
+        case aiohttp.ClientConnectorSSLError():
+            return shown(str(error))
+        case aiohttp.ClientConnectorError(os_error=cause) if cause.errno:
+            return f"{error.host} port {error.port}: {shown(os.strerror(cause.errno))}"
+        case _:
+            return shown(str(error))
 
 
 async def _bounded(response: aiohttp.ClientResponse, what: str) -> bytes:

@@ -130,19 +130,20 @@ async def test_every_answer_is_one_of_our_errors(
 
 
 @pytest.mark.parametrize(
-    ("url", "remedy"),
+    ("url", "remedy", "why"),
     [
-        ("http://127.0.0.1:1/x", "check the network"),
-        ("http://no.such.invalid/x", "check the network"),
-        ("nonsense", "check the addresses in [uplink]"),
+        ("http://127.0.0.1:1/x", "check the network", "127.0.0.1 port 1: Connection refused"),
+        ("http://no.such.invalid/x", "check the network", "the name no.such.invalid is not found"),
+        ("nonsense", "check the addresses in [uplink]", "not a usable URL"),
     ],
 )
-async def test_no_connection_is_unreachable(url: str, remedy: str) -> None:
-    """Nothing was sent, so nothing can have arrived."""
+async def test_no_connection_is_unreachable(url: str, remedy: str, why: str) -> None:
+    """Nothing was sent, so nothing can have arrived; said as a person would say it."""
     async with client(url) as http_client:
         with pytest.raises(Unreachable) as caught:
             await http_client.send("PUT", url, {"id": "x"}, correlation_id="c")
     assert caught.value.remedy.startswith(remedy)
+    assert why in str(caught.value)
 
 
 async def test_a_server_without_tls_is_told_apart() -> None:

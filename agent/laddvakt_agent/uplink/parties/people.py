@@ -18,7 +18,8 @@ from laddvakt_agent.uplink.parties.tokens import usable
 
 T = TypeVar("T")
 
-FOUND = "nothing to do if it passes; else look at versions_url, and at: journalctl -u laddvakt"
+FOUND = "wait a moment; if it stays, look at versions_url, and at: journalctl -u laddvakt"
+AGAIN = "; it is tried again by itself"  # of what goes on by itself, as nobody's order does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,13 @@ class Desk:
         """Every platform of the configuration, in its order."""
         return tuple(self._of(platform) for platform in self._book.platforms.values())
 
+    def noticed(self, name: str, reason: str, remedy: str) -> None:
+        """Why nothing can be agreed on now; without a reason: it can."""
+        if reason:
+            self._trouble[name] = _Trouble(reason=reason, remedy=remedy)
+        else:
+            self._trouble.pop(name, None)
+
     def _registering(self, name: str) -> tuple[Platform, Registrar]:
         platform = self._book.platforms.get(name)
         if platform is None:
@@ -126,8 +134,9 @@ class Desk:
         except (UplinkError, NotAgreed) as error:
             # What is said to the platform itself as "your …" is theirs for people here.
             reason = str(error).replace("your ", "its ", 1)
-            self._trouble[name] = _Trouble(reason=reason, remedy=error.remedy)
-            raise DeskError(f"{name}: {reason}", remedy=error.remedy) from error
+            remedy = error.remedy.replace(AGAIN, "")
+            self._trouble[name] = _Trouble(reason=reason, remedy=remedy)
+            raise DeskError(f"{name}: {reason}", remedy=remedy) from error
         except (NotKept, UnderWay) as error:
             raise DeskError(f"{name}: {error}", remedy="then do it once more") from error
         self._trouble.pop(name, None)
