@@ -101,7 +101,7 @@ async def test_addresses_are_looked_for_again_as_soon_as_somebody_wants_it(tmp_p
             "token_file": str(token_file(tmp_path, "token", "for-good")),
         }
         backend.answers["GET /versions"] = _busy
-        slow = table(keys).replace("0.1", "60").replace("0.5", "900")
+        slow = table(keys).replace("= 0.1", "= 60").replace("= 0.5", "= 900")
         async with station(tmp_path, slow) as made, running(made) as told:
             await until(lambda: told.desk.overview()[0].trouble)
             backend.answers.clear()

@@ -61,7 +61,8 @@ def _agreed(platform: JsonObject) -> str:
     version = platform.get("version")
     parts = [f"OCPI {version}" if version else "no version agreed on", f"{platform.get('mode')}"]
     if not platform.get("registered"):
-        parts.append("NOT registered")
+        device = platform.get("mode") == "device"  # there is nothing to register
+        parts.append("addresses NOT found" if device else "NOT registered")
     elif platform.get("since"):
         parts.append(f"since {platform.get('since')}")
     parties, roles = _texts(platform.get("parties")), _texts(platform.get("roles"))
