@@ -28,6 +28,7 @@ from laddvakt_agent.uplink.text import Content
 from laddvakt_agent.uplink.version import Version
 
 MAX_BYTES = 1_000_000  # a tariff is a few kB
+MOST_PARTS = 250  # a week by the hour has 168; guarding must not wait for longer sums
 _AD_HOC = "AD_HOC_USER"  # TokenType
 _KINDS = {_AD_HOC: ("AD_HOC_PAYMENT", None, "REGULAR")}  # mod_tariffs, TariffType
 _OTHERS = (None, "REGULAR")
@@ -110,8 +111,8 @@ class TariffBook:
         taken = []
         for body in bodies:
             try:
-                found = known(body if isinstance(body, dict) else {}, version)
-            except structs.Invalid as wrong:
+                found = _bounded(known(body if isinstance(body, dict) else {}, version))
+            except (structs.Invalid, NotPriceable) as wrong:
                 log.warning("tariff_not_readable", platform=platform, reason=str(wrong))
                 continue
             if (platform, found.core.id.casefold()) in self._wanted():
@@ -192,6 +193,18 @@ def read_file(path: str) -> Known:
     if not isinstance(body, dict):
         raise NotPriceable(f"{path}: holds no object; give one OCPI Tariff")
     try:
-        return known(body)
-    except structs.Invalid as wrong:
+        return _bounded(known(body))
+    except (structs.Invalid, NotPriceable) as wrong:
         raise NotPriceable(f"{path}: {wrong}") from wrong
+
+
+def _bounded(found: Known) -> Known:
+    """A running session is priced between two looks at its safety.
+
+    Raises:
+        NotPriceable: that would take too long.
+    """
+    count = sum(len(element.components) for element in found.core.elements)
+    if count > MOST_PARTS:
+        raise NotPriceable(f"it has {count} price components; give at most {MOST_PARTS}")
+    return found

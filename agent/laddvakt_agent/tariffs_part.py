@@ -58,19 +58,19 @@ class TariffPuller:
         What it does not have any more still holds here: the configuration wants it, and no price
         at all would be no better one. It is told.
         """
-        url = out.endpoint("tariffs", Role.SENDER)
+        book = self.context.publisher.tariffs
+        url, wanted = out.endpoint("tariffs", Role.SENDER), book.wanted_of(out.name)
         if url is None:
             log.warning("tariffs_not_offered", platform=out.name)
             return False
         try:
-            bodies = [body async for body in pulled(out, url)]
+            bodies = [body async for body in pulled(out, url) if _id(body) in wanted]
         except UplinkError as error:
             log.warning("tariffs_not_pulled", platform=out.name, reason=str(error))
             return False
-        book = self.context.publisher.tariffs
         taken = book.take(out.name, bodies, out.version)
         there = {each.core.id.casefold() for each in taken}
-        for missing in sorted(book.wanted_of(out.name) - there):
+        for missing in sorted(wanted - there):
             log.error(
                 "tariff_missing",
                 platform=out.name,
@@ -95,6 +95,12 @@ class TariffPuller:
             await self.context.thread.call(self.context.ledger.tariffs.save, rows)
         except StorageError as error:
             log.error("tariffs_not_written", platform=out.name, reason=str(error))
+
+
+def _id(body: object) -> str | None:
+    """In lower case; a list may be longer than the memory is large."""
+    name = body.get("id") if isinstance(body, dict) else None
+    return name.casefold() if isinstance(name, str) else None
 
 
 def _json(body: Mapping[str, object]) -> str:

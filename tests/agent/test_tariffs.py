@@ -21,7 +21,7 @@ from laddvakt_agent.cli.words import status_lines
 from laddvakt_agent.config import TariffConfig
 from laddvakt_agent.pricing.costs import read
 from laddvakt_agent.pricing.tariffs import Known, known
-from laddvakt_agent.tariffs import TariffBook, ids_at
+from laddvakt_agent.tariffs import MOST_PARTS, TariffBook, ids_at
 from laddvakt_agent.tariffs_part import TariffPuller
 from laddvakt_agent.uplink.answers import Answer
 from laddvakt_agent.uplink.errors import ServerFailed
@@ -68,6 +68,7 @@ WRONG = [
     ('file = "{json}"', "is not JSON"),
     ('file = "{list}"', "holds no object"),
     ('file = "{bad}"', "elements[0].price_components[1].type is 'ENERGI'"),
+    ('file = "{long}"', "it has 251 price components; give at most 250"),
     ('file = "{ok}"\nprice = 3', "unknown key 'price'"),
 ]
 
@@ -80,11 +81,18 @@ def test_a_wrong_tariff_is_told(tmp_path: Path, table: str, said: str) -> None:
         ("json", "{"),
         ("list", "[]"),
         ("bad", json.dumps(body()).replace("ENERGY", "ENERGI")),
+        ("long", json.dumps(long_one())),
     ):
         files[name] = tmp_path / f"{name}.json"
         files[name].write_text(text, encoding="utf-8")
     (told,) = problems(with_tariffs(table.format(**files)))
     assert said in told
+
+
+def long_one() -> dict[str, object]:
+    """More than can be summed up between two looks at a session's safety."""
+    part = {"type": "ENERGY", "price": 1, "step_size": 1}
+    return body(elements=[{"price_components": [part]}] * (MOST_PARTS + 1))
 
 
 def of(name: str, **more: object) -> Known:
@@ -157,6 +165,8 @@ def test_a_platform_is_not_told_its_own_tariffs() -> None:
     (told,) = there.tariffs_for(caller(Version.V2_2_1))
     assert (told["id"], told["currency"]) == ("DAY", "SEK")
     assert there.chosen("1", NOW, "RFID") is not None
+    there.take("cpo", [{**long_one(), "id": "DAY", "currency": "NOK"}], Version.V2_2_1)
+    assert there.tariffs_for(caller(Version.V2_2_1)) == (told,)
 
 
 def test_what_is_pushed_changes_with_what_was_pulled() -> None:
