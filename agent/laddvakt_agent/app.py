@@ -191,8 +191,7 @@ class _Agent:
 
     async def _start_api(self, stack: contextlib.AsyncExitStack) -> None:
         from laddvakt_agent.diagnostics.api import LocalApi, SocketInUse  # noqa: PLC0415 - see running
-        from laddvakt_agent.diagnostics.bus_api import bus_routes  # noqa: PLC0415
-        from laddvakt_agent.diagnostics.uplink_api import uplink_routes  # noqa: PLC0415
+        from laddvakt_agent.local_routes import local_routes  # noqa: PLC0415
 
         answers = Commands(
             config=self.config,
@@ -202,7 +201,7 @@ class _Agent:
             uplink_health=self._uplink_health,
         )
         path = Path(self.config.agent.api_socket)
-        routes = (*bus_routes(self.parts.supervisor), *uplink_routes(lambda: self.uplink))
+        routes = local_routes(self.config, self.clock, self.parts, lambda: self.uplink)
         api = LocalApi(path, answers, routes)
         try:
             await api.start()

@@ -147,13 +147,9 @@ class Uplinks:
             for task in part.tasks:
                 self._run("uplink part", task)
         if self._place is not None:
+            durable = built.supervisor.facts.durable
             served = partial(
-                let_in,
-                self._place,
-                self.book,
-                lambda: self._modules,
-                self._wall,
-                built.supervisor.facts.durable,
+                let_in, self._place, self.book, lambda: self._modules, self._wall, durable
             )
             self._run("uplink server", served)
 
@@ -177,9 +173,13 @@ class Uplinks:
 
     def remember(self, acks: tuple[AckRow, ...]) -> None:
         """The ledger has found its disk and knows more: begin anew with that."""
+        self.recall(acks)
+        self._tasks.append(asyncio.create_task(self.book.load(), name="agreements"))
+
+    def recall(self, acks: tuple[AckRow, ...]) -> None:
+        """The ledger knows more of what each has: its synchroniser begins anew with that."""
         for line in self._lines.values():
             line.remember(acks)
-        self._tasks.append(asyncio.create_task(self.book.load(), name="agreements"))
 
     def delivered(self) -> frozenset[str]:
         """The CDRs that every platform has that is told of them."""

@@ -10,6 +10,7 @@ _VERBS = {
     "show": "laddvakt_agent.cli.ledger_show:show",
     "check": "laddvakt_agent.cli.ledger_check:check",
     "export": "laddvakt_agent.cli.ledger_export:export",
+    "credit": "laddvakt_agent.cli.ledger_credit:credit",
 }
 
 
@@ -17,11 +18,13 @@ _VERBS = {
 def ledger() -> None:
     """Look into the ledger: sessions, bills, faults, and all that must survive.
 
-    Works while the agent runs and while it does not; never changes anything.
+    Works while the agent runs and while it does not, and changes nothing; but `credit` has the
+    running agent take a bill back.
 
     \b
     laddvakt ledger show
     laddvakt ledger show faults --since 7d
     laddvakt ledger check
     laddvakt ledger export --to /media/stick/ledger.db
+    laddvakt ledger credit CDR-ID --reason "meter exchanged" --energy-wh 8200
     """  # noqa: D301 - \b is click's mark for lines to keep

@@ -131,6 +131,7 @@ TABLES: dict[str, tuple[tuple[str, Cell], ...]] = {
         ("CONFIRMED", _text("acknowledged")),
         ("REMARK", lambda row: _shown(_of_bill("remark")(row))),
         ("SESSION", _text("session_id")),
+        ("ID", _text("id")),
     ),
     "faults": (
         ("SINCE (UTC)", _time("since_at")),
