@@ -64,7 +64,7 @@ async def test_c19_we_register_and_use_the_new_token_alone(
                 "country_code": "SE",
             }
         ]
-        assert await pair.works(body["token"])
+        assert await pair.works(body["token"], expected)
         assert len(body["token"]) == 64
         assert (await pair.ask("GET", "versions")).status == 401  # A is spent here, too
         assert Party("NL", "TNM") in pair.standing.parties
@@ -205,6 +205,17 @@ async def test_c22_a_version_that_was_not_agreed_is_3002(tmp_path: Path) -> None
     async with both(tmp_path, versions=(Version.V2_3_0,)) as pair:
         heard = await pair.ask("POST", "2.2.1/credentials", pair.peer.credentials("b-1"))
         assert (heard.status, heard.code) == (200, 3002)
+
+
+async def test_c16_what_is_not_spoken_with_a_platform_is_not_listed(tmp_path: Path) -> None:
+    """It would take the newest listed, and be refused."""
+    async with both(tmp_path, versions=(Version.V2_2_1,)) as pair:
+        (listed,) = (await pair.ask("GET", "versions")).items
+        assert listed["version"] == "2.2.1"
+        assert (await pair.ask("GET", "2.3.0")).status == 404
+        token = await pair.joins()
+        assert await pair.works(token)
+        assert (await pair.ask("GET", "2.3.0/locations", token=token)).status == 404
 
 
 @each_version

@@ -58,6 +58,7 @@ class Caller:
     spoken_for: frozenset[Party] = frozenset()  # by other platforms: no hub speaks for these
     sees_faults: bool = False  # an agreement on the custom fault module stands
     modules: frozenset[str] | None = None  # exchanged with it; `None`: all there are
+    versions: tuple[Version, ...] = tuple(Version)  # spoken with it, newest last
     own: Party  # the party that we are for this platform
 
     def speaks_for(self, party: Party) -> bool:

@@ -236,5 +236,6 @@ def _caller(
         spoken_for=others,
         sees_faults=platform.sees_faults,
         modules=platform.modules,
+        versions=platform.versions,
         own=platform.own,
     )

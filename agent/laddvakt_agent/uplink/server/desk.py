@@ -15,15 +15,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 
 from laddvakt_agent.uplink.server.heads import Ids, Routing, shown_token
-from laddvakt_agent.uplink.serving import (
-    Asked,
-    Authority,
-    Caller,
-    Module,
-    Refused,
-    Reply,
-    Role,
-)
+from laddvakt_agent.uplink.serving import Asked, Authority, Caller, Module, Refused, Reply, Role
 from laddvakt_agent.uplink.version import Version
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -117,7 +109,7 @@ class Desk:
             Refused: it cannot be done.
         """
         if visit.version is None:
-            return Reply(data=self._versions())
+            return Reply(data=self._versions(visit.caller))
         if visit.identifier is None:
             return Reply(data=self._details(visit.caller, visit.version))
         asked = Asked(
@@ -169,7 +161,7 @@ class Desk:
         Raises:
             Refused: there is nothing, or no such method.
         """
-        if place is None or (place[1] and place[0] is None):
+        if place is None or not _spoken(visit.caller, *place):
             raise Refused(
                 f"there is nothing here; begin at {self.base}/versions",
                 status_code=2000,
@@ -242,9 +234,11 @@ class Desk:
         soon = replace(caller, registered=True)
         return [m for m in self._modules() if version in m.versions and m.offered_to(soon)]
 
-    def _versions(self) -> list[dict[str, str]]:
+    def _versions(self, caller: Caller) -> list[dict[str, str]]:
+        """Those that are spoken with this caller: it would take the newest that is listed."""
         return [
-            {"version": version.value, "url": f"{self.base}/{version.value}"} for version in Version
+            {"version": version.value, "url": f"{self.base}/{version.value}"}
+            for version in caller.versions
         ]
 
     def _details(self, caller: Caller, version: Version) -> dict[str, object]:
@@ -258,6 +252,12 @@ class Desk:
             for name, role in pairs
         ]
         return {"version": version.value, "endpoints": endpoints}
+
+
+def _spoken(caller: Caller, version: Version | None, rest: tuple[str, ...]) -> bool:
+    """Whether there is anything for this caller; credentials say themselves why not (3002)."""
+    asks_to_register = bool(rest) and rest[0].lower() == "credentials"
+    return version in (None, *caller.versions) or asks_to_register
 
 
 def segment(raw: str) -> str:
