@@ -177,6 +177,8 @@ PLACES = [
         "Europe/Lisbon",
         id="mainland",
     ),
+    pytest.param({"country": "ESP"}, (), "Europe/Madrid", id="Spain"),
+    pytest.param({"country": "PT"}, (), "Europe/Lisbon", id="Portugal"),
     pytest.param({"country": "USA"}, ("--time-zone", "Asia/Tokyo"), "Asia/Tokyo", id="option"),
 ]
 

@@ -34,6 +34,10 @@ RO ROU Europe/Bucharest|RS SRB Europe/Belgrade|SA SAU Asia/Riyadh|SE SWE Europe/
 SG SGP Asia/Singapore|SI SVN Europe/Ljubljana|SK SVK Europe/Bratislava|SM SMR Europe/San_Marino
 TH THA Asia/Bangkok|TN TUN Africa/Tunis|TR TUR Europe/Istanbul|TW TWN Asia/Taipei
 UA UKR Europe/Kyiv|VA VAT Europe/Vatican|ZA ZAF Africa/Johannesburg
+AR ARG America/Argentina/Buenos_Aires|BH BHR Asia/Bahrain|CN CHN Asia/Shanghai|CY CYP Asia/Nicosia
+LB LBN Asia/Beirut|LK LKA Asia/Colombo|MY MYS Asia/Kuala_Lumpur|NP NPL Asia/Kathmandu
+PE PER America/Lima|PH PHL Asia/Manila|PK PAK Asia/Karachi|UY URY America/Montevideo
+VN VNM Asia/Ho_Chi_Minh
 """
 _SPAIN, _PORTUGAL = ("ES", "ESP"), ("PT", "PRT")
 
@@ -68,12 +72,12 @@ def zone_name(country: str, latitude: float | None, longitude: float | None) -> 
     for row in _ONE_TIME.replace("\n", "|").split("|"):
         if country in row.split()[:2]:
             return row.split()[2]
-    if latitude is not None and longitude is not None:
-        if country in _SPAIN:
-            return "Atlantic/Canary" if latitude < 31.0 else "Europe/Madrid"
-        if country in _PORTUGAL:
-            at_sea = "Atlantic/Azores" if longitude < -20.0 else "Atlantic/Madeira"
-            return at_sea if longitude < -12.0 else "Europe/Lisbon"
+    if country in _SPAIN:  # where nothing says that it is an island it is none
+        return "Atlantic/Canary" if latitude is not None and latitude < 31.0 else "Europe/Madrid"
+    if country in _PORTUGAL:
+        if longitude is None or longitude >= -12.0:
+            return "Europe/Lisbon"
+        return "Atlantic/Azores" if longitude < -20.0 else "Atlantic/Madeira"
     raise ZoneUnknown(f"the country {country} alone does not say which local time holds there")
 
 
