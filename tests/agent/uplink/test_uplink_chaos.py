@@ -115,8 +115,25 @@ async def world(directory: Path) -> AsyncIterator[dict[str, Told]]:
             one.storage.close()
 
 
-async def misbehave(told: Told, rng: random.Random) -> None:
-    """Another mood every few minutes; now and then nobody listens at all."""
+@dataclass
+class Moods:
+    """Every mode once in random order, with some peace between, then all of them again."""
+
+    rng: random.Random
+    dealt: set[Mode] = field(default_factory=set)
+    left: list[Mode] = field(default_factory=list)
+
+    def next(self) -> Mode:
+        if not self.left:
+            self.left = [*Mode, *[Mode.OK] * 10]
+            self.rng.shuffle(self.left)
+        mood = self.left.pop()
+        self.dealt.add(mood)
+        return mood
+
+
+async def misbehave(told: Told, rng: random.Random, moods: Moods) -> None:
+    """Another mood every minute or so; now and then nobody listens at all."""
     while True:
         await asyncio.sleep(rng.uniform(5.0, 120.0))
         if rng.random() < 0.1:
@@ -124,7 +141,7 @@ async def misbehave(told: Told, rng: random.Random) -> None:
             await asyncio.sleep(rng.uniform(5.0, 300.0))
             await told.listen()
         assert told.server is not None
-        mood = rng.choice([*Mode, *[Mode.OK] * 10])
+        mood = moods.next()
         wish: dict[str, Any] = {"mode": mood.value}
         if rng.random() < 0.5:
             wish["count"] = rng.randrange(1, 5)
@@ -140,17 +157,19 @@ async def an_hour(platforms: dict[str, Told], charger: Charger, rng: random.Rand
     clock = LoopClock()
     for one in platforms.values():
         await one.begin(clock, rng, charger.station())
-    moods = [
-        asyncio.create_task(misbehave(platforms[name], random.Random(rng.random())))
+    moods = Moods(random.Random(rng.random()))
+    moody = [
+        asyncio.create_task(misbehave(platforms[name], random.Random(rng.random()), moods))
         for name in ("old", "new")
     ]
     ends_s = clock.now_s() + HOUR_S
     while clock.now_s() < ends_s:
         await asyncio.sleep(rng.choice((0.01, 1.0, 20.0, 90.0)))
         await a_change(platforms, charger, clock, rng)
-    for mood in moods:
+    for mood in moody:
         mood.cancel()
-    await asyncio.gather(*moods, return_exceptions=True)
+    await asyncio.gather(*moody, return_exceptions=True)
+    assert moods.dealt == set(Mode)
     for name in ("old", "new"):
         await peace(platforms[name])
 
