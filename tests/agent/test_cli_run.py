@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -43,6 +45,23 @@ def test_a_device_in_a_wrong_role_ends_with_78_and_its_line(tmp_path: Path) -> N
         "eastron-sdm72d-m-v2 is not a pilot board; here that is: evse1, charx1",
         "1 problem in the configuration; nothing was started.",
     ]
+
+
+def test_the_service_does_without_rich() -> None:
+    """Loaded for nothing it costs 3 MB; the demo can still have it."""
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from laddvakt_agent.cli.run import load_structlog; load_structlog();"
+            "import laddvakt_agent.app; print('rich' in sys.modules);"
+            "import rich; print(rich.__name__)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == ["False", "rich"]
 
 
 def test_an_unknown_profile_lists_the_known_ones() -> None:
