@@ -258,6 +258,13 @@ NOTES = [
 ]
 
 
+def test_a_tariff_of_another_time_is_noted(tmp_path: Path) -> None:
+    over = {**OLD, "end_date_time": "2019-06-30T23:59:59Z"}
+    told = priced(tmp_path, over, CDR)
+    assert told["notes"] == ["note: tariff T1 did not hold when this began; priced by it as asked."]
+    assert told["total_cost"] == TOTALS["total_cost"]
+
+
 @pytest.mark.parametrize(("changes", "restrictions", "note"), NOTES)
 def test_what_a_reader_may_wonder_about_is_noted(
     tmp_path: Path, changes: dict[str, object], restrictions: dict[str, object], note: str
