@@ -28,6 +28,7 @@ from laddvakt_agent.uplink.parties.discovery import NotAgreed, Visitor, discover
 from laddvakt_agent.uplink.parties.folder import NotKept
 from laddvakt_agent.uplink.parties.platforms import Platform
 from laddvakt_agent.uplink.peer import PeerTime
+from laddvakt_agent.uplink.reach import names_inward
 from laddvakt_agent.uplink.requestlog import RequestLog
 from laddvakt_agent.uplink.serving import Role
 from laddvakt_agent.uplink.settings import Endpoints, UplinkSettings
@@ -65,6 +66,10 @@ class UplinkLine:
     def __init__(self, shared: Shared, uplink: UplinkConfig, platform: Platform) -> None:
         self._shared, self._uplink = shared, uplink
         self._rng = random.Random(int.from_bytes(os.urandom(8)))
+        server = shared.config.server
+        ours = None if server is None else server.url
+        # In device mode the operator alone names the platform.
+        self._inward = uplink.mode == "device" or names_inward((uplink.versions_url, ours))
         self.platform = platform
         self.requests = RequestLog(shared.clock.now_s, shared.wall)
         self.connection = Connection(platform, shared.book, self.wire())
@@ -88,6 +93,7 @@ class UplinkLine:
             request_timeout_s=uplink.request_timeout_s,
             peer=PeerTime(clock, backoff),
             log=self.requests,
+            inward=self._inward,
         )
 
     def changed(self) -> None:

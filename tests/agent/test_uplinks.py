@@ -37,7 +37,7 @@ async def station(directory: Path, uplinks: str) -> AsyncIterator[Bench]:
 
     def change(text: str) -> str:
         begin, end = text.index("[uplink]"), text.index("[fault.")
-        server = '[server]\nurl = "https://charger.example"\n'
+        server = '[server]\nurl = "http://127.0.0.1:9"\n'
         return text[:begin] + uplinks + server + text[end:]
 
     async with bench(directory, change) as made:

@@ -174,6 +174,7 @@ async def test_c21_what_cannot_be_used_is_3001(
     pair.peer.answers[path] = answer  # type: ignore[assignment]  # one of those above
     heard = await pair.ask("POST", "2.2.1/credentials", pair.peer.credentials("b-1"))
     assert (heard.status, heard.code) == (200, code)
+    assert "out of order" not in str(heard.envelope), "what a URL of theirs answers is not theirs"
     assert pair.agreement is None
     pair.peer.answers.clear()
     assert await pair.works(await pair.joins())

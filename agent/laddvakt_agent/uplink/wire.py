@@ -21,6 +21,7 @@ from laddvakt_agent.uplink.answers import Answer, Raw, judge, same_origin, shown
 from laddvakt_agent.uplink.dated import dated_context
 from laddvakt_agent.uplink.errors import CHECK_TLS, CHECK_URL, Unanswered, Unreachable
 from laddvakt_agent.uplink.peer import Heard, on_this_machine
+from laddvakt_agent.uplink.reach import REFUSED, outward_socket
 
 if TYPE_CHECKING:
     import random
@@ -53,7 +54,9 @@ class Wire:
         request_timeout_s: float,
         peer: PeerTime | None = None,
         log: RequestLog | None = None,
+        inward: bool = True,
     ) -> None:
+        """`inward`: it may be on this machine or its link, see `reach`."""
         self._rng = rng
         self._timeout_s = request_timeout_s
         self._peer = peer
@@ -63,6 +66,7 @@ class Wire:
             # Connecting gets half, so that "no connection" is known before "no answer".
             timeout=aiohttp.ClientTimeout(total=request_timeout_s, connect=request_timeout_s / 2),
             cookie_jar=aiohttp.DummyCookieJar(),
+            connector=None if inward else aiohttp.TCPConnector(socket_factory=outward_socket),
         )
 
     async def close(self) -> None:
@@ -190,6 +194,8 @@ def _why_not(error: aiohttp.ClientError) -> str:
             return f"the certificate of {error.host} is not accepted: {shown(said)}"
         case aiohttp.ClientConnectorSSLError():
             return shown(str(error))
+        case aiohttp.ClientConnectorError(os_error=cause) if REFUSED in str(cause):
+            return f"{error.host} port {error.port}: {REFUSED}"
         case aiohttp.ClientConnectorError(os_error=cause) if cause.errno:
             return f"{error.host} port {error.port}: {shown(os.strerror(cause.errno))}"
         case _:

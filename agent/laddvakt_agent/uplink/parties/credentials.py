@@ -100,7 +100,7 @@ class CredentialsModule:
             log.warning(
                 "registration_refused", platform=name, reason=str(error), remedy=error.remedy
             )
-            raise Refused(str(error), status_code=error.status_code) from error
+            raise Refused(error.told, status_code=error.status_code) from error
         except NotKept as error:
             log.error("registration_not_kept", platform=name, reason=str(error))
             raise Refused(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from laddvakt_agent.uplink.errors import UplinkError
+from laddvakt_agent.uplink.errors import Unanswered, Unauthorised, Unreachable, UplinkError
 from laddvakt_agent.uplink.parties.agreement import Endpoint
 from laddvakt_agent.uplink.parties.platforms import Platform
 from laddvakt_agent.uplink.serving import Role
@@ -32,8 +32,12 @@ log = structlog.get_logger()
 class NotAgreed(Exception):
     """Nothing can be agreed on; the message says why, `remedy` what a person can do."""
 
-    def __init__(self, message: str, *, status_code: int, remedy: str) -> None:
+    def __init__(
+        self, message: str, *, status_code: int, remedy: str, told: str | None = None
+    ) -> None:
+        """`told`: what they are told instead of the message."""
         super().__init__(message)
+        self.told = message if told is None else told
         self.status_code = status_code  # OCPI, for the answer to whoever wanted to register
         self.remedy = remedy
 
@@ -166,5 +170,19 @@ def _items(data: object) -> Iterator[object]:
 
 def _unusable(what: str, error: UplinkError) -> NotAgreed:
     return NotAgreed(
-        f"your {what} cannot be read: {error}", status_code=UNUSABLE, remedy=error.remedy
+        f"your {what} cannot be read: {error}",
+        status_code=UNUSABLE,
+        remedy=error.remedy,
+        # Not what was answered: a URL of theirs may lead where they cannot look themselves.
+        told=f"your {what} cannot be read: {_in_short(error)}",
     )
+
+
+def _in_short(error: UplinkError) -> str:
+    if isinstance(error, Unreachable):
+        return "no connection"
+    if isinstance(error, Unauthorised):
+        return "your token was refused"
+    if isinstance(error, Unanswered):
+        return "there was no answer in an OCPI envelope"
+    return "the answer was no success"
