@@ -110,7 +110,8 @@ def _remarks(chosen: Chosen, course: cdrs.Told, periods: Sequence[Period]) -> It
         yield "note: what was before the first period costs nothing."
     for each in chosen.tariffs:
         if not each.valid_at(course.started_at):
-            yield f"note: tariff {each.core.id} did not hold when this began; priced by it as asked."
+            name = each.core.id
+            yield f"note: tariff {name} did not hold when this began; priced by it as asked."
     parts = [e for each in chosen.tariffs for e in each.core.elements]
     kinds = {part.dimension for element in parts for part in element.components}
     timed = any(p.charging_s or p.parking_s or p.reserved_s for p in periods)
