@@ -42,6 +42,7 @@ class TariffPuller:
                 group.create_task(self._keep_asking(name), name=f"tariffs of {name}")
 
     async def _keep_asking(self, name: str) -> None:
+        await asyncio.sleep(self.context.turn_s())  # after a lost supply everybody starts now
         pause_s = AGAIN_S
         while True:
             out = self.context.outwards().get(name)

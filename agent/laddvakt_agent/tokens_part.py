@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 from typing import TYPE_CHECKING
@@ -45,6 +46,7 @@ async def keep_tokens(context: Context) -> None:
         pulled=pulled,
         rng=random.Random(int.from_bytes(os.urandom(8))),
     )
+    await asyncio.sleep(context.turn_s())  # after a lost supply everybody starts now
     await puller.run()
 
 

@@ -40,6 +40,7 @@ class Context:
     journal: Journal
     outwards: Callable[[], Mapping[str, Outward]]  # the platforms agreed with now, by name
     claims: Callable[[], Claims] = dict  # the parties that each platform registered
+    turn_s: Callable[[], float] = lambda: 0.0  # until this charger may call anybody unasked
     told: Callable[[str], Told | None] = lambda name: None  # what was pushed to a platform
 
 

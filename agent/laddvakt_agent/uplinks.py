@@ -137,6 +137,7 @@ class Uplinks:
             publisher=built.publisher,
             journal=built.journal,
             outwards=self.outwards,
+            turn_s=self._turn_s,
             claims=self.claims,
             told=lambda name: told_by(self.synchronisers().get(name)),
         )

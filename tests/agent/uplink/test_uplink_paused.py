@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,8 @@ from agent.uplink.accelerated import LoopClock, run_accelerated
 from agent.uplink.uplink_kit import MemoryStore, evse, session, settings, station
 from conformance.told_kit import Receiver, told
 from laddvakt_agent.published import EvseStatus
+from laddvakt_agent.tariffs_part import TariffPuller
+from laddvakt_agent.tokens_part import keep_tokens
 from laddvakt_agent.uplink.backoff import Backoff
 from laddvakt_agent.uplink.settings import Endpoints, UplinkSettings
 from laddvakt_agent.uplink.spread import first_after_s
@@ -76,6 +80,44 @@ def test_only_a_lost_supply_spreads_the_start(
     ]
     assert 0.9 * most_s <= max(waits) <= most_s
     assert min(waits) <= 0.1 * most_s
+
+
+@pytest.mark.parametrize("pulls", ["tokens", "tariffs"])
+def test_nothing_is_pulled_before_its_turn(pulls: str) -> None:
+    """A street that gets its power back must not ask for its lists in one second, either."""
+
+    async def lived() -> None:
+        clock, asked_s = LoopClock(), list[float]()
+        begun_s = clock.now_s()
+
+        def outwards() -> dict[str, object]:
+            asked_s.append(clock.now_s() - begun_s)
+            return {}
+
+        async def call(*_: object) -> int:
+            return 0
+
+        book = SimpleNamespace(file=SimpleNamespace(keep_only=None))
+        context: Any = SimpleNamespace(
+            turn_s=lambda: 40.0,
+            outwards=outwards,
+            claims=dict,
+            clock=clock,
+            config=SimpleNamespace(uplink=()),
+            thread=SimpleNamespace(call=call),
+            supervisor=SimpleNamespace(
+                permits=SimpleNamespace(authoriser=SimpleNamespace(book=book))
+            ),
+            publisher=SimpleNamespace(tariffs=SimpleNamespace(platforms=lambda: ["hub"])),
+        )
+        work = keep_tokens(context) if pulls == "tokens" else TariffPuller(context=context).run()
+        task = asyncio.create_task(work)
+        await asyncio.sleep(41.0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert 40.0 <= min(asked_s) < 41.0
+
+    run_accelerated(lived())
 
 
 @pytest.mark.integration
