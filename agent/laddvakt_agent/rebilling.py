@@ -14,6 +14,7 @@ from itertools import chain
 
 from laddvakt_agent.diagnostics.answers import Forbidden, NotPossible
 from laddvakt_agent.ledger.errors import LedgerError
+from laddvakt_agent.ledger.later import LONGEST_ID
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.rows import AckRow
 from laddvakt_agent.ledger.thread import LedgerThread
@@ -21,6 +22,7 @@ from laddvakt_agent.pricing.costs import Pricer
 from laddvakt_agent.published import CdrRecord, PeriodRecord, SessionRecord, ValueRecord
 from laddvakt_agent.security_notes import SecurityNotes
 from laddvakt_agent.uplink.objects import credit_of
+from laddvakt_agent.uplink.text import string
 
 LONGEST_REASON = 150  # characters: a remark has room for 255, and says more
 MOST_WH = 10_000_000.0  # no session was ever as large
@@ -84,7 +86,7 @@ class Rebilling:
 
     def _note(self, wish: Wish, uid: int, result: str) -> None:
         anew = "" if wish.energy_wh is None else f", {wish.energy_wh:g} Wh instead"
-        said = f"CDR {wish.cdr_id}{anew}: {wish.reason}"
+        said = f"CDR {string(wish.cdr_id, LONGEST_ID)}{anew}: {_why(wish)}"
         self.notes.note(
             "access_control", "cdr_credited", source="local", who=f"uid {uid}", detail=said,
             result=result,
@@ -146,7 +148,7 @@ class Rebilling:
         self, bill: CdrRecord, credit: CdrRecord, wish: Wish, made_at: datetime
     ) -> CdrRecord:
         session = self._priced(bill, energy_of(bill.session, wish.energy_wh or 0.0))
-        said = f"energy corrected by hand: {wish.reason}"
+        said = f"energy corrected by hand: {_why(wish)}"
         return replace(
             bill,
             # The same for the same credit: whoever asks twice at once gets one.
@@ -206,13 +208,17 @@ def _unsigned(value: ValueRecord | None) -> ValueRecord | None:
     return None if value is None else replace(value, signed=None)
 
 
+def _why(wish: Wish) -> str:
+    return string(wish.reason, LONGEST_REASON)
+
+
 def _look(wish: Wish) -> None:
     """Refuse what nobody could mean.
 
     Raises:
         NotPossible: it is so.
     """
-    if not wish.reason.strip() or len(wish.reason) > LONGEST_REASON:
+    if not _why(wish) or len(wish.reason) > LONGEST_REASON:
         raise NotPossible(
             f"a bill is taken back for a reason of at most {LONGEST_REASON} characters",
             "say why: --reason TEXT",

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from laddvakt_agent.ledger.errors import StorageError
+from laddvakt_agent.uplink.alike import same_but_times
 from laddvakt_agent.uplink.backoff import Backoff
 from laddvakt_agent.uplink.store import Acked
 from laddvakt_agent.uplink.text import date_time, next_stamp
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from laddvakt_agent.uplink.objects import Content, Json
+    from laddvakt_agent.uplink.objects import Content
     from laddvakt_agent.uplink.store import AckStore
 
 _log = structlog.get_logger(__name__)
@@ -277,30 +278,16 @@ def decode_body(acked: Acked) -> Content | None:
         return None
 
 
-_TIMES = frozenset({"start_date_time", "end_date_time", "started_at", "cleared_at"})
-
-
 def _final(kind: Kind, told: Content | None, content: Content) -> Content:
     """What to want of an object, after what the receiver has confirmed of it."""
     if told is None or not over(told):
         return content
-    return told if kind is Kind.SESSION or _same_but_times(told, content) else content
+    return told if kind is Kind.SESSION or same_but_times(told, content) else content
 
 
 def over(told: Content) -> bool:
     """Whether this was the last that there is to say of a session or a fault."""
     return told.get("status") in ("COMPLETED", "INVALID") or bool(told.get("cleared_at"))
-
-
-def _same_but_times(one: Json, other: Json) -> bool:
-    """Whether two contents say the same, at whatever times it was."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(
-            name in _TIMES or _same_but_times(value, other[name]) for name, value in one.items()
-        )
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same_but_times, one, other))
-    return one == other
 
 
 def _told(acked: Acked | None) -> Content | None:
