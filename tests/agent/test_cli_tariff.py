@@ -365,3 +365,20 @@ TIMES = [
 def test_times_are_freed_of_their_rounding(told: str, length: str, taken: str) -> None:
     """10 minutes are not 600.12 s, which would begin another step."""
     assert told_seconds(Decimal(told), Fraction(length)) == Fraction(taken)
+
+
+@pytest.mark.parametrize("limits", [{}, {"max_price": {"before_taxes": 100}}], ids=["no", "limits"])
+def test_a_tariff_without_tax_included_is_taken_by_its_cdr(
+    tmp_path: Path, limits: dict[str, object]
+) -> None:
+    """The specification's CDR of 2.3.0 carries one: taxes come on top, told as 2.3.0 does."""
+    cdr = {**CDR, "total_cost": {"before_taxes": 8.7, "taxes": []}}
+    told = priced(tmp_path, {**OLD, **limits}, cdr)
+    total = cast("dict[str, object]", told["total_cost"])
+    assert (told["ocpi_version"], total["before_taxes"]) == ("2.3.0", 8.7)
+
+
+def test_a_price_that_is_rounded_is_noted(tmp_path: Path) -> None:
+    parts = [{"type": "ENERGY", "price": 0.12345, "step_size": 1}]
+    told = priced(tmp_path, {**BASE, "elements": [{"price_components": parts}]}, CDR)
+    assert told["notes"] == ["note: tariff T1 has a price of more than four decimals; rounded."]

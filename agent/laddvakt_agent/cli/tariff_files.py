@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from laddvakt_agent.cli.codes import Exit, fail
 from laddvakt_agent.core.tariff import Tariff
 from laddvakt_agent.pricing import cdrs, tariffs
 from laddvakt_agent.pricing.errors import NotPriceable
 from laddvakt_agent.uplink import structs
+from laddvakt_agent.uplink.version import Version
 
 _MOST_BYTES = 16 * 1024 * 1024
 # Fields that make no price: a tariff to try things out may lack them.
@@ -119,11 +120,21 @@ def _tariff(body: object, path: Path, place: int, count: int) -> tariffs.Known:
     if not isinstance(body, dict):
         fail(_DATA, f"{where}: is {_kind(body)}.", "Give an OCPI Tariff object.")
     filled = {name: value for name, value in _NO_PRICE.items() if body.get(name) is None}
+    version = tariffs.version_of(body)
+    if version is Version.V2_3_0 and body.get("tax_included") is None:
+        filled["tax_included"] = "NO"  # as 2.2.1 has it; some examples of 2.3.0 lack it, too
     try:
-        return tariffs.known({**_stepped(body), **filled}, tariffs.version_of(body))
+        return tariffs.known({**_stepped(body), **filled}, version)
     except structs.Invalid as wrong:
         lines = [f"{where}: {problem}" for problem in wrong.problems]
         fail(_DATA, *lines, "Mend the tariff and try again.")
+
+
+def more_decimals(body: Mapping[str, object]) -> bool:
+    """Whether a price is told more precisely than OCPI's four decimals; `body`: one it read."""
+    elements = cast("list[dict[str, list[dict[str, object]]]]", body["elements"])
+    prices = (part["price"] for element in elements for part in element["price_components"])
+    return any(price != round(price, 4) for price in prices if isinstance(price, Decimal))
 
 
 def _stepped(body: Mapping[str, object]) -> dict[str, object]:

@@ -10,7 +10,14 @@ from pathlib import Path
 import click
 
 from laddvakt_agent.cli.codes import Exit, fail
-from laddvakt_agent.cli.tariff_files import Chosen, choose, read_cdr, read_course, read_tariffs
+from laddvakt_agent.cli.tariff_files import (
+    Chosen,
+    choose,
+    more_decimals,
+    read_cdr,
+    read_course,
+    read_tariffs,
+)
 from laddvakt_agent.cli.tariff_words import (
     account_lines,
     difference_line,
@@ -112,6 +119,8 @@ def _remarks(chosen: Chosen, course: cdrs.Told, periods: Sequence[Period]) -> It
         if not each.valid_at(course.started_at):
             name = each.core.id
             yield f"note: tariff {name} did not hold when this began; priced by it as asked."
+        if more_decimals(each.body):
+            yield f"note: tariff {each.core.id} has a price of more than four decimals; rounded."
     parts = [e for each in chosen.tariffs for e in each.core.elements]
     kinds = {part.dimension for element in parts for part in element.components}
     timed = any(p.charging_s or p.parking_s or p.reserved_s for p in periods)
@@ -124,9 +133,17 @@ def _remarks(chosen: Chosen, course: cdrs.Told, periods: Sequence[Period]) -> It
         yield "note: a period tells no current: elements restricted by current do not apply to it."
 
 
+def _version(tariffs: Sequence[Known], body: Mapping[str, object]) -> Version:
+    """In whose fields the totals are told: the CDR's own, else the tariff's."""
+    cost = body.get("total_cost")
+    if isinstance(cost, Mapping) and ("before_taxes" in cost or "excl_vat" in cost):
+        return Version.V2_3_0 if "before_taxes" in cost else Version.V2_2_1
+    return tariffs[0].version if tariffs else Version.V2_2_1
+
+
 def _json(result: Result, body: Mapping[str, object]) -> dict[str, object]:
     tariffs = result.chosen.tariffs
-    version = tariffs[0].version if tariffs else Version.V2_2_1
+    version = _version(tariffs, body)
     told = {
         name: money_json(value, version)
         if isinstance(value, Money)
