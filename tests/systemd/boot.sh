@@ -82,6 +82,7 @@ install_laddvakt() {
         systemd-sysusers laddvakt.conf
         systemd-tmpfiles --create laddvakt.conf'
     configure "$root/etc/laddvakt/laddvakt.toml"
+    certify
     check "the configuration is accepted" inside /opt/laddvakt/bin/laddvakt run --check
     said=$(inside systemd-analyze verify --man=no laddvakt.service 2>&1) || true
     check "systemd has nothing to say${said:+: $said}" [ -z "$said" ]
@@ -97,6 +98,18 @@ udev_reads_them() {
     said=$(inside udevadm test --action=add /sys/class/tty/tty0 2>&1) || return 1
     grep -q "Reading rules file: /usr/lib/udev/rules.d/60-laddvakt.rules" <<<"$said" &&
         ! grep "60-laddvakt.rules:[0-9]" <<<"$said"
+}
+
+certify() { # as in systemd/README.md; whoever asks trusts it by its file
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=127.0.0.1 \
+        -addext subjectAltName=IP:127.0.0.1 \
+        -keyout "$root/root/key.pem" -out "$root/root/cert.pem" 2>/dev/null
+    inside sh -euc 'cd /root
+        install -o root -g laddvakt -m 640 cert.pem key.pem /etc/laddvakt/
+        mkdir -p /etc/systemd/system/laddvakt.service.d
+        printf "[Service]\nLoadCredential=ocpi-token-hub\n" \
+            >/etc/systemd/system/laddvakt.service.d/tokens.conf
+        (umask 077; echo an-initial-token >/etc/credstore/ocpi-token-hub)'
 }
 
 configure() { # the simulated board's TCP half, and a serial line without a port: declared faulty
@@ -146,6 +159,15 @@ board = "charx1"
 meter = "charx1"
 residual_monitor = "rcm1"
 max_current_a = 16
+
+[server]
+url = "https://127.0.0.1:8443"
+certificate = "/etc/laddvakt/cert.pem"
+key = "/etc/laddvakt/key.pem"
+
+[[uplink]]
+name = "hub"
+mode = "platform"
 TOML
 }
 
@@ -194,12 +216,27 @@ watch_the_clock() {
     forget
 }
 
+agreed() { # a platform comes in by TLS with the token of its own credential; that outlives all
+    inside systemd-run -q --unit=hub -E SSL_CERT_FILE=/etc/laddvakt/cert.pem \
+        /opt/laddvakt/bin/laddvakt-sim backend --dir /run/hub --port 9000 \
+        --initial-token none-of-ours
+    within 15 inside test -e /run/hub/backend.json
+    check "a platform registers" within 15 inside python3 -c '
+import json, urllib.request
+wish = {"url": "https://127.0.0.1:8443/ocpi/versions", "token": "an-initial-token"}
+request = urllib.request.Request("http://127.0.0.1:9000/register", json.dumps(wish).encode())
+urllib.request.urlopen(request)'
+    check "the agreement belongs to the service" [ "$(inside stat -c '%U %a' \
+        /var/lib/laddvakt/uplink/hub.json)" = "laddvakt 600" ]
+}
+
 watch_it() {
     check "READY with a missing port and no token" within 15 is ActiveState active
     check "the local API answers" within 5 agent_says
     check "runs as laddvakt" [ "$(owner)" = laddvakt ]
     check "state is the service's own" inside test -s /var/lib/laddvakt/ledger.db
     check "no start was lost" is NRestarts 0
+    agreed
     sleep 8
     check "fed: alive after more than one watchdog time" is NRestarts 0
 
