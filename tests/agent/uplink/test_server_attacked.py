@@ -19,6 +19,8 @@ from laddvakt_agent.uplink.server import listening as listening_module
 from laddvakt_agent.uplink.server.connection import Server
 from laddvakt_agent.uplink.server.limits import Limits
 from laddvakt_agent.uplink.server.listening import Listening, Place, listen
+from laddvakt_agent.uplink.serving import Asked, Caller, Reply, Role
+from laddvakt_agent.uplink.version import Version
 
 pytestmark = pytest.mark.integration
 
@@ -33,9 +35,28 @@ WRONG = (
 )
 
 
+class Taking:
+    """A Receiver that takes anything."""
+
+    identifier = "taking"
+    role = Role.RECEIVER
+    versions = frozenset(Version)
+
+    def offered_to(self, caller: Caller) -> bool:
+        return True
+
+    async def answer(self, asked: Asked) -> Reply:
+        return Reply()
+
+
 @asynccontextmanager
 async def served(place: Place) -> AsyncIterator[tuple[Listening, str]]:
-    made = await listen(place, authority=Callers(), modules=tuple, wall=lambda: datetime.now(UTC))
+    made = await listen(
+        place,
+        authority=Callers(),
+        modules=lambda: (Taking(),),
+        wall=lambda: datetime.now(UTC),
+    )
     try:
         yield made, f"{place.url.removesuffix(':0')}:{made.port}/ocpi"
     finally:
@@ -78,13 +99,30 @@ async def test_a_callers_mistakes_are_counted() -> None:
         assert await statuses(session, base, "versions", "nowhere", "nowhere") == [200, 429, 429]
 
 
+@pytest.mark.parametrize("head", ["", "Expect: 100-continue\r\n"], ids=["plain", "asked first"])
+async def test_who_hangs_up_in_a_body_is_no_defect(
+    head: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The log stays free for what somebody should read."""
+    async with served(PLAIN) as (listening, base):
+        _, writer = await asyncio.open_connection("127.0.0.1", listening.port)
+        shown = f"Authorization: {authorization(TOKEN)}\r\n{head}Content-Length: 100\r\n\r\n"
+        writer.write(f"POST /ocpi/2.2.1/taking HTTP/1.1\r\nHost: x\r\n{shown}{{".encode())
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+        async with caller(TOKEN) as session:
+            assert await statuses(session, base, "versions") == [200]
+    assert "request_failed" not in capsys.readouterr().out
+
+
 async def test_one_caller_does_not_keep_out_another() -> None:
     """Its connections are all trusted; the one with the most gives one up."""
     limits = Limits(connections=4)
     async with served(replace(PLAIN, limits=limits)) as (_, base), caller(TOKEN, 4) as greedy:
         answers = [await greedy.get(f"{base}/versions") for _ in range(4)]  # kept: not read
         assert [answer.status for answer in answers] == [200] * 4
-        async with asyncio.timeout(2.0), caller(HUB) as other:
+        async with asyncio.timeout(8.0), caller(HUB) as other:
             assert await statuses(other, base, "versions") == [200]
         for answer in answers:
             answer.close()
@@ -95,7 +133,7 @@ async def test_handshakes_that_do_not_go_on_give_way() -> None:
     place = Place(url="https://127.0.0.1:0", certificate=PEM, key=PEM, limits=limits)
     async with served(place) as (listening, base):
         stuck = [await asyncio.open_connection("127.0.0.1", listening.port) for _ in range(12)]
-        async with asyncio.timeout(3.0), caller(TOKEN) as session:
+        async with asyncio.timeout(8.0), caller(TOKEN) as session:
             assert await statuses(session, base, "versions") == [200]
         for _, writer in stuck:
             writer.close()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
+import aiohttp
 import msgspec
 from aiohttp import web
 
@@ -55,15 +56,17 @@ async def body_of(request: web.BaseRequest, limits: Limits) -> object:
         )
     if (request.content_length or 0) > limits.body_bytes:
         raise _too_large(limits)
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     try:
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         async with asyncio.timeout(limits.body_s):
             raw = await _read(request, limits)
     except TimeoutError:
         raise Refused("the body came too slowly", status_code=2000, http_status=408) from None
     except web.RequestPayloadError:
         raise Refused("the body is not framed as HTTP wants it", http_status=400) from None
+    except (OSError, aiohttp.ClientError):  # whoever asked has hung up: nobody hears this
+        raise Refused("the body ended before its end", http_status=400) from None
     return decoded(raw, limits.json_depth) if raw else Missing.BODY
 
 
