@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -208,6 +210,30 @@ async def test_a_header_that_is_no_text_is_nobodys(tmp_path: Path) -> None:
     await made.load()
     assert made.caller("initial", Version.V2_2_1) is not None
     assert made.caller(b"\xff\xfe".decode(errors="surrogateescape"), Version.V2_2_1) is None
+
+
+async def test_a_change_that_nobody_waits_for_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that is given up while the disk is slow: the disk and we say the same."""
+    write, go_on = Folder.write, threading.Event()
+
+    def slow(folder: Folder, record: Record) -> None:
+        go_on.wait(5.0)
+        write(folder, record)
+
+    monkeypatch.setattr(Folder, "write", slow)
+    made = book(tmp_path)
+    await made.load()
+    asking = asyncio.create_task(made.change("b", lambda record: record.agreed(AGREEMENT)))
+    await asyncio.sleep(0.02)
+    asking.cancel()
+    await asyncio.wait([asking])
+    assert made.agreement("b") is None
+    go_on.set()
+    await made.close()
+    assert made.agreement("b") == AGREEMENT
+    assert Folder(tmp_path).read("b", NOW).agreement == AGREEMENT
 
 
 async def test_platforms_are_told_apart_by_their_tokens(tmp_path: Path) -> None:

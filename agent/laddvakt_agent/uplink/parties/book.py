@@ -86,9 +86,14 @@ class PartyBook:
     async def change(self, name: str, changed: Callable[[Record], Record]) -> None:
         """Replace what is kept of a platform; on the disk when it returns.
 
+        Once begun it is carried out, whoever stops waiting: the disk and we say the same.
+
         Raises:
             NotKept: the disk does not take it; everything stays as it was.
         """
+        await asyncio.shield(self._later(self._changed(name, changed)))
+
+    async def _changed(self, name: str, changed: Callable[[Record], Record]) -> None:
         async with self._writing:
             before = self._records[name]
             await asyncio.to_thread(self._folder.write, changed(before))
@@ -181,10 +186,11 @@ class PartyBook:
         self._records[name] = _confirmed(self._records[name], self._platforms[name].token)
         self._later(self._keep(name))
 
-    def _later(self, work: Coroutine[object, object, None]) -> None:
+    def _later(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name="agreements")
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
     async def _keep(self, name: str) -> None:
         try:
