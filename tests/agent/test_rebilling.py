@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,15 +165,15 @@ async def test_the_same_again_changes_nothing_and_a_chain_goes_on(tmp_path: Path
 async def test_who_has_not_the_bill_is_not_told_of_it(tmp_path: Path) -> None:
     """Synchronisers that run learn that; what nobody is to be told is not published."""
     async with office(tmp_path) as one:
-        audience = one.bench.ledger.audience
-        audience.join(BACKEND, cdrs=True)
-        one.bench.ledger.save_ack(ack(BACKEND, "c-1"))
-        audience.join("hub", cdrs=True)
+        audience, call = one.bench.ledger.audience, one.bench.thread.call
+        await call(partial(audience.join, BACKEND, cdrs=True))
+        await call(one.bench.ledger.save_ack, ack(BACKEND, "c-1"))
+        await call(partial(audience.join, "hub", cdrs=True))
         await one.credit()
         (acks,) = one.told.acks
         assert ("hub", "c-1-C") in {(getattr(a, "party", ""), a.object_id) for a in acks}
         assert one.published() == ["c-1", "c-1-C"]
-        audience.keep(("hub",))
+        await call(audience.keep, ("hub",))
         await one.credit(energy_wh=1.0)
         assert one.published() == ["c-1", "c-1-C"]
         assert len(await one.cdrs()) == 3
@@ -212,10 +213,8 @@ async def test_a_credit_bears_a_date_and_lies_on_a_disk(tmp_path: Path) -> None:
         one.bench.ledger.renewal.on_disk = False
         assert "stands on no disk" in (await refused(one, "c-1", None)).error
         one.bench.ledger.renewal.on_disk = True
-        row = replace(past_kit.row(one.bill.session), tariff="{}")
-        one.bench.ledger._store._connection.execute(
-            "UPDATE sessions SET tariff = ? WHERE id = ?", (row.tariff, row.id)
-        )
+        change = "UPDATE sessions SET tariff = '{}'"
+        await one.bench.thread.call(one.bench.ledger._store._connection.execute, change)
         with capture_logs():
             said = await refused(one, "c-1", 2500.0)
         assert "cannot be priced anew" in said.error

@@ -149,8 +149,9 @@ class Audience:
         named, value = ("", "") if backend else ("party, ", ":party, ")
         table, own = ("acks", "") if backend else ("party_acks", " AND party = :party")
         later = (
-            "later_cdrs AS c JOIN cdrs ON cdrs.session_id = c.session_id WHERE cdrs.id IN"
-            f" (SELECT object_id FROM {table} WHERE kind = 'cdr' AND acknowledged = 1{own}"
+            "later_cdrs AS c WHERE (SELECT f.follows FROM later_cdrs AS f WHERE f.session_id ="
+            " c.session_id ORDER BY f.rowid LIMIT 1)"
+            f" IN (SELECT object_id FROM {table} WHERE kind = 'cdr' AND acknowledged = 1{own}"
             f" AND location_url = '{COUNTED}')"
         )
         for source in (f"cdrs AS c WHERE {_SOMEBODY_HAS.format(cdr='c.id')}", later):

@@ -96,7 +96,7 @@ def _bills(rows: sqlite3.Connection, where: str) -> Iterator[Point]:
     """Each settled session has its bill or says why it has none."""
     missing = rows.execute(
         "SELECT id, begun_at FROM sessions_corrected AS s WHERE settled = 1 AND unbilled IS NULL"
-        " AND NOT EXISTS (SELECT 1 FROM cdrs WHERE session_id = s.id)"
+        " AND NOT EXISTS (SELECT 1 FROM every_cdr AS c WHERE c.session_id = s.id)"
     ).fetchall()
     for session in missing[:_MOST_SHOWN]:
         yield wrong(

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import msgspec
 
-from laddvakt_agent.ledger.points import Point, ok, wrong
+from laddvakt_agent.ledger.points import Point, note, ok, wrong
 from laddvakt_agent.published import CdrRecord
 
 _LEAST_WH = 0.01  # registers and their differences are kept in whole mWh
@@ -18,9 +18,15 @@ _REPORT = "keep an export (laddvakt ledger export) and report it: no start of th
 def chains(rows: sqlite3.Connection, where: str) -> Iterator[Point]:
     """A finding for each that does not; nothing at all where no CDR was ever taken back."""
     found = rows.execute(
-        "SELECT c.id, c.body, c.credits, b.body AS before FROM every_cdr AS c"
-        " LEFT JOIN every_cdr AS b ON b.id = c.follows WHERE c.follows IS NOT NULL ORDER BY c.place"
+        "SELECT id, body, credits, (SELECT b.body FROM every_cdr AS b WHERE b.id = c.follows)"
+        " AS before FROM later_cdrs AS c ORDER BY c.rowid"
     ).fetchall()
+    for record in found:
+        if record["before"] is None:
+            yield note(
+                "credits", f"CDR {record['id']}: what it follows is not there any more", where
+            )
+    found = [record for record in found if record["before"] is not None]
     said = [(record["id"], _broken(record["body"], record["before"])) for record in found]
     for cdr_id, what in said:
         if what:
@@ -31,10 +37,8 @@ def chains(rows: sqlite3.Connection, where: str) -> Iterator[Point]:
         yield ok("credits", told, where)
 
 
-def _broken(body: str, before: str | None) -> str:
+def _broken(body: str, before: str) -> str:
     """What is wrong with one; nothing where it belongs to the one before it."""
-    if before is None:
-        return "what it follows is not there"
     try:
         cdr = msgspec.json.decode(body, type=CdrRecord)
         first = msgspec.json.decode(before, type=CdrRecord)

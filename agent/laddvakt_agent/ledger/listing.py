@@ -53,7 +53,8 @@ def _numbered(table: str, more: str = "") -> Kind:
 
 
 _SESSIONS = (
-    "SELECT s.*, (SELECT id FROM cdrs WHERE session_id = s.id) AS cdr_id,"
+    "SELECT s.*, coalesce((SELECT id FROM cdrs WHERE session_id = s.id),"
+    " (SELECT min(id) FROM later_cdrs WHERE session_id = s.id)) AS cdr_id,"
     " (SELECT rowid FROM sessions AS t WHERE t.id = s.id) AS place FROM sessions_corrected AS s"
 )
 _CDRS = (

@@ -42,7 +42,8 @@ class Group:
 
 
 _BILLED_AND_CONFIRMED = (
-    "(EXISTS (SELECT 1 FROM cdrs WHERE cdrs.session_id = sessions.id) AND NOT EXISTS (SELECT 1"
+    "(EXISTS (SELECT 1 FROM every_cdr AS c WHERE c.session_id = sessions.id)"
+    " AND NOT EXISTS (SELECT 1"
     f" FROM every_cdr AS c WHERE c.session_id = sessions.id AND NOT {delivered('c.id')}))"
 )
 _SIGNED = "(instr(coalesce(core, ''), '\"signed\":{') > 0)"  # whoever was billed may ask for proof
@@ -71,7 +72,7 @@ _LAST_WORD = (
     f"({_LAST_WORD_OF.format(verbs=('in', 'out'))}"
     f" OR {_LAST_WORD_OF.format(verbs=('maintenance', 'normal'))})"
 )
-_OPEN = "NOT EXISTS (SELECT 1 FROM cdrs WHERE session_id = sessions.id)"
+_OPEN = "NOT EXISTS (SELECT 1 FROM every_cdr WHERE session_id = sessions.id)"
 _SETTLED_ACK = (
     "acknowledged = 1 AND ("
     f"(kind = 'session' AND object_id NOT IN (SELECT id FROM sessions WHERE {_OPEN}))"

@@ -18,6 +18,8 @@ WRITTEN = """
 
 # They refer to no session: an older version lets sessions go without knowing of these. `after_row`:
 # the youngest of `cdrs` when it was made, for their common order.
+# SQLite merges the view into a query only while its halves agree in type, and where that is ordered
+# by what it selects; else every look at one row would read them all.
 _LATER_CDRS = f"""
 CREATE TABLE later_cdrs (
     id TEXT PRIMARY KEY CHECK (length(id) <= 39),
@@ -30,7 +32,8 @@ CREATE TABLE later_cdrs (
 ) STRICT;
 CREATE INDEX later_cdrs_session ON later_cdrs(session_id);
 CREATE VIEW every_cdr AS
-SELECT id, session_id, NULL AS follows, NULL AS credits, body, rowid << 24 AS place,
+SELECT id, session_id, CAST(NULL AS TEXT) AS follows, CAST(NULL AS TEXT) AS credits, body,
+    rowid << 24 AS place,
     w_boot_id, w_seq, w_s, w_wall, w_clock FROM cdrs
 UNION ALL
 SELECT id, session_id, follows, credits, body, (after_row << 24) + rowid,

@@ -52,7 +52,9 @@ _PUT_FAULT = (
 _ADD_COMMAND = (
     f"INSERT INTO commands ({', '.join(_COMMAND + STAMP)}) VALUES ({_named(_COMMAND + STAMP)})"
 )
-_OPEN = "unbilled IS NULL AND NOT EXISTS (SELECT 1 FROM cdrs WHERE session_id = sessions.id)"
+# Also one whose first CDR was lost, but not what follows it, is not billed again.
+_BILLED = "SELECT 1 FROM every_cdr WHERE session_id = {session}"
+_OPEN = f"unbilled IS NULL AND NOT EXISTS ({_BILLED.format(session='sessions.id')})"
 _ADD_CDR = (
     f"INSERT INTO cdrs (id, session_id, body, {', '.join(STAMP)})"
     f" VALUES (:id, :session_id, :body, {_named(STAMP)})"
@@ -108,7 +110,7 @@ def add_cdr(store: Store, cdr: CdrRecord) -> None:
 def cdrs(store: Store, *, unacknowledged_only: bool) -> tuple[CdrRecord, ...]:
     """Every CDR, also later ones, or those that a platform still waits for; oldest first."""
     where = f" WHERE NOT {delivered('c.id')}" if unacknowledged_only else ""
-    found = store.read(f"SELECT body FROM every_cdr AS c{where} ORDER BY place")
+    found = store.read(f"SELECT body, place FROM every_cdr AS c{where} ORDER BY place")
     try:
         return tuple(msgspec.json.decode(record["body"], type=CdrRecord) for record in found)
     except msgspec.DecodeError as error:
@@ -116,7 +118,7 @@ def cdrs(store: Store, *, unacknowledged_only: bool) -> tuple[CdrRecord, ...]:
 
 
 def _put_session(store: Store, row: SessionRow, stamp: dict[str, SqlValue]) -> None:
-    billed = store.execute("SELECT 1 FROM cdrs WHERE session_id = :id", {"id": row.id}).fetchone()
+    billed = store.execute(_BILLED.format(session=":id"), {"id": row.id}).fetchone()
     if billed is None:
         store.execute(_PUT_SESSION, to_columns(row) | stamp)
     elif session(store, row.id) != row:
