@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -77,16 +78,20 @@ class Permits:
             return False
         if guard.token.uid.casefold() == uid.casefold():
             return True
+        try:
+            async with asyncio.timeout(self.authoriser.within_s):
+                return await self._same_group(guard, uid, outcome)
+        except (TokensUnavailable, TimeoutError) as error:
+            log.warning("tokens_unavailable", reason=str(error) or "the disk takes too long")
+            return False
+
+    async def _same_group(self, guard: Guard, uid: str, outcome: Outcome | None) -> bool:
         group = await self._group(guard)
         if group is None:
             return False
         if outcome is not None:
             return outcome.group == group
-        try:
-            found = await self.authoriser.book.find(uid)
-        except TokensUnavailable as error:
-            log.warning("tokens_unavailable", reason=str(error))
-            return False
+        found = await self.authoriser.book.find(uid)
         return any(token.group == group for token in found)
 
     async def _group(self, guard: Guard) -> Group | None:
@@ -96,11 +101,7 @@ class Permits:
             return None
         if guard.group_id is not None:
             return group_of(token.country_code, token.party_id, guard.group_id)
-        try:
-            return await self.authoriser.book.group(token)
-        except TokensUnavailable as error:
-            log.warning("tokens_unavailable", reason=str(error))
-            return None
+        return await self.authoriser.book.group(token)
 
     def shown(self, connector: str) -> JsonObject | None:
         """The last authorisation at a connector, for the status."""

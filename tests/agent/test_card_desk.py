@@ -143,6 +143,32 @@ async def test_a_card_of_the_same_group_ends_it(front: Front, remembered: bool) 
     assert front.charging() == {"1": None, "2": None}
 
 
+async def test_a_disk_that_hangs_keeps_nobody_from_ending_it(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One's own charging at once; whether a card is of somebody's group is not waited for long."""
+    front.knows(STRANGER)
+    front.plug("1")
+    await front.desk.tap(STRANGER)
+    front.plug("2")
+    await front.desk.tap(UID)
+    front.guard("1").group_id = front.guard("2").group_id = None
+
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(TokenBook, "find", hang)
+    monkeypatch.setattr(TokenBook, "group", hang)
+    front.desk.permits.authoriser.within_s = 30.0
+    async with asyncio.timeout(5.0):
+        await front.desk.tap(UID)
+    assert front.charging() == {"1": STRANGER, "2": None}
+    front.desk.permits.authoriser.within_s = 0.05
+    async with asyncio.timeout(5.0):
+        await front.desk.tap(FRIEND)
+    assert front.charging() == {"1": STRANGER, "2": None}
+
+
 async def test_a_stranger_ends_nothing(front: Front) -> None:
     front.plug("1")
     await front.desk.tap(UID)
