@@ -567,6 +567,12 @@ async def test_credentials_that_break_the_tables_are_2001(
     assert not pair.peer.seen
 
 
+async def test_credentials_without_a_body_are_2001(pair: Both) -> None:
+    heard = await pair.ask("POST", "2.2.1/credentials")
+    assert (heard.status, heard.code) == (200, 2001)
+    assert "belongs into the body" in str(heard.envelope["status_message"])
+
+
 async def test_credentials_tell_who_we_are(pair: Both) -> None:
     """Before, with the token they have; after, with the one they shall show."""
     assert (await pair.ask("GET", "2.2.1/credentials")).item["token"] == TOKEN_A

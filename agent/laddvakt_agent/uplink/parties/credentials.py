@@ -27,7 +27,7 @@ from laddvakt_agent.uplink.parties.folder import NotKept
 from laddvakt_agent.uplink.parties.platforms import Platform
 from laddvakt_agent.uplink.parties.terms import Self, agreed, members_of, read
 from laddvakt_agent.uplink.parties.tokens import new_token
-from laddvakt_agent.uplink.serving import Asked, Caller, Refused, Reply, Role
+from laddvakt_agent.uplink.serving import Asked, Caller, Missing, Refused, Reply, Role
 from laddvakt_agent.uplink.structs import Invalid
 from laddvakt_agent.uplink.structs.registration import Credentials
 from laddvakt_agent.uplink.version import Version
@@ -87,6 +87,8 @@ class CredentialsModule:
             raise _not_allowed("you are registered: use PUT to change your credentials")
         if asked.method == "PUT" and not registered:
             raise _not_allowed("you are not registered: use POST to register")
+        if asked.body is Missing.BODY:
+            raise Refused("a Credentials object belongs into the body")
         try:
             theirs = read(asked.caller.version, asked.body)
         except Invalid as error:
