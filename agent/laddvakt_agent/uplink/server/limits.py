@@ -27,7 +27,7 @@ class Limits:
     headers: int = 64
     body_s: float = 10.0  # until the whole body must have come
     idle_s: float = 20.0  # until the whole head of the next request must have come
-    answer_s: float = 60.0  # for a module to reply
+    answer_s: float = 20.0  # for a module to reply: clients have gone by then, a hung disk has not
     tarpit_s: float = 0.25  # a refusal for asking too often comes so much later
 
 
