@@ -139,6 +139,8 @@ async def test_a_bill_is_taken_back_and_billed_anew_by_its_tariff(tmp_path: Path
         assert [p.name for p in points if p.verdict is Verdict.WRONG] == []
     async with bench(tmp_path, source=one.time) as again:
         assert [cdr.id for cdr in again.parts.publisher.station().cdrs] == ids
+        sessions = again.parts.publisher.station().sessions
+        assert [one.energy_wh for one in sessions] == [5000.0], "that one is over as it was"
 
 
 async def test_the_same_again_changes_nothing_and_a_chain_goes_on(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from laddvakt_agent.ledger.clock_book import BootTime, Exactness
 from laddvakt_agent.moved import Moved, bases, from_text, moved_on, to_text
 from laddvakt_agent.published import CdrRecord, SessionRecord, TimeBasis
 from laddvakt_agent.retime import INEXACT, Retimer
+from laddvakt_agent.uplink.objects import credit_of
 from laddvakt_agent.wall import Wall
 
 BOOTED = T0 - timedelta(seconds=100)
@@ -112,6 +113,14 @@ def test_a_bill_says_when_its_times_are_not_exact(
     found = {"before": boot("before", T0, exactness)}
     remark = retimer(known=known, boots=found).cdr(bill(TimeBasis(boot_id=boot_id, zero=T0))).remark
     assert (INEXACT in (remark or "")) is inexact
+
+
+def test_what_takes_a_bill_back_has_its_times_and_a_date_of_its_own() -> None:
+    made = bill(TimeBasis(boot_id="here", zero=BOOTED - LATE))
+    credit = credit_of(made, T0 + 5 * LATE)
+    moved = retimer().cdr(credit)
+    assert moved.created_at == credit.created_at
+    assert moved.session == retimer().cdr(made).session
 
 
 def test_seconds_moved_over_two_boots_keep_their_boots() -> None:

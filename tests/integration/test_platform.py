@@ -45,6 +45,7 @@ def test_a_platforms_day(scene: Stage) -> None:
         scene.board.ask("POST", f"/connectors/{connector}/unplug", {})
     wait_for("both bills", 20, lambda: len(kept(scene, "cdrs")) == 2)
     billed(scene, session_id)
+    credited(scene, session_id)
     wait_for("nothing waits", 10, lambda: told(scene))
     for module in ("locations", "sessions", "cdrs", "tariffs", "faults"):
         assert by_id(crawled(scene, module)) == by_id(kept(scene, module)), module
@@ -185,6 +186,18 @@ def billed(scene: Stage, session_id: str) -> None:
     (ended,) = (one for one in kept(scene, "sessions") if one["id"] == session_id)
     assert ended["status"] == "COMPLETED"
     assert ended["total_cost"] == bills[session_id]["total_cost"]
+
+
+def credited(scene: Stage, session_id: str) -> None:
+    """A person corrects one bill: the credit and the corrected one follow it, by its tariff."""
+    (first,) = (one for one in kept(scene, "cdrs") if one["session_id"] == session_id)
+    wish: JsonObject = {"cdr": first["id"], "reason": "a test", "energy_wh": 2000.0}
+    scene.agent.ask("POST", "/ledger/credit", wish)
+    wait_for("both", 10, lambda: len(kept(scene, "cdrs")) == 4)
+    credit, corrected = kept(scene, "cdrs")[2:]
+    assert credit["credit_reference_id"] == first["id"]
+    assert price(credit, "total_cost") == -price(first, "total_cost")
+    assert (corrected["total_energy"], price(corrected, "total_cost")) == (2.0, 210.0)
 
 
 _PARTS = ("fixed_", "energy_", "")
