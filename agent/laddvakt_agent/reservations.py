@@ -156,9 +156,15 @@ class Reservations:
             if entry.ended_at is not None:
                 continue
             if held.over(now):
-                self.end(held, EXPIRED)
+                if not self._comes(held):
+                    self.end(held, EXPIRED)
             elif not self.guards[held.connector].in_service:
                 self.dropped(held, "taken out of service")
+
+    def _comes(self, held: Held) -> bool:
+        """The customer was let in in time, and is about to plug in; the guard soon forgets them."""
+        guard = self.guards[held.connector]
+        return guard.token is not None and held.redeems(guard.token, guard.group_id)
 
     def _put_back(self, entry: Entry, stood: Entry | None) -> None:
         """It was not promised; one that it should replace was, and stands as long as it can."""
