@@ -52,7 +52,7 @@ from laddvakt_agent.uplink_together import together
 FOLDER = "uplink"  # in the state folder
 NO_TOKEN = (
     "{name}: there is an [uplink] but no token: set uplink.token_file, "
-    "or give the service the credential ocpi-token"
+    "or give the service the credential ocpi-token, of several platforms ocpi-token-{name}"
 )
 
 log = structlog.get_logger()
