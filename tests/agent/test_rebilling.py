@@ -29,6 +29,7 @@ from laddvakt_agent.diagnostics.api import LocalApi
 from laddvakt_agent.diagnostics.billing_api import billing_routes
 from laddvakt_agent.ledger.audience import BACKEND
 from laddvakt_agent.ledger.check import check
+from laddvakt_agent.ledger.errors import StorageError, StorageKind
 from laddvakt_agent.ledger.points import Verdict
 from laddvakt_agent.ledger.rows import AckRow
 from laddvakt_agent.local_routes import rebilling
@@ -221,6 +222,23 @@ async def test_a_credit_bears_a_date_and_lies_on_a_disk(tmp_path: Path) -> None:
             said = await refused(one, "c-1", 2500.0)
         assert "cannot be priced anew" in said.error
         assert "without --energy-wh" in said.remedy
+
+
+async def test_what_the_disk_does_not_take_is_told_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with office(tmp_path) as one:
+
+        def full(*cdrs: CdrRecord) -> None:
+            raise StorageError(StorageKind.FULL, one.bench.ledger.path, "no room")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(one.bench.ledger.later, "add", full)
+            said = await refused(one, "c-1", 2500.0)
+        assert "it could not be written" in said.error
+        assert "free space" in said.error
+        assert one.published() == ["c-1"]
+        assert (await one.credit(energy_wh=2500.0)).changed
 
 
 @pytest.mark.parametrize(
