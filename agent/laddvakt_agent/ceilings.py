@@ -18,12 +18,12 @@ from laddvakt_agent.core.ceiling import Profile, Unit
 from laddvakt_agent.core.faults.rules import Act
 from laddvakt_agent.core.life.gear import phases_used
 from laddvakt_agent.core.life.limits import PROFILE, ceiling_a
-from laddvakt_agent.core.session import Kind
 from laddvakt_agent.core.session import Session as CoreSession
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.ledger.errors import StorageError
-from laddvakt_agent.ledger.profiles import ProfileBook, ProfileRow
+from laddvakt_agent.ledger.profiles import ProfileBook
 from laddvakt_agent.ledger.thread import LedgerThread
+from laddvakt_agent.set_profiles import Kept, began_s, row_of, session_of
 from laddvakt_agent.uplink.receivers.orders import SetProfile
 from laddvakt_agent.uplink.serving import Party
 from laddvakt_agent.uplink.text import date_time
@@ -33,17 +33,6 @@ SPACING_S = 5.0  # between two messages about one session
 AGAIN_S = 30.0  # after one that did not arrive
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """What a platform has set for a session; `profile` None: it has taken it back."""
-
-    session_id: str
-    platform: str
-    party: Party
-    profile: Profile | None
-    starts_at: datetime | None = None  # `None`: with the charging
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +95,7 @@ class SessionCeilings:
         before = self._kept.get(order.session_id)
         self._kept[order.session_id] = kept
         try:
-            await self.thread.persist(self.book.save, _row(kept))
+            await self.thread.persist(self.book.save, row_of(kept))
         except StorageError as error:
             log.error("profile_not_written", session=order.session_id, error=str(error))
             self._put_back(kept, before)
@@ -128,7 +117,7 @@ class SessionCeilings:
             return False
         cleared = replace(kept, profile=None, starts_at=None)
         self._kept[session_id] = cleared
-        self.thread.post(self.book.save, _row(cleared))
+        self.thread.post(self.book.save, row_of(cleared))
         told = self._told.get(session_id)
         if told is not None:
             told.plan = replace(told.plan, profile=None)
@@ -199,6 +188,12 @@ class SessionCeilings:
             return limit_a, None
         return limit_a, now_s + next_s - elapsed_s
 
+    def owner(self, guard: Guard) -> str:
+        """Whose profile the session there has."""
+        session = session_of(guard)
+        kept = None if session is None else self._kept.get(session.id)
+        return "" if kept is None else kept.owner
+
     def elapsed_s(
         self, kept: Kept, guard: Guard, session: CoreSession, now_s: float
     ) -> float | None:
@@ -211,8 +206,8 @@ class SessionCeilings:
         phases = phases_used(guard.settings, guard.connector.life)
         profile = kept.profile
         held = profile is not None and ceiling.holds_back(profile, guard.settings, phases)
-        began_s = _began_s(session, plugged=held)
-        return None if began_s is None else max(now_s - began_s, 0.0)
+        since_s = began_s(session, plugged=held)
+        return None if since_s is None else max(now_s - since_s, 0.0)
 
     def find(self, session_id: str) -> tuple[Guard, CoreSession] | None:
         """Where a session runs, or waits for its proof after a restart."""
@@ -240,7 +235,7 @@ class SessionCeilings:
             self.thread.post(self.book.forget, kept.session_id)
         else:
             self._kept[kept.session_id] = before
-            self.thread.post(self.book.save, _row(before))
+            self.thread.post(self.book.save, row_of(before))
 
     def _drop_ended(self) -> None:
         for session_id in tuple(self._kept):
@@ -265,6 +260,10 @@ class GuardCeiling:
         """When that changes."""
         return self.ceilings.limit(self.guard)[1]
 
+    def who(self) -> str:
+        """Whose it is."""
+        return "" if self.limit_a() is None else self.ceilings.owner(self.guard)
+
 
 @dataclass(frozen=True, slots=True)
 class _Arrived:
@@ -277,24 +276,3 @@ class _Arrived:
         if not arrived:
             self.told.plan = replace(self.told.plan, others_a=-1.0)
             self.told.next_s = max(self.told.next_s, self.at_s + AGAIN_S)
-
-
-def session_of(guard: Guard) -> CoreSession | None:
-    """The session that runs at a connector, or waits for its proof after a restart."""
-    if guard.keeper.running is not None:
-        return guard.keeper.running.session
-    return None if guard.found is None else guard.found.kept.session
-
-
-def _began_s(session: CoreSession, *, plugged: bool) -> float | None:
-    """When charging began; `plugged`: when a vehicle was there."""
-    wanted = {Kind.CHARGING} if not plugged else set(Kind) - {Kind.RESERVED}
-    return next((p.start_s for p in session.periods if p.kind in wanted), None)
-
-
-def _row(kept: Kept) -> ProfileRow:
-    return ProfileRow(
-        session_id=kept.session_id,
-        party=kept.platform,
-        body=msgspec.json.encode(kept).decode(),
-    )

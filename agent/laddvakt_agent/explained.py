@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from laddvakt_agent.core.explain.chains import Link, explain
+from laddvakt_agent.core.life.limits import PROFILE
+from laddvakt_agent.core.model import State
 from laddvakt_agent.guard import Guard
+from laddvakt_agent.shown import iso
 from laddvakt_agent.texts import text_for
 from laddvakt_agent.wall import Wall
 
@@ -17,8 +22,8 @@ def explained(guard: Guard, wall: Wall, now_s: float) -> JsonObject:
         "id": told.connector,
         "state": guard.connector.life.state.value,
         "charging": told.charging,
-        "why": [_link(link, wall, now_s) for link in told.why],
-        "current": [_link(link, wall, now_s) for link in told.current],
+        "why": [_link(link, wall, now_s) for link in (*told.why, *_kept(guard, told.why))],
+        "current": [_link(_owned(link, guard), wall, now_s) for link in told.current],
     }
 
 
@@ -31,8 +36,35 @@ def _held(guard: Guard) -> Link | None:
             what="the ledger cannot be written, so that no session could be billed",
             change="free or remount the disk, then: systemctl restart laddvakt",
         )
-    wanted = guard.in_service and guard.charging_wanted and guard.keeper.running is None
-    return _awaited(guard) if wanted else None
+    if not guard.in_service or guard.keeper.running is not None:
+        return None
+    if guard.kept_from(guard.token, guard.group_id):
+        return _reserved(guard)
+    return _awaited(guard) if guard.charging_wanted else None
+
+
+def _reserved(guard: Guard) -> Link | None:
+    held = guard.reservation
+    if held is None:
+        return None
+    return Link(
+        what=f"reserved for a customer of {held.customer} until {iso(held.expires_at)}",
+        change="that customer's card or app, a cancellation, or its end",
+    )
+
+
+def _kept(guard: Guard, why: tuple[Link, ...]) -> tuple[Link, ...]:
+    """For whom it is reserved, where nobody has plugged in yet."""
+    link = _reserved(guard) if guard.connector.life.state is State.RESERVED else None
+    return () if link is None or link in why else (link,)
+
+
+def _owned(link: Link, guard: Guard) -> Link:
+    """Whose charging profile it is: the core knows its current alone."""
+    who = "" if guard.ceiling is None else guard.ceiling.who()
+    if not who or not link.what.startswith(f"{PROFILE}: "):
+        return link
+    return replace(link, what=link.what.replace("charging profile", f"charging profile of {who}"))
 
 
 def _awaited(guard: Guard) -> Link | None:

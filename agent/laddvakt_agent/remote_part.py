@@ -12,12 +12,13 @@ from urllib.parse import quote
 import structlog
 
 from laddvakt_agent.capabilities import place_of
-from laddvakt_agent.ceilings import Kept, SessionCeilings
+from laddvakt_agent.ceilings import SessionCeilings
 from laddvakt_agent.remote import Commanded, Remote
 from laddvakt_agent.remote_ceilings import RemoteCeilings
 from laddvakt_agent.remote_notes import RemoteNotes
 from laddvakt_agent.reservations import Reservations
 from laddvakt_agent.reserved import Held
+from laddvakt_agent.set_profiles import Kept
 from laddvakt_agent.uplink.receivers.commands import CommandsReceiver, result_of
 from laddvakt_agent.uplink.receivers.judging import Judge
 from laddvakt_agent.uplink.receivers.orders import Outcome

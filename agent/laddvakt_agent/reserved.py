@@ -34,6 +34,11 @@ class Held:
         """Unique here, whatever ids other platforms use."""
         return f"{self.party}:{self.id}"
 
+    @property
+    def customer(self) -> str:
+        """Who may come, for people: whose customer, by which platform; never the card."""
+        return f"{self.token.country_code} {self.token.party_id} ({self.party})"
+
     def redeems(self, token: TokenRef, group_id: str | None = None) -> bool:
         """Whether this is the customer, or somebody of the same group."""
         same_party = _party(token) == _party(self.token)
@@ -94,6 +99,10 @@ class Ceiling(Protocol):
 
     def due_s(self) -> float | None:
         """When that may change, in seconds of this boot; `None`: not by time."""
+        ...
+
+    def who(self) -> str:
+        """Whose profile it is, for people; empty where it says nothing."""
         ...
 
 

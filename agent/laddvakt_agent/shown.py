@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 
 from laddvakt_agent.core.health import health
+from laddvakt_agent.core.life.limits import PROFILE, lowest
 from laddvakt_agent.core.settings import Settings
 from laddvakt_agent.guard import Guard
 from laddvakt_agent.inputs import TRUTHS, Roles
@@ -35,6 +36,28 @@ def testing(guard: Guard) -> list[str]:
     """The test that runs now, then those that wait."""
     told = guard.connector.tests
     return [test.value for test in (told.running, *told.queue) if test is not None]
+
+
+def reserved(guard: Guard) -> JsonObject | None:
+    """For whom it is kept, and until when; `None`: for nobody."""
+    held = guard.reservation
+    return None if held is None else {"for": held.customer, "until": iso(held.expires_at)}
+
+
+def profiled(guard: Guard) -> JsonObject | None:
+    """What a charging profile allows now, and whose it is; `None`: nobody's says anything.
+
+    `decides`: nothing else allows less.
+    """
+    limit_a = None if guard.ceiling is None else guard.ceiling.limit_a()
+    if guard.ceiling is None or limit_a is None:
+        return None
+    least = lowest(guard.connector.life.limits)
+    return {
+        "of": guard.ceiling.who(),
+        "limit_a": round(limit_a, 1),
+        "decides": least is not None and least.name == PROFILE,
+    }
 
 
 def contactor(guard: Guard) -> JsonObject:

@@ -158,6 +158,9 @@ async def test_a_ceiling_is_a_wish_and_a_deadline(station: Bench) -> None:
         def due_s(self) -> float | None:
             return 1.0
 
+        def who(self) -> str:
+            return "NL TNM (emsp)"
+
     guard = station.guard("1")
     assert guard.wishes().profile_limit_a is None
     guard.ceiling = Fixed()

@@ -1,4 +1,4 @@
-"""Who was let in last, and how the card readers are, in words; pure."""
+"""Who was let in last, what platforms ordered, and how the card readers are, in words; pure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,16 @@ def permit_lines(told: Json) -> Iterator[str]:
     outcome = "let in" if told.get("allowed") else "refused"
     info = f' ("{told.get("info")}")' if told.get("info") else ""
     yield f"  card {told.get('uid')} {outcome}: {told.get('why')}{info}"
+
+
+def ordered_lines(connector: JsonObject) -> Iterator[str]:
+    """What platforms have ordered there: a reservation, a limit; nothing without."""
+    kept, profile = connector.get("reserved"), connector.get("profile")
+    if isinstance(kept, dict):
+        yield f"  reserved for a customer of {kept.get('for')} until {kept.get('until')}"
+    if isinstance(profile, dict) and profile.get("decides"):
+        limit = f"at most {profile.get('limit_a')} A"
+        yield f"  limited by a charging profile of {profile.get('of')}: {limit}"
 
 
 def reader_lines(reader: JsonObject) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from laddvakt_agent.cli.client import Json, JsonObject
-from laddvakt_agent.cli.permit_words import permit_lines, reader_lines
+from laddvakt_agent.cli.permit_words import ordered_lines, permit_lines, reader_lines
 
 NONE = "–"
 WORN_SHARE = 0.8  # of the contactor's rated life: time to plan
@@ -149,6 +149,7 @@ def _connector(connector: JsonObject) -> Iterator[str]:
         f"power {_scaled(connector.get('power_w'), 'W')}, "
         f"session {_scaled(connector.get('session_energy_wh'), 'Wh')}"
     )
+    yield from ordered_lines(connector)
     yield from permit_lines(connector.get("authorisation"))
     yield from _cost(connector.get("session_cost"))
     yield from _upkeep(connector)
