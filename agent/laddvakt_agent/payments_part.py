@@ -87,6 +87,8 @@ class Payments:
     async def tell(self) -> None:
         """Ask for what is not active yet, and say what each terminal serves.
 
+        One provider's trouble is no reason to leave the others waiting: they are told first.
+
         Raises:
             UplinkError: a provider did not take it.
             StorageError: the disk does not take it.
@@ -94,15 +96,24 @@ class Payments:
         book, call = self.context.ledger.payments, self.context.thread.call
         known = await call(lambda: book.all(TERMINALS))
         active = {row.id for row in await call(lambda: book.all(ACTIVATED))}
-        for party, places in self.places.items():
-            told = [_terminal(row) for row in known if row.party == party]
-            for place in places:
-                if place.reference is None or place.reference.casefold() in active:
-                    continue
-                if not any(place.is_(terminal) for terminal in told):
-                    await self._activate(party, place, place.reference)
+        trouble: UplinkError | None = None
+        for party in self.places:
+            try:
+                await self._tell(party, [row for row in known if row.party == party], active)
+            except UplinkError as error:
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble
+
+    async def _tell(self, party: str, known: list[PaymentRow], active: set[str]) -> None:
+        told = [_terminal(row) for row in known]
+        for place in self.places[party]:
+            if place.reference is None or place.reference.casefold() in active:
+                continue
+            if not any(place.is_(terminal) for terminal in told):
+                await self._activate(party, place, place.reference)
         for row in known:
-            if not row.told and row.party in self.places:
+            if not row.told:
                 await self._assign(row)
 
     async def _activate(self, party: str, place: TerminalPlace, reference: str) -> None:

@@ -16,10 +16,12 @@ import msgspec
 import pytest
 
 from agent.uplink.ocpi_data import NEW, OLD, sample, without
-from conformance.emsp import Told
+from conformance.emsp import FakeOutward, Told
 from conformance.kit import HUB, Heard, Platform, running
 from laddvakt_agent.payments_part import Payments, payments
 from laddvakt_agent.uplink import structs
+from laddvakt_agent.uplink.errors import UplinkError
+from laddvakt_agent.uplink.receivers.payments import TerminalPlace
 from laddvakt_agent.uplink.structs.payments import Terminal
 
 pytestmark = pytest.mark.integration
@@ -227,3 +229,17 @@ async def test_captures_and_terminals_are_kept(tmp_path: Path) -> None:
         assert (await pay.platform.get(f"{TERMINALS}/term-1")).status == 200
         await pay.ours.tell()
         assert len(pay.told("PATCH")) == 1
+
+
+async def test_one_providers_trouble_delays_no_other(pay: Provider) -> None:
+    """The second provider's terminal is asked for although the first one fails."""
+    first = pay.platform.outwards["emsp"]
+    second = FakeOutward(first.emsp, first.session, name="second", version=NEW)
+    pay.platform.outwards["second"] = second
+    pay.ours.places = {**pay.ours.places, "second": (TerminalPlace(reference="SN-9"),)}
+    failing = Told(http_status=500, status_code=3000)
+    first.emsp.rules.append(lambda got: failing if "SN-77" in str(got.body) else None)
+    with pytest.raises(UplinkError):
+        await pay.ours.tell()
+    told = [body["reference"] for path, body in pay.told("POST") if path.endswith("/activate")]
+    assert told == ["SN-77", "SN-9"]
