@@ -128,7 +128,8 @@ def started(scene: Stage) -> str:
     wait_for("preparing", 5, lambda: connectors(scene)["2"]["state"] == "preparing")
     scene.agent.ask("POST", "/connectors/2/start", {"token": "CARD-1"})
     wait_for("charging", 20, lambda: {evse(scene, c)["status"] for c in "12"} == {"CHARGING"})
-    wait_for("told", 5, lambda: {s["status"] for s in kept(scene, "sessions")} == {"ACTIVE"})
+    both = ["ACTIVE", "ACTIVE"]
+    wait_for("told", 10, lambda: [s["status"] for s in kept(scene, "sessions")] == both)
     assert session(scene, "APP-1")["auth_method"] == "COMMAND"
     assert session(scene, "CARD-1")["auth_method"] == "WHITELIST"
     assert session(scene, "APP-1")["id"] == waiting
