@@ -136,28 +136,14 @@ def remote_parts(context: Context, commanded: Commanded | None = None) -> Remote
     def wall() -> datetime:
         return supervisor.wall.at(context.clock.now_s())
 
-    reservations = Reservations(
-        guards=supervisor.guards,
-        book=context.ledger.reservations,
-        thread=context.thread,
-        known=context.ledger.session,
-        now_s=context.clock.now_s,
-        wall=wall,
-        changed=supervisor.on_change,
-    )
+    reservations = _reservations(context, wall)
     remote = Remote(
         commanded=commanded,
         supervisor=supervisor,
         notes=RemoteNotes(security=supervisor.notes, thread=context.thread),
         reservations=reservations,
     )
-    ceilings = SessionCeilings(
-        guards=supervisor.guards,
-        book=context.ledger.profiles,
-        thread=context.thread,
-        now_s=context.clock.now_s,
-        wall_at=supervisor.wall.at,
-    )
+    ceilings = _ceilings(context)
     commands = CommandsReceiver(
         judge=Judge(place=place, charger=remote, wall=wall),
         charger=remote,
@@ -180,3 +166,25 @@ def remote_parts(context: Context, commanded: Commanded | None = None) -> Remote
     ceilings.tell = made.active_changed
     reservations.lost = made.lost
     return made
+
+
+def _reservations(context: Context, wall: Callable[[], datetime]) -> Reservations:
+    return Reservations(
+        guards=context.supervisor.guards,
+        book=context.ledger.reservations,
+        thread=context.thread,
+        known=context.ledger.session,
+        now_s=context.clock.now_s,
+        wall=wall,
+        changed=context.supervisor.on_change,
+    )
+
+
+def _ceilings(context: Context) -> SessionCeilings:
+    return SessionCeilings(
+        guards=context.supervisor.guards,
+        book=context.ledger.profiles,
+        thread=context.thread,
+        now_s=context.clock.now_s,
+        wall_at=context.supervisor.wall.at,
+    )

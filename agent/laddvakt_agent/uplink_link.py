@@ -186,24 +186,7 @@ def settings_from(
         explicit_nulls=uplink.explicit_nulls,
         long_strings=uplink.long_strings,
         endpoints=endpoints_of(uplink) if endpoints is None else endpoints,
-        location=LocationSettings(
-            id=station.location_id,
-            name=station.name,
-            address=station.address,
-            city=station.city,
-            postal_code=station.postal_code,
-            country=station.country,
-            latitude=station.latitude,
-            longitude=station.longitude,
-            time_zone=station.time_zone,
-            publish=station.publish,
-            evses=tuple(
-                _evse(
-                    part, ids_at(config, part.id), ordered(part, uplink) + shown_cards(part, config)
-                )
-                for part in config.connector
-            ),
-        ),
+        location=_location(config, uplink),
         currency=station.currency,
         to_country_code=uplink.to_country_code,
         to_party_id=uplink.to_party_id,
@@ -251,6 +234,27 @@ def fixed_agreement(uplink: UplinkConfig, platform: Platform, wall: datetime) ->
 def version_of(uplink: UplinkConfig) -> Version:
     """Of configured addresses: the first of ours, if nothing is said."""
     return Version.V2_2_1 if uplink.version is None else Version(uplink.version)
+
+
+def _location(config: Config, uplink: UplinkConfig) -> LocationSettings:
+    """Where the charger stands, and what this platform may do with each EVSE."""
+    station = config.station
+    return LocationSettings(
+        id=station.location_id,
+        name=station.name,
+        address=station.address,
+        city=station.city,
+        postal_code=station.postal_code,
+        country=station.country,
+        latitude=station.latitude,
+        longitude=station.longitude,
+        time_zone=station.time_zone,
+        publish=station.publish,
+        evses=tuple(
+            _evse(part, ids_at(config, part.id), ordered(part, uplink) + shown_cards(part, config))
+            for part in config.connector
+        ),
+    )
 
 
 def _evse(
