@@ -208,6 +208,7 @@ class UplinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     token_file: str | None = None  # platform mode: the initial token, until it is spent
     version: str | None = None  # only this one; else the newest both sides speak
     raw_token: bool = False
+    hub: bool = False  # it may act for parties that it does not list
     explicit_nulls: bool = False
     long_strings: bool = False
     modules: tuple[str, ...] | None = None  # what is exchanged; `None`: everything there is

@@ -189,6 +189,7 @@ UPLINK = Table(
         "token_file": Key(pattern=_PATH, hint="a path; else a systemd credential"),
         "version": Key(choices=tuple(version.value for version in Version)),
         "raw_token": Key(kind=bool),
+        "hub": Key(kind=bool),
         "explicit_nulls": Key(kind=bool),
         "long_strings": Key(kind=bool),
         "modules": Key(kind=list, choices=MODULES),

@@ -313,22 +313,24 @@ def test_a_file_is_readable_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hub", "party", "speaks"),
+    ("allowed", "hub", "party", "speaks"),
     [
-        pytest.param("NLHUB", Party("NL", "EVI"), True, id="one behind the hub"),
-        pytest.param("NLHUB", Party("NL", "HUB"), True, id="the hub itself"),
-        pytest.param("NLHUB", OWN, False, id="never we"),
-        pytest.param("NLHUB", Party("NL", "TNM"), False, id="registered through another"),
-        pytest.param(None, Party("DE", "ABC"), True, id="its own role"),
-        pytest.param(None, Party("NL", "EVI"), False, id="no hub speaks for itself alone"),
-        pytest.param("role", Party("NL", "EVI"), True, id="a hub of 2.2.1"),
+        pytest.param(True, "NLHUB", Party("NL", "EVI"), True, id="one behind the hub"),
+        pytest.param(True, "NLHUB", Party("NL", "HUB"), True, id="the hub itself"),
+        pytest.param(True, "NLHUB", OWN, False, id="never we"),
+        pytest.param(True, "NLHUB", Party("NL", "TNM"), False, id="registered through another"),
+        pytest.param(True, None, Party("DE", "ABC"), True, id="its own role"),
+        pytest.param(True, None, Party("NL", "EVI"), False, id="no hub speaks for itself alone"),
+        pytest.param(True, "role", Party("NL", "EVI"), True, id="a hub of 2.2.1"),
+        pytest.param(False, "NLHUB", Party("NL", "EVI"), False, id="only it says it is a hub"),
+        pytest.param(False, "NLHUB", Party("DE", "ABC"), True, id="… but its role is its own"),
     ],
 )
 async def test_for_whom_a_platform_speaks(
-    hub: str | None, party: Party, speaks: bool, tmp_path: Path
+    allowed: bool, hub: str | None, party: Party, speaks: bool, tmp_path: Path
 ) -> None:
-    """A hub for whom no other platform does; everybody else for its roles alone."""
-    made = book(tmp_path, platform("other", token="one"), platform("b", token="two"))
+    """A hub by our word and its own for whom no other does; everybody else for its roles alone."""
+    made = book(tmp_path, platform("other", token="one"), platform("b", token="two", hub=allowed))
     role = "HUB" if hub == "role" else "EMSP"
     theirs = msgspec.structs.replace(
         AGREEMENT,

@@ -238,7 +238,7 @@ def _caller(
         version=version,
         registered=agreement is not None,
         parties=frozenset() if agreement is None else agreement.parties,
-        is_hub=agreement is not None and agreement.hub is not None,
+        is_hub=platform.hub and agreement is not None and agreement.hub is not None,
         spoken_for=others,
         sees_faults=platform.sees_faults,
         modules=platform.modules,

@@ -39,6 +39,7 @@ class Platform:
     needs: tuple[str, ...] = ()
     sees_faults: bool = False
     raw_token: bool = False
+    hub: bool = False  # it may pass on what parties ask that it does not list
     to: Party | None = None
     request_timeout_s: float = 10.0
 
@@ -99,6 +100,7 @@ def platform_of(config: Config, uplink: UplinkConfig, token: str | None) -> Plat
         needs=uplink.needs,
         sees_faults=uplink.faults_module or uplink.faults is not None,
         raw_token=uplink.raw_token,
+        hub=uplink.hub,
         to=to,
         request_timeout_s=uplink.request_timeout_s,
     )
