@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +22,7 @@ from laddvakt_agent.ledger.errors import LedgerError, LedgerInUse, StorageError,
 from laddvakt_agent.ledger.ledger import Ledger
 from laddvakt_agent.ledger.thread import LedgerThread
 from laddvakt_agent.service import Notifier, ProgressWatchdog, ServiceError
+from laddvakt_agent.starting import load_web, settled
 
 if TYPE_CHECKING:
     from laddvakt_agent.uplinks import Uplinks
@@ -59,7 +59,7 @@ async def serve(config: Config, recheck: Callable[[], str] = lambda: "") -> int:
     clock = Clock()
     agent = _Agent(config=config, clock=clock, notifier=Notifier(os.environ), recheck=recheck)
     async with agent.running():
-        gc.freeze()  # what is alive now stays: later collections need not look at it
+        settled()
         return await agent.until_told()
 
 
@@ -98,7 +98,7 @@ class _Agent:
             stack.push_async_callback(self.parts.supervisor.close)
             self.work = asyncio.create_task(self.parts.supervisor.run(), name="supervisor")
             stack.push_async_callback(_end_task, self.work)
-            await asyncio.sleep(0)  # the lines fall silent while the web stack is loaded
+            await asyncio.to_thread(load_web, uplink=bool(self.config.uplink))
             await self._start_api(stack)
             await self._start_uplink(stack, ledger, thread)
             publish = asyncio.create_task(self._publish(), name="publish")

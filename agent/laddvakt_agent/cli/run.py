@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from laddvakt_agent.cli.codes import Exit, fail
+from laddvakt_agent.starting import begin
 from laddvakt_hal.errors import ProfileError
 from laddvakt_hal.profile import Profile, load_profile
 
@@ -45,6 +46,7 @@ def run(config_path: Path, check: bool) -> None:
     if check:
         click.echo(f"{config_path}: ok")
         return
+    begin()
     from laddvakt_agent.app import StartError, serve  # noqa: PLC0415
 
     def recheck() -> str:
