@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -172,10 +173,12 @@ class _Door:
                 continue
             task = asyncio.create_task(self._greet(server, sock))
             self._greetings[task] = None
-            task.add_done_callback(self._greeted)
+            task.add_done_callback(partial(self._greeted, sock))
 
-    def _greeted(self, task: asyncio.Task[None]) -> None:
+    def _greeted(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
         self._greetings.pop(task, None)
+        if task.cancelled():  # perhaps before it had begun, when nobody else would close it
+            task.get_loop().call_soon(sock.close)
         if not task.cancelled() and task.exception() is not None:
             log.warning("handshake_failed", reason=str(task.exception()))
 
