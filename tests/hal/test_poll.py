@@ -139,7 +139,7 @@ async def test_safety_period_is_kept(tmp_path: Path) -> None:
         for unit, address, period_s in ((1, 1000, 0.25), (2, 0, 0.5), (3, 0, 0.25)):
             at = its.reads(unit, address)[1:]
             periods = [b - a for a, b in itertools.pairwise(at)]
-            assert sorted(periods)[len(periods) // 2] < period_s + 0.05
+            assert sorted(periods)[len(periods) // 2] < period_s + 0.08  # stalls of the machine
             assert max(periods) < period_s + 0.3  # the board's own 100 ms, a busy machine
 
 

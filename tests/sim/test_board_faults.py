@@ -155,7 +155,7 @@ async def test_adapter_gone_and_back(board: RunningBoard) -> None:
     with raw_line(port_path) as port:
         assert len(await port.ask(STATUS, length=19)) == 19
         await board.ask("POST", "/faults", {"name": "adapter_gone", "line": "line1"})
-        assert sorted(os.listdir(board.directory)) == ["board.json", "line2"]
+        assert sorted(os.listdir(board.directory)) == ["board.json", "line2", "reader"]
         with pytest.raises(OSError, match="Input/output error"):
             os.write(port.descriptor, STATUS)
         # The old end stays open meanwhile, so that the new pty cannot get its number.
