@@ -100,9 +100,10 @@ def test_how_long_a_contactor_outlives_its_agent(
 
 @pytest.mark.integration
 @pytest.mark.timeout(240)
-def test_five_kills(tmp_path: Path) -> None:
+def test_three_kills(tmp_path: Path) -> None:
+    """`make crash KILLS=200` for more."""
     campaign = Campaign(seed=1, directory=tmp_path, anchor="charging", eager=True)
-    campaign.run(5)
+    campaign.run(3)
     assert campaign.violations == []
-    assert campaign.kills >= 5
+    assert campaign.kills >= 3
     assert [row for row in campaign.results() if not row.ok] == []

@@ -27,7 +27,7 @@ from conformance.past_kit import billed, faulted
 from fuzz.ocpi_requests import Request, requests
 from laddvakt_agent.uplink.server.description import description, operations
 
-COUNT = int(os.environ.get("LADDVAKT_OCPI_FUZZ", "1500"))
+COUNT = int(os.environ.get("LADDVAKT_OCPI_FUZZ", "750"))
 SEED = int(os.environ.get("LADDVAKT_OCPI_SEED", "1"))
 ABREAST = 4
 SLOWEST_S = 10.0
