@@ -46,6 +46,7 @@ class BackendProcess:
             f"--token={TOKEN}",
             "--exit-with-stdin",
             *self.options,
+            stdout=2,  # a benchmark prints one JSON object and nothing else
             stdin=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
