@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from laddvakt_agent.ledger.history import Page, Place, Wanted, to_ms
 from laddvakt_agent.ledger.shown import ShownRow
 from laddvakt_agent.uplink.objects import Content
-from laddvakt_agent.uplink.server.stamps import Known, digest_of, from_ms, stamp_of
+from laddvakt_agent.uplink.server.stamps import Known, digest_of, from_ms, known_of, stamp_of
 from laddvakt_agent.uplink.server.view import View, sound
 from laddvakt_agent.uplink.serving import Caller
 from laddvakt_agent.uplink.settings import UplinkSettings
@@ -65,10 +65,7 @@ async def listing(
 
     def find() -> tuple[Page, list[R]]:
         shown = view.ledger.shown.find(caller.name, source.kind, mine)
-        places = [
-            Place(object_id=object_id, stamp_ms=to_ms(_stamp(one, shown.get(object_id), now)))
-            for object_id, one in mine.items()
-        ]
+        places = [_place(name, one, shown.get(name), now) for name, one in mine.items()]
         page = source.listed(wanted, places)
         view.keep(list(_news(caller.name, source.kind, page, mine, shown)))
         past = [source.past(p.object_id) for p in page.places if p.object_id not in mine]
@@ -88,11 +85,9 @@ async def listing(
     return page.total, bodies
 
 
-def _stamp(one: _Live, shown: ShownRow | None, now: datetime) -> datetime:
-    known = [] if one.told is None else [one.told]
-    if shown is not None:
-        known.append(Known(shown.digest, from_ms(shown.stamp_ms)))
-    return stamp_of(one.digest, one.changed_at, known, now)
+def _place(object_id: str, one: _Live, shown: ShownRow | None, now: datetime) -> Place:
+    stamp = stamp_of(one.digest, one.changed_at, known_of(one.told, shown), now)
+    return Place(object_id=object_id, stamp_ms=to_ms(stamp))
 
 
 def _news(

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from laddvakt_agent.ledger.shown import ShownRow
 from laddvakt_agent.uplink.objects import Content, Json
 from laddvakt_agent.uplink.text import date_time, from_date_time, next_stamp
 
@@ -30,6 +31,12 @@ class Known:
 def digest_of(content: Content) -> str:
     """The same for the same content."""
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:32]
+
+
+def known_of(told: Known | None, shown: ShownRow | None) -> list[Known]:
+    """What a platform has of an object: pushed to it, and shown when it asked."""
+    pulled = None if shown is None else Known(shown.digest, from_ms(shown.stamp_ms))
+    return [one for one in (told, pulled) if one is not None]
 
 
 def stamp_of(digest: str, changed_at: datetime, known: list[Known], now: datetime) -> datetime:
