@@ -12,7 +12,6 @@ import os
 import socket
 import ssl
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -169,7 +168,7 @@ def test_a_visit(scene: Stage, there: Foreign) -> None:
     registered(scene, there)
     located(there)
     charged(scene, there)
-    stopped_by_command(there)
+    stopped_by_command(scene, there)
     billed(scene, there)
     pulled(there)
     assert run_agent("uplink", "unregister", "--yes", *at(scene)).returncode == 0
@@ -223,9 +222,14 @@ def charged(scene: Stage, there: Foreign) -> None:
     wait_for("they see it charge", 20, lambda: "CHARGING" in statuses(there))
 
 
-def stopped_by_command(there: Foreign) -> None:
+def drawn_wh(scene: Stage) -> float:
+    energy_wh = connectors(scene)["1"]["session_energy_wh"]
+    return energy_wh if isinstance(energy_wh, float) else 0.0
+
+
+def stopped_by_command(scene: Stage, there: Foreign) -> None:
     (session,) = there.kept()["sessions"].values()
-    time.sleep(2.0)  # a bill of more than nothing
+    wait_for("a bill of more than nothing", 15, lambda: drawn_wh(scene) >= 2.0)
     body = {
         "response_url": f"{there.url}/ocpi/emsp/2.2.1/commands/stop-1",
         "session_id": session["id"],
